@@ -1,0 +1,204 @@
+//! Makes findings from merged results: one per policy, account, region, group and episode.
+//!
+//! An episode ends after a day without a match, so that something that goes on is one finding, and something that
+//! comes back is a new one. A finding's fingerprint rests on nothing but what is in the records.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use crate::candidates;
+use crate::partial::{GroupKey, Hit, Partial};
+use crate::policy::{Policy, Population, Require};
+
+/// Seconds without a match after which an episode is over.
+pub const QUIET_GAP: i64 = 24 * 3600;
+
+/// One group of matches in one episode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Index of the policy.
+    pub policy: usize,
+    /// 32 hexadecimal digits.
+    pub fingerprint: String,
+    /// Account, region and group values.
+    pub group: GroupKey,
+    /// Every matching record once, in time order, with the first of its places.
+    pub hits: Vec<Hit>,
+}
+
+impl Finding {
+    /// Time of the earliest match.
+    pub fn first(&self) -> i64 {
+        self.hits.first().map_or(0, |hit| hit.time)
+    }
+
+    /// Time of the latest match.
+    pub fn last(&self) -> i64 {
+        self.hits.last().map_or(0, |hit| hit.time)
+    }
+
+    /// The earliest `count` matches and the latest.
+    pub fn sample(&self, count: usize) -> impl Iterator<Item = &Hit> {
+        let latest = (self.hits.len() > count).then(|| self.hits.last()).flatten();
+        self.hits.iter().take(count).chain(latest)
+    }
+}
+
+/// Makes the findings of all policies: most severe first, then by account, region, policy and start.
+///
+/// Takes the matches out of `partial`, except those of policies that require a match: they are what should be there.
+pub fn findings(policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for (index, (policy, result)) in policies.iter().zip(&mut partial.policies).enumerate() {
+        if policy.require == Require::Any {
+            continue;
+        }
+        for (group, hits) in std::mem::take(&mut result.groups) {
+            for episode in episodes(distinct(hits)) {
+                let first = episode.first().map_or(0, |hit| hit.time);
+                let fingerprint = fingerprint(&policy.id, &group, first);
+                all.push(Finding { policy: index, fingerprint, group: group.clone(), hits: episode });
+            }
+        }
+    }
+    let rank = |finding: &Finding| policies.get(finding.policy).map(|policy| (std::cmp::Reverse(policy.level), &policy.id));
+    all.sort_by(|a, b| {
+        let (left, right) = (rank(a), rank(b));
+        left.map(|(level, _)| level)
+            .cmp(&right.map(|(level, _)| level))
+            .then_with(|| a.group.account.cmp(&b.group.account))
+            .then_with(|| a.group.region.cmp(&b.group.region))
+            .then_with(|| left.map(|(_, id)| id).cmp(&right.map(|(_, id)| id)))
+            .then_with(|| a.first().cmp(&b.first()))
+            .then_with(|| a.fingerprint.cmp(&b.fingerprint))
+    });
+    all
+}
+
+/// Every record once, in time order. Of several copies the first by object and place stays.
+pub fn distinct(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.sort();
+    hits.dedup_by(|b, a| a.digest == b.digest && a.event_id == b.event_id);
+    hits
+}
+
+/// Parts hits in time order where more than [`QUIET_GAP`] seconds lie between two.
+fn episodes(hits: Vec<Hit>) -> Vec<Vec<Hit>> {
+    let mut episodes: Vec<Vec<Hit>> = Vec::new();
+    for hit in hits {
+        match episodes.last_mut() {
+            Some(episode) if episode.last().is_some_and(|last| hit.time - last.time <= QUIET_GAP) => episode.push(hit),
+            _ => episodes.push(vec![hit]),
+        }
+    }
+    episodes
+}
+
+/// SHA-256 over policy, account, region, group values and start; each part with its length, so that no two parts can
+/// run into each other.
+fn fingerprint(policy: &str, group: &GroupKey, start: i64) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_be_bytes());
+        hash.update(bytes);
+    };
+    part(policy.as_bytes());
+    part(group.account.as_bytes());
+    part(group.region.as_bytes());
+    for value in &group.values {
+        match value {
+            Some(value) => {
+                part(b"=");
+                part(value.as_bytes());
+            }
+            None => part(b"-"),
+        }
+    }
+    part(&start.to_be_bytes());
+    let digest = hash.finalize();
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// How many evaluated records belong to the policy's population, and what that population is, in words.
+pub fn population(index: usize, policy: &Policy, partial: &Partial) -> (u64, String) {
+    let cells = partial.cells.values();
+    let own = || cells.clone().map(|cell| cell.populations.get(&index).copied().unwrap_or(0)).sum();
+    match &policy.population {
+        Population::Selection(name) => (own(), format!("records in `{name}`")),
+        Population::Own(_) => (own(), "records in the policy's population".to_owned()),
+        Population::Sources => match sources(policy) {
+            Some(sources) => {
+                let count = |source: &String| cells.clone().filter_map(|cell| cell.sources.get(source)).sum::<u64>();
+                let named: Vec<&str> = sources.iter().map(String::as_str).collect();
+                (sources.iter().map(count).sum(), format!("{} events", named.join(" and ")))
+            }
+            None => (cells.clone().map(|cell| cell.evaluated).sum(), "events".to_owned()),
+        },
+    }
+}
+
+/// The event sources that the detection names, if every alternative names some.
+fn sources(policy: &Policy) -> Option<BTreeSet<String>> {
+    let candidates = candidates::of_detection(&policy.detection);
+    let sets: Option<Vec<BTreeSet<String>>> = candidates.into_iter().map(|candidate| candidate.sources).collect();
+    sets.map(|sets| sets.into_iter().flatten().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::decode::Place;
+    use crate::identity::RecordDigest;
+
+    fn hit(time: i64, id: &str, object: &str) -> Hit {
+        let place = Place { index: 0, offset: 0 };
+        Hit {
+            time,
+            event_id: Arc::from(id),
+            digest: RecordDigest::of(id.as_bytes()),
+            object: Arc::from(object),
+            place,
+            length: 1,
+        }
+    }
+
+    #[test]
+    fn an_episode_ends_after_a_quiet_day() {
+        let hits = vec![hit(0, "a", "o"), hit(QUIET_GAP, "b", "o"), hit(2 * QUIET_GAP + 1, "c", "o")];
+        let sizes: Vec<usize> = episodes(distinct(hits)).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [2, 1]);
+    }
+
+    #[test]
+    fn copies_count_once_and_the_first_place_stays() {
+        let hits = distinct(vec![hit(5, "a", "z"), hit(5, "a", "b"), hit(4, "c", "x")]);
+        let seen: Vec<(&str, &str)> = hits.iter().map(|hit| (&*hit.event_id, &*hit.object)).collect();
+        assert_eq!(seen, [("c", "x"), ("a", "b")]);
+    }
+
+    #[test]
+    fn fingerprints_tell_groups_apart() {
+        let key = |values: &[Option<&str>]| GroupKey {
+            account: "1".into(),
+            region: "r".into(),
+            values: values.iter().map(|value| value.map(str::to_owned)).collect(),
+        };
+        let of = |values: &[Option<&str>]| fingerprint("p", &key(values), 7);
+        assert_eq!(of(&[Some("a")]), of(&[Some("a")]));
+        assert_ne!(of(&[Some("a"), Some("b")]), of(&[Some("ab"), Some("")]));
+        assert_ne!(of(&[None]), of(&[Some("-")]));
+        assert_ne!(of(&[None]), of(&[Some("")]));
+    }
+
+    #[test]
+    fn a_sample_is_the_earliest_and_the_latest() {
+        let hits = (0..9).map(|time| hit(time, &time.to_string(), "o")).collect();
+        let group = GroupKey { account: String::new(), region: String::new(), values: vec![] };
+        let finding = Finding { policy: 0, fingerprint: String::new(), group, hits };
+        let times: Vec<i64> = finding.sample(5).map(|hit| hit.time).collect();
+        assert_eq!(times, [0, 1, 2, 3, 4, 8]);
+    }
+}

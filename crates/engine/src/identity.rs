@@ -1,0 +1,156 @@
+//! When two records are the same record: account, event id and bytes.
+//!
+//! The same event reaches a bucket more than once (several trails, repeated delivery). Equal bytes under one account and
+//! event id are one event. Other bytes under the same id are a conflict: both are evaluated and the conflict is shown,
+//! so that a planted twin cannot hide the record it imitates.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
+
+use sha2::{Digest, Sha256};
+
+/// The first 16 bytes of a SHA-256. Nobody can find a second record with the digest of a given one; a faster hash that
+/// an attacker can steer would let a planted record pass as a duplicate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordDigest(pub u128);
+
+impl RecordDigest {
+    /// The digest of a record's bytes.
+    pub fn of(bytes: &[u8]) -> RecordDigest {
+        let hash = Sha256::digest(bytes);
+        let head = hash.first_chunk::<16>().copied().unwrap_or_default();
+        RecordDigest(u128::from_be_bytes(head))
+    }
+
+    /// 32 hexadecimal digits.
+    pub fn hex(self) -> String {
+        format!("{:032x}", self.0)
+    }
+}
+
+/// Where a copy of a record was read: the object's place in the caller's ordered list, and the record's in the object.
+pub type Copy = (u32, u64);
+
+/// What is known of a record that was just seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sighting {
+    /// New.
+    First,
+    /// The same bytes were seen before.
+    Duplicate,
+    /// New bytes under an id that was seen with other bytes.
+    Conflict,
+}
+
+/// Every record seen so far, shared by the threads of one evaluation. About 70 bytes a record.
+#[derive(Debug)]
+pub struct SeenRecords {
+    shards: Vec<Mutex<Shard>>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    first: HashMap<u128, (RecordDigest, Copy)>,
+    /// Ids with more than one version: the event id, and every version with its first place.
+    conflicts: BTreeMap<u128, (String, BTreeMap<RecordDigest, Copy>)>,
+}
+
+/// An event id with several versions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The event id.
+    pub event_id: String,
+    /// Each version's digest, and the first place where it was read.
+    pub versions: Vec<(RecordDigest, Copy)>,
+}
+
+impl Default for SeenRecords {
+    fn default() -> SeenRecords {
+        SeenRecords { shards: (0..64).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl SeenRecords {
+    /// Notes a record. Whichever copy comes first, the totals over all copies are the same, and so are the conflicts.
+    ///
+    /// A record without an event id is only ever the same as one with its bytes.
+    pub fn note(&self, account: &str, event_id: &str, digest: RecordDigest, copy: Copy) -> Sighting {
+        let key = if event_id.is_empty() { digest.0 } else { RecordDigest::of(format!("{account}\0{event_id}").as_bytes()).0 };
+        let shard = self.shards.get((key % 64) as usize).expect("there are 64 shards");
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let Shard { first, conflicts } = &mut *shard;
+        match first.entry(key) {
+            Entry::Vacant(empty) => {
+                empty.insert((digest, copy));
+                Sighting::First
+            }
+            Entry::Occupied(mut known) if known.get().0 == digest => {
+                let (_, first_copy) = known.get_mut();
+                *first_copy = copy.min(*first_copy);
+                if let Some((_, versions)) = conflicts.get_mut(&key) {
+                    versions.insert(digest, *first_copy);
+                }
+                Sighting::Duplicate
+            }
+            Entry::Occupied(known) => {
+                let (_, versions) = conflicts.entry(key).or_insert_with(|| (event_id.to_owned(), BTreeMap::from([*known.get()])));
+                match versions.get_mut(&digest) {
+                    Some(first_copy) => {
+                        *first_copy = copy.min(*first_copy);
+                        Sighting::Duplicate
+                    }
+                    None => {
+                        versions.insert(digest, copy);
+                        Sighting::Conflict
+                    }
+                }
+            }
+        }
+    }
+
+    /// The ids that were seen with different bytes, by event id and first place.
+    pub fn conflicts(&self) -> Vec<Conflict> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (event_id, versions) in shard.conflicts.values() {
+                let mut versions: Vec<_> = versions.iter().map(|(digest, copy)| (*digest, *copy)).collect();
+                versions.sort_by_key(|(digest, copy)| (*copy, *digest));
+                all.push(Conflict { event_id: event_id.clone(), versions });
+            }
+        }
+        all.sort_by(|a, b| a.event_id.cmp(&b.event_id).then_with(|| a.versions.cmp(&b.versions)));
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_bytes_are_duplicates_and_other_bytes_conflict() {
+        let seen = SeenRecords::default();
+        let (one, two) = (RecordDigest::of(b"one"), RecordDigest::of(b"two"));
+        assert_eq!(seen.note("a", "id", one, (5, 0)), Sighting::First);
+        assert_eq!(seen.note("a", "id", one, (3, 9)), Sighting::Duplicate);
+        assert_eq!(seen.note("b", "id", two, (0, 0)), Sighting::First);
+        assert_eq!(seen.conflicts(), []);
+        assert_eq!(seen.note("a", "id", two, (1, 1)), Sighting::Conflict);
+        assert_eq!(seen.note("a", "id", two, (0, 7)), Sighting::Duplicate);
+        assert_eq!(seen.note("a", "id", one, (2, 2)), Sighting::Duplicate);
+        let versions = vec![(two, (0, 7)), (one, (2, 2))];
+        assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions }]);
+    }
+
+    #[test]
+    fn records_without_an_id_never_conflict() {
+        let seen = SeenRecords::default();
+        assert_eq!(seen.note("a", "", RecordDigest::of(b"one"), (0, 0)), Sighting::First);
+        assert_eq!(seen.note("a", "", RecordDigest::of(b"two"), (0, 1)), Sighting::First);
+        assert_eq!(seen.note("a", "", RecordDigest::of(b"one"), (0, 2)), Sighting::Duplicate);
+        assert_eq!(seen.conflicts(), []);
+    }
+}

@@ -1,0 +1,23 @@
+//! The pure part of Assize: records, policies, matching, findings.
+//!
+//! Bytes and policies go in, matches and findings come out. Nothing here reads a file, a clock, the environment or the
+//! network, so that the same input gives the same answer everywhere; the crate's `clippy.toml` refuses the functions
+//! that could.
+
+pub mod candidates;
+mod cidr;
+pub mod decode;
+pub mod diagnostic;
+pub mod evaluate;
+pub mod finding;
+pub mod identity;
+pub mod inflate;
+pub mod json;
+pub mod linear;
+pub mod matcher;
+pub mod partial;
+mod pattern;
+pub mod policy;
+pub mod record;
+pub mod time;
+pub mod yaml;

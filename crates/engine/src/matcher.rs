@@ -1,0 +1,367 @@
+//! The fast evaluator: policies compiled once, records read in place.
+//!
+//! A record is put only to the policies whose event sources and names it fits ([`crate::candidates`] says why that is
+//! valid). Its slow twin is [`crate::linear`]; the two share nothing below the policy as written, and a property test
+//! holds them together.
+
+mod compile;
+mod field;
+mod index;
+
+use std::borrow::Cow;
+
+use compile::{Check, CompiledItem, CompiledSelection};
+use field::{Found, Leaf, Path};
+use index::Index;
+
+use crate::json::{Kind, Value, compact};
+use crate::pattern::{TextPattern, fold};
+use crate::policy::{Category, Condition, Policy, Population, Truth};
+use crate::record::{AccountList, Facts, RecordKind};
+
+/// Policies made ready for many records.
+#[derive(Debug)]
+pub struct Matcher {
+    policies: Vec<CompiledPolicy>,
+    detections: Index,
+    populations: Index,
+    accounts: AccountList,
+}
+
+#[derive(Debug)]
+struct CompiledPolicy {
+    selections: Vec<CompiledSelection>,
+    condition: Condition,
+    population: Option<CompiledSelection>,
+    categories: Vec<Category>,
+    group_by: Vec<Path>,
+}
+
+/// A record under evaluation.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    /// The record.
+    pub root: Value<'a>,
+    /// Its top-level fields.
+    pub facts: Facts<'a>,
+    /// Its kind, which decides the policies it is put to.
+    pub kind: RecordKind,
+}
+
+impl<'a> Subject<'a> {
+    /// The record at `root`; `None` if it is no CloudTrail record.
+    pub fn of(root: Value<'a>) -> Option<Subject<'a>> {
+        let facts = Facts::of(root);
+        Some(Subject { root, facts, kind: facts.kind(root)? })
+    }
+}
+
+/// Memory reused from record to record.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    candidates: Vec<u32>,
+    source: String,
+    name: String,
+}
+
+impl Matcher {
+    /// Compiles policies. Results are reported under their index in `policies`.
+    pub fn new(policies: &[Policy], accounts: AccountList) -> Matcher {
+        let compiled: Vec<CompiledPolicy> = policies.iter().map(CompiledPolicy::new).collect();
+        Matcher {
+            detections: Index::new(policies.iter().map(|policy| Some(crate::candidates::of_detection(&policy.detection)))),
+            populations: Index::new(policies.iter().map(|policy| match &policy.population {
+                Population::Sources => None,
+                Population::Selection(name) => {
+                    let selection = policy.detection.selections.iter().find(|(known, _)| known == name);
+                    selection.map(|(_, selection)| crate::candidates::of_selection(selection))
+                }
+                Population::Own(selection) => Some(crate::candidates::of_selection(selection)),
+            })),
+            policies: compiled,
+            accounts,
+        }
+    }
+
+    /// Puts the record to every policy that may match it; `found` gets the index and True or Unknown, in index order.
+    pub fn evaluate(&self, subject: Subject<'_>, scratch: &mut Scratch, mut found: impl FnMut(usize, Truth)) {
+        self.detections.candidates(&subject.facts, scratch);
+        for &index in &scratch.candidates {
+            let Some(policy) = self.policies.get(index as usize).filter(|policy| policy.takes(subject.kind)) else { continue };
+            match self.decide(policy, &policy.condition, &subject) {
+                Truth::False => {}
+                truth => found(index as usize, truth),
+            }
+        }
+    }
+
+    /// What one policy says of the record, without the index.
+    pub fn evaluate_one(&self, index: usize, subject: Subject<'_>) -> Truth {
+        let policy = self.policies.get(index).filter(|policy| policy.takes(subject.kind));
+        policy.map_or(Truth::False, |policy| self.decide(policy, &policy.condition, &subject))
+    }
+
+    /// Tells the policies with a population of their own that the record belongs to it.
+    pub fn populations(&self, subject: Subject<'_>, scratch: &mut Scratch, mut found: impl FnMut(usize)) {
+        self.populations.candidates(&subject.facts, scratch);
+        for &index in &scratch.candidates {
+            let Some(policy) = self.policies.get(index as usize).filter(|policy| policy.takes(subject.kind)) else { continue };
+            let Some(population) = &policy.population else { continue };
+            if self.selection(population, Scope::Record(&subject)) == Truth::True {
+                found(index as usize);
+            }
+        }
+    }
+
+    /// The values by which a policy groups the record; `None` for a missing one.
+    pub fn group(&self, index: usize, subject: Subject<'_>) -> Vec<Option<String>> {
+        let Some(policy) = self.policies.get(index) else { return Vec::new() };
+        policy.group_by.iter().map(|path| self.first_text(path, subject)).collect()
+    }
+
+    /// The values of a field as text, joined by commas, at most ten; `None` if it has none.
+    pub fn shown(&self, path: &crate::policy::FieldPath, subject: Subject<'_>) -> Option<String> {
+        let mut texts: Vec<String> = Vec::new();
+        Path::new(path).visit(Scope::Record(&subject), &self.accounts, &mut |leaf| {
+            texts.extend(leaf_text(leaf).map(Cow::into_owned));
+            texts.len() >= 10
+        });
+        (!texts.is_empty()).then(|| texts.join(", "))
+    }
+
+    fn first_text(&self, path: &Path, subject: Subject<'_>) -> Option<String> {
+        let mut first = None;
+        path.visit(Scope::Record(&subject), &self.accounts, &mut |leaf| {
+            first = leaf_text(leaf).map(Cow::into_owned);
+            first.is_some()
+        });
+        first
+    }
+
+    fn decide(&self, policy: &CompiledPolicy, condition: &Condition, subject: &Subject<'_>) -> Truth {
+        match condition {
+            Condition::Selection(index) => match policy.selections.get(*index) {
+                Some(selection) => self.selection(selection, Scope::Record(subject)),
+                None => Truth::False,
+            },
+            Condition::Not(inner) => self.decide(policy, inner, subject).negate(),
+            Condition::And(parts) => every(parts, |part| self.decide(policy, part, subject)),
+            Condition::Or(parts) => some(parts, |part| self.decide(policy, part, subject)),
+        }
+    }
+
+    fn selection(&self, selection: &CompiledSelection, scope: Scope<'_>) -> Truth {
+        match selection {
+            CompiledSelection::All(items) => every(items, |item| self.item(item, scope)),
+            CompiledSelection::Any(parts) => some(parts, |part| self.selection(part, scope)),
+            CompiledSelection::Keywords { words, all } => {
+                let one = |word: &TextPattern| field::keyword(word, scope);
+                if *all { every(words, one) } else { some(words, one) }
+            }
+        }
+    }
+
+    fn item(&self, item: &CompiledItem, scope: Scope<'_>) -> Truth {
+        let truth = match (&item.checks[..], item.all) {
+            (checks, true) => every(checks, |check| self.checks(&item.path, std::slice::from_ref(check), scope)),
+            (checks, false) => self.checks(&item.path, checks, scope),
+        };
+        if item.negate { truth.negate() } else { truth }
+    }
+
+    /// Whether some value at the path passes some check.
+    fn checks(&self, path: &Path, checks: &[Check], scope: Scope<'_>) -> Truth {
+        let mut truth = Truth::False;
+        let mut texts = Texts::default();
+        let found = path.visit(scope, &self.accounts, &mut |leaf| {
+            texts.clear();
+            for check in checks {
+                truth = truth.or(self.check(check, leaf, scope, &mut texts));
+                if truth == Truth::True {
+                    return true;
+                }
+            }
+            false
+        });
+        checks.iter().fold(truth, |truth, check| truth.or(absent(check, found)))
+    }
+
+    fn check<'a>(&self, check: &Check, leaf: Leaf<'a>, scope: Scope<'_>, texts: &mut Texts<'a>) -> Truth {
+        match check {
+            Check::Null => Truth::from(leaf.kind() == Kind::Null),
+            Check::Exists(_) => Truth::False,
+            Check::Texts(patterns) => Truth::from(texts.any(leaf, |text| patterns.iter().any(|pattern| pattern.matches(text)))),
+            Check::Number { text, value } => {
+                let same = |other: &str| other.eq_ignore_ascii_case(text);
+                let equal = leaf.kind() == Kind::Number && texts.any(leaf, |other| number(other) == Some(*value));
+                Truth::from(equal || texts.any(leaf, same))
+            }
+            Check::Compare(compare) => Truth::from(leaf.is_scalar() && texts.any(leaf, |text| compare.holds(number(text)))),
+            Check::TimePart(part, compare) => {
+                let part = |text: &str| compare.holds(crate::time::part(text, *part));
+                Truth::from(leaf.kind() == Kind::String && texts.any(leaf, part))
+            }
+            Check::Regex(regex) => Truth::from(texts.any(leaf, |text| regex.is_match(text))),
+            Check::Cidr(cidr) => Truth::from(leaf.kind() == Kind::String && texts.any(leaf, |text| cidr.contains(text))),
+            Check::FieldRef { path, place, cased } => {
+                let Some(text) = leaf.is_scalar().then(|| leaf_text(leaf)).flatten() else { return Truth::False };
+                let mut truth = Truth::False;
+                let found = path.visit(scope, &self.accounts, &mut |other| {
+                    let other = other.is_scalar().then(|| leaf_text(other)).flatten();
+                    truth = truth.or(Truth::from(other.is_some_and(|other| refers(&text, &other, *place, *cased))));
+                    truth == Truth::True
+                });
+                if found.unknown { truth.or(Truth::Unknown) } else { truth }
+            }
+            Check::Map(items) => match leaf {
+                Leaf::Json(value) if value.kind() == Kind::Object => every(items, |item| self.item(item, Scope::Element(value))),
+                _ => Truth::False,
+            },
+        }
+    }
+}
+
+impl CompiledPolicy {
+    fn new(policy: &Policy) -> CompiledPolicy {
+        let selections: Vec<_> =
+            policy.detection.selections.iter().map(|(_, selection)| CompiledSelection::new(selection)).collect();
+        let population = match &policy.population {
+            Population::Sources => None,
+            Population::Selection(name) => policy.detection.selections.iter().find(|(known, _)| known == name).map(|(_, s)| s),
+            Population::Own(selection) => Some(selection),
+        };
+        CompiledPolicy {
+            selections,
+            condition: policy.detection.condition.clone(),
+            population: population.map(CompiledSelection::new),
+            categories: policy.needs.categories.clone(),
+            group_by: policy.group_by.iter().map(Path::new).collect(),
+        }
+    }
+
+    fn takes(&self, kind: RecordKind) -> bool {
+        takes(&self.categories, kind)
+    }
+}
+
+/// Whether policies that need these categories are put to records of this kind. Management and data events have one shape and
+/// may stand in one detection; the other kinds only meet policies that ask for them.
+pub fn takes(categories: &[Category], kind: RecordKind) -> bool {
+    let any = |wanted: &[Category]| categories.iter().any(|category| wanted.contains(category));
+    match kind {
+        RecordKind::Management | RecordKind::Data => any(&[Category::Management, Category::Data]),
+        RecordKind::NetworkActivity => any(&[Category::NetworkActivity]),
+        RecordKind::Insight => any(&[Category::Insight]),
+        RecordKind::Aggregated => false,
+    }
+}
+
+/// Where a field path starts.
+#[derive(Clone, Copy, Debug)]
+enum Scope<'a> {
+    Record(&'a Subject<'a>),
+    /// An element of a same-element map.
+    Element(Value<'a>),
+}
+
+fn every<T>(parts: &[T], mut one: impl FnMut(&T) -> Truth) -> Truth {
+    let mut truth = Truth::True;
+    for part in parts {
+        truth = truth.and(one(part));
+        if truth == Truth::False {
+            break;
+        }
+    }
+    truth
+}
+
+fn some<T>(parts: &[T], mut one: impl FnMut(&T) -> Truth) -> Truth {
+    let mut truth = Truth::False;
+    for part in parts {
+        truth = truth.or(one(part));
+        if truth == Truth::True {
+            break;
+        }
+    }
+    truth
+}
+
+/// What a check says of a field that is missing, or whose content AWS omitted.
+fn absent(check: &Check, found: Found) -> Truth {
+    let unknown = if found.unknown { Truth::Unknown } else { Truth::False };
+    match check {
+        Check::Null if found.present => Truth::False,
+        Check::Null if found.unknown => Truth::Unknown,
+        Check::Null => Truth::True,
+        Check::Exists(wanted) => {
+            let exists = if found.present { Truth::True } else { unknown };
+            if *wanted { exists } else { exists.negate() }
+        }
+        _ => unknown,
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+fn refers(text: &str, other: &str, place: crate::pattern::Place, cased: bool) -> bool {
+    use crate::pattern::Place;
+    let (text, other) = if cased { (Cow::Borrowed(text), Cow::Borrowed(other)) } else { (fold(text).into(), fold(other).into()) };
+    match place {
+        Place::Whole => text == other,
+        Place::Start => text.starts_with(&*other),
+        Place::End => text.ends_with(&*other),
+        Place::Inside => text.contains(&*other),
+    }
+}
+
+/// A scalar's text, an object's compact JSON; `None` for null.
+fn leaf_text(leaf: Leaf<'_>) -> Option<Cow<'_, str>> {
+    match leaf {
+        Leaf::Text(text) => Some(text.into()),
+        Leaf::Json(value) => match value.kind() {
+            Kind::Null => None,
+            Kind::Object | Kind::Array => {
+                let mut out = String::new();
+                compact(value, false, &mut out);
+                Some(Cow::Owned(out))
+            }
+            _ => Some(value.text()),
+        },
+    }
+}
+
+/// The texts of one leaf, made once for all checks: one for a scalar, none for null, two for an object.
+#[derive(Default)]
+struct Texts<'a> {
+    made: Option<Vec<Cow<'a, str>>>,
+}
+
+impl<'a> Texts<'a> {
+    fn clear(&mut self) {
+        self.made = None;
+    }
+
+    fn any(&mut self, leaf: Leaf<'a>, mut holds: impl FnMut(&str) -> bool) -> bool {
+        // A string without escapes is the common case and needs no list.
+        if let Leaf::Json(value) = leaf
+            && value.kind() == Kind::String
+            && !value.is_escaped()
+        {
+            return holds(&value.text());
+        }
+        let texts = self.made.get_or_insert_with(|| {
+            let mut texts: Vec<Cow<'a, str>> = leaf_text(leaf).into_iter().collect();
+            if let Leaf::Json(value) = leaf
+                && value.kind() == Kind::Object
+            {
+                let mut plain = String::new();
+                compact(value, true, &mut plain);
+                texts.push(Cow::Owned(plain));
+            }
+            texts
+        });
+        texts.iter().any(|text| holds(text))
+    }
+}

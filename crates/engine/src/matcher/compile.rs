@@ -1,0 +1,157 @@
+//! Turns items as written into checks.
+
+use super::field::Path;
+use crate::cidr::Cidr;
+use crate::pattern::{Place, TextPattern, encodes, encodings};
+use crate::policy::{FieldPath, Item, Literal, Modifier, Selection, regex_from};
+use crate::time::Part;
+
+#[derive(Debug)]
+pub(super) enum CompiledSelection {
+    All(Vec<CompiledItem>),
+    Any(Vec<CompiledSelection>),
+    Keywords { words: Vec<TextPattern>, all: bool },
+}
+
+#[derive(Debug)]
+pub(super) struct CompiledItem {
+    pub(super) path: Path,
+    pub(super) checks: Vec<Check>,
+    pub(super) all: bool,
+    pub(super) negate: bool,
+}
+
+/// What a value asks of a field.
+#[derive(Debug)]
+pub(super) enum Check {
+    Null,
+    Exists(bool),
+    Texts(Vec<TextPattern>),
+    Number { text: String, value: f64 },
+    Compare(Compare),
+    TimePart(Part, Compare),
+    Regex(regex::Regex),
+    Cidr(Cidr),
+    FieldRef { path: Path, place: Place, cased: bool },
+    Map(Vec<CompiledItem>),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Compare {
+    order: Order,
+    value: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Equal,
+}
+
+impl Compare {
+    pub(super) fn holds(self, other: Option<f64>) -> bool {
+        other.is_some_and(|other| match self.order {
+            Order::Less => other < self.value,
+            Order::LessOrEqual => other <= self.value,
+            Order::Greater => other > self.value,
+            Order::GreaterOrEqual => other >= self.value,
+            Order::Equal => other == self.value,
+        })
+    }
+}
+
+impl CompiledSelection {
+    pub(super) fn new(selection: &Selection) -> CompiledSelection {
+        match selection {
+            Selection::All(items) => CompiledSelection::All(items.iter().map(CompiledItem::new).collect()),
+            Selection::Any(parts) => CompiledSelection::Any(parts.iter().map(CompiledSelection::new).collect()),
+            Selection::Keywords { words, all } => {
+                let words = words.iter().map(|word| TextPattern::wildcard(&word.written(), Place::Inside, false)).collect();
+                CompiledSelection::Keywords { words, all: *all }
+            }
+        }
+    }
+}
+
+impl CompiledItem {
+    fn new(item: &Item) -> CompiledItem {
+        CompiledItem {
+            path: Path::new(&item.field),
+            checks: item.values.iter().map(|value| Check::new(value, &item.modifiers)).collect(),
+            all: item.has(Modifier::All),
+            negate: item.has(Modifier::Neq),
+        }
+    }
+}
+
+impl Check {
+    /// The loader has refused values that a modifier cannot work on, so the fallbacks below are never met by a policy
+    /// that loads; each of them matches nothing.
+    fn new(literal: &Literal, modifiers: &[Modifier]) -> Check {
+        let has = |modifier| modifiers.contains(&modifier);
+        let text = literal.written();
+        let (place, cased) = (Place::of(modifiers), has(Modifier::Cased));
+        if let Literal::Map(items) = literal {
+            return Check::Map(items.iter().map(CompiledItem::new).collect());
+        }
+        if has(Modifier::Exists) {
+            return Check::Exists(*literal == Literal::Bool(true));
+        }
+        if has(Modifier::Re) {
+            return regex_from(&text, modifiers).map_or(Check::Texts(Vec::new()), Check::Regex);
+        }
+        if has(Modifier::Cidr) {
+            return Cidr::parse(&text).map_or(Check::Texts(Vec::new()), Check::Cidr);
+        }
+        if has(Modifier::FieldRef) {
+            return Check::FieldRef { path: Path::new(&FieldPath::new(&text)), place, cased };
+        }
+        let compare = Compare { order: order(modifiers), value: text.parse().unwrap_or(f64::NAN) };
+        if let Some(part) = modifiers.iter().find_map(|modifier| part(*modifier)) {
+            return Check::TimePart(part, compare);
+        }
+        if modifiers.iter().any(|modifier| modifier.is_comparison()) {
+            return Check::Compare(compare);
+        }
+        match literal {
+            Literal::Null => Check::Null,
+            Literal::Number(_) if place == Place::Whole && encodings(&text, modifiers).len() == 1 && !encodes(modifiers) => {
+                Check::Number { text, value: compare.value }
+            }
+            _ if encodes(modifiers) => {
+                Check::Texts(encodings(&text, modifiers).iter().map(|text| TextPattern::literal(text, place, cased)).collect())
+            }
+            _ => Check::Texts(encodings(&text, modifiers).iter().map(|text| TextPattern::wildcard(text, place, cased)).collect()),
+        }
+    }
+}
+
+fn order(modifiers: &[Modifier]) -> Order {
+    let has = |modifier| modifiers.contains(&modifier);
+    if has(Modifier::Lt) {
+        Order::Less
+    } else if has(Modifier::Lte) {
+        Order::LessOrEqual
+    } else if has(Modifier::Gt) {
+        Order::Greater
+    } else if has(Modifier::Gte) {
+        Order::GreaterOrEqual
+    } else {
+        Order::Equal
+    }
+}
+
+fn part(modifier: Modifier) -> Option<Part> {
+    Some(match modifier {
+        Modifier::Minute => Part::Minute,
+        Modifier::Hour => Part::Hour,
+        Modifier::Day => Part::Day,
+        Modifier::Week => Part::Week,
+        Modifier::Month => Part::Month,
+        Modifier::Year => Part::Year,
+        _ => return None,
+    })
+}

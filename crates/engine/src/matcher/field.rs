@@ -1,0 +1,176 @@
+//! Finds the values of a field: keys into objects, any member of an array at any step, every key that stands twice.
+
+use std::borrow::Cow;
+
+use super::Scope;
+use crate::json::{Kind, Value};
+use crate::pattern::TextPattern;
+use crate::policy::{FieldPath, Truth};
+use crate::record::{AccountList, Derived, Origin, is_omitted, outcome, via};
+
+/// A path made ready.
+#[derive(Debug)]
+pub(super) struct Path {
+    keys: Vec<String>,
+    derived: Option<Derived>,
+}
+
+/// A value that a path leads to. Arrays are taken apart, so a leaf is a scalar, null or an object.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Leaf<'a> {
+    Json(Value<'a>),
+    /// A derived field.
+    Text(&'a str),
+}
+
+impl Leaf<'_> {
+    pub(super) fn kind(self) -> Kind {
+        match self {
+            Leaf::Json(value) => value.kind(),
+            Leaf::Text(_) => Kind::String,
+        }
+    }
+
+    pub(super) fn is_scalar(self) -> bool {
+        !matches!(self.kind(), Kind::Object | Kind::Array | Kind::Null)
+    }
+}
+
+/// What following a path met, besides the leaves.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found {
+    /// The field is there, whatever its value.
+    pub(super) present: bool,
+    /// AWS omitted content in which the field, or its value, would stand.
+    pub(super) unknown: bool,
+}
+
+/// Receives leaves; returns true to stop.
+type Visit<'v, 'a> = &'v mut dyn FnMut(Leaf<'a>) -> bool;
+
+impl Path {
+    pub(super) fn new(path: &FieldPath) -> Path {
+        Path { keys: path.keys.clone(), derived: Derived::of(&path.keys) }
+    }
+
+    /// Shows every value of the field to `visit`, until it returns true.
+    pub(super) fn visit<'a>(&self, scope: Scope<'a>, accounts: &'a AccountList, visit: Visit<'_, 'a>) -> Found {
+        let mut found = Found::default();
+        match (scope, self.derived) {
+            (Scope::Record(subject), Some(derived)) => match self.derive(derived, subject.root, accounts) {
+                Ok(Some(text)) => {
+                    found.present = true;
+                    visit(Leaf::Text(text));
+                }
+                Ok(None) => {}
+                Err(Undecided) => found.unknown = true,
+            },
+            (Scope::Record(subject), None) => {
+                let Some((first, rest)) = self.keys.split_first() else { return found };
+                for (key, value) in subject.root.entries() {
+                    if !key.is_named(first) {
+                        continue;
+                    }
+                    if is_omitted(value) {
+                        found.unknown = true;
+                        found.present |= rest.is_empty();
+                    } else if walk(value, rest, &mut found, visit) {
+                        return found;
+                    }
+                }
+            }
+            (Scope::Element(value), _) => {
+                walk(value, &self.keys, &mut found, visit);
+            }
+        }
+        found
+    }
+
+    fn derive<'a>(&self, derived: Derived, root: Value<'a>, accounts: &'a AccountList) -> Result<Option<&'a str>, Undecided> {
+        // An account that the list does not know is not "not prod": it cannot be told.
+        let account = || {
+            let id = crate::record::Facts::of(root).account_id(root);
+            accounts.get(&*id).ok_or(Undecided)
+        };
+        let filled = |text: &'a str| (!text.is_empty()).then_some(text);
+        Ok(match derived {
+            Derived::Outcome => {
+                let code = root.get("errorCode").filter(|code| code.kind() != Kind::Null).map(error_code);
+                let failed = code.is_none() && console_login_failed(root)?;
+                Some(outcome(code.as_deref(), failed))
+            }
+            Derived::Via => via(&origin(root)),
+            Derived::AccountName => filled(&account()?.name),
+            Derived::AccountEnv => filled(&account()?.env),
+            Derived::AccountTag => {
+                let key = self.keys.last().map(String::as_str).unwrap_or_default();
+                account()?.tags.get(key).map(String::as_str)
+            }
+        })
+    }
+}
+
+/// What decides was omitted by AWS, or is not known of the account.
+struct Undecided;
+
+/// An error code that is no scalar is an error of no known kind.
+fn error_code(code: Value<'_>) -> Cow<'_, str> {
+    if matches!(code.kind(), Kind::Object | Kind::Array) { Cow::Borrowed("") } else { code.text() }
+}
+
+fn console_login_failed(root: Value<'_>) -> Result<bool, Undecided> {
+    if root.get_text("eventName").as_deref() != Some("ConsoleLogin") {
+        return Ok(false);
+    }
+    match root.get("responseElements") {
+        Some(response) if is_omitted(response) => Err(Undecided),
+        Some(response) => Ok(response.get_text("ConsoleLogin").as_deref() == Some("Failure")),
+        None => Ok(false),
+    }
+}
+
+fn origin(root: Value<'_>) -> Origin<'_> {
+    let identity = root.get("userIdentity");
+    Origin {
+        invoked_by: identity.and_then(|identity| identity.get("invokedBy")).is_some_and(|by| by.kind() != Kind::Null),
+        identity_type: identity.and_then(|identity| identity.get_text("type")).unwrap_or(Cow::Borrowed("")),
+        event_type: root.get_text("eventType").unwrap_or(Cow::Borrowed("")),
+        from_console: root.get("sessionCredentialFromConsole").is_some_and(|value| value.text() == "true"),
+        user_agent: root.get_text("userAgent"),
+    }
+}
+
+/// Follows the keys; returns true when `visit` asked to stop.
+fn walk<'a>(value: Value<'a>, keys: &[String], found: &mut Found, visit: Visit<'_, 'a>) -> bool {
+    if value.kind() == Kind::Array {
+        found.present |= keys.is_empty();
+        return value.items().any(|item| walk(item, keys, found, visit));
+    }
+    let Some((key, rest)) = keys.split_first() else {
+        found.present = true;
+        return visit(Leaf::Json(value));
+    };
+    value.entries().any(|(name, child)| name.is_named(key) && walk(child, rest, found, visit))
+}
+
+/// Whether any value of the record contains the word. Keys are not searched.
+pub(super) fn keyword(word: &TextPattern, scope: Scope<'_>) -> Truth {
+    let (root, top) = match scope {
+        Scope::Record(subject) => (subject.root, true),
+        Scope::Element(value) => (value, false),
+    };
+    if holds(root, word) {
+        return Truth::True;
+    }
+    let omitted = top && root.entries().any(|(_, value)| is_omitted(value));
+    if omitted { Truth::Unknown } else { Truth::False }
+}
+
+fn holds(value: Value<'_>, word: &TextPattern) -> bool {
+    match value.kind() {
+        Kind::Array => value.items().any(|item| holds(item, word)),
+        Kind::Object => value.entries().any(|(_, item)| holds(item, word)),
+        Kind::Null => false,
+        Kind::Bool | Kind::Number | Kind::String => word.matches(&value.text()),
+    }
+}

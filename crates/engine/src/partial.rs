@@ -1,0 +1,204 @@
+//! What evaluating some objects gave. Partial results are merged into the whole, in any order and any grouping, and
+//! findings are made from the whole only: one file, many threads and many runs go the same way.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::decode::Place;
+use crate::identity::RecordDigest;
+
+/// Most malformed records that are kept with their place; all are counted.
+pub const MAX_MALFORMED_KEPT: usize = 1_000;
+
+/// Counts of records: read = evaluated + duplicate + malformed + other kinds + outside the period.
+///
+/// Each is raised where its own event happens, so that a record lost on the way shows as an imbalance.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RecordCounts {
+    /// Seen in objects.
+    pub read: u64,
+    /// Put to the policies, each record once.
+    pub evaluated: u64,
+    /// Further copies of a record.
+    pub duplicate: u64,
+    /// Not records.
+    pub malformed: u64,
+    /// Of a kind that no loaded policy is written for.
+    pub other_kinds: u64,
+    /// Outside the asked period.
+    pub outside_period: u64,
+}
+
+impl RecordCounts {
+    /// Whether the sum holds.
+    pub fn balanced(&self) -> bool {
+        self.read == self.evaluated + self.duplicate + self.malformed + self.other_kinds + self.outside_period
+    }
+}
+
+/// An account and region, and what was seen of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// Evaluated records.
+    pub evaluated: u64,
+    /// Earliest event time of an evaluated record.
+    pub first: i64,
+    /// Latest event time of an evaluated record.
+    pub last: i64,
+    /// Evaluated records by event source (lower case); a source longer than 100 bytes under an empty name.
+    pub sources: HashMap<String, u64>,
+    /// Evaluated records by hour (hours since 1970).
+    pub hours: BTreeMap<i64, u64>,
+    /// Population by policy, for policies that define their own.
+    pub populations: BTreeMap<usize, u64>,
+}
+
+impl Default for Cell {
+    fn default() -> Cell {
+        let (sources, hours, populations) = Default::default();
+        Cell { evaluated: 0, first: i64::MAX, last: i64::MIN, sources, hours, populations }
+    }
+}
+
+/// Longest event source counted by name, bytes. Names are the log's own and may be hostile; AWS's stay below 60.
+const MAX_SOURCE: usize = 100;
+
+impl Cell {
+    pub(crate) fn count(&mut self, time: i64, source: &str) {
+        self.evaluated += 1;
+        self.first = self.first.min(time);
+        self.last = self.last.max(time);
+        *self.hours.entry(time.div_euclid(3600)).or_default() += 1;
+        self.count_source(source, 1);
+    }
+
+    fn count_source(&mut self, source: &str, count: u64) {
+        if let Some(known) = self.sources.get_mut(source) {
+            *known += count;
+        } else {
+            let name = if source.len() <= MAX_SOURCE { source } else { "" };
+            *self.sources.entry(name.to_owned()).or_default() += count;
+        }
+    }
+
+    fn merge(&mut self, other: &Cell) {
+        self.evaluated += other.evaluated;
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        for (source, count) in &other.sources {
+            self.count_source(source, *count);
+        }
+        for (hour, count) in &other.hours {
+            *self.hours.entry(*hour).or_default() += count;
+        }
+        for (policy, count) in &other.populations {
+            *self.populations.entry(*policy).or_default() += count;
+        }
+    }
+}
+
+/// A record that a policy matched, projected to what findings need, with the place of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hit {
+    /// Event time, seconds since 1970 UTC.
+    pub time: i64,
+    /// Event id; empty if the record has none.
+    pub event_id: Arc<str>,
+    /// Digest of the record's bytes.
+    pub digest: RecordDigest,
+    /// The object.
+    pub object: Arc<str>,
+    /// Place in the object.
+    pub place: Place,
+    /// Length of the record, bytes.
+    pub length: u64,
+}
+
+/// What parts findings of one policy.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupKey {
+    /// Account id.
+    pub account: String,
+    /// Region.
+    pub region: String,
+    /// Values of the policy's `group-by`, in its order; `None` for a missing field.
+    pub values: Vec<Option<String>>,
+}
+
+/// What one policy gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PolicyPartial {
+    /// Matches by group. A record that was read twice stands here twice; making findings counts it once.
+    pub groups: BTreeMap<GroupKey, Vec<Hit>>,
+    /// Records that could not be judged.
+    pub not_evaluable: Vec<Hit>,
+}
+
+/// Something in the place of a record that is not one.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MalformedRecord {
+    /// The object.
+    pub object: Arc<str>,
+    /// Place in the object.
+    pub place: Place,
+    /// Length, bytes.
+    pub length: u64,
+    /// What is wrong.
+    pub why: String,
+}
+
+/// What evaluating some objects gave.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Partial {
+    /// Counts of records.
+    pub records: RecordCounts,
+    /// Records by kind, and objects that are not logs.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// By account and region.
+    pub cells: BTreeMap<(String, String), Cell>,
+    /// By index of the policy.
+    pub policies: Vec<PolicyPartial>,
+    /// The first [`MAX_MALFORMED_KEPT`] by object and place.
+    pub malformed: BTreeSet<MalformedRecord>,
+}
+
+impl Partial {
+    /// Nothing yet, for so many policies.
+    pub fn new(policies: usize) -> Partial {
+        Partial { policies: vec![PolicyPartial::default(); policies], ..Partial::default() }
+    }
+
+    pub(crate) fn add_malformed(&mut self, malformed: MalformedRecord) {
+        self.malformed.insert(malformed);
+        if self.malformed.len() > MAX_MALFORMED_KEPT {
+            self.malformed.pop_last();
+        }
+    }
+
+    /// Adds another partial result over the same policies. Commutative and associative up to the order of hits, which
+    /// making findings sorts.
+    pub fn merge(&mut self, other: Partial) {
+        let (mine, theirs) = (&mut self.records, other.records);
+        mine.read += theirs.read;
+        mine.evaluated += theirs.evaluated;
+        mine.duplicate += theirs.duplicate;
+        mine.malformed += theirs.malformed;
+        mine.other_kinds += theirs.other_kinds;
+        mine.outside_period += theirs.outside_period;
+        for (kind, count) in other.kinds {
+            *self.kinds.entry(kind).or_default() += count;
+        }
+        for (key, cell) in other.cells {
+            self.cells.entry(key).or_default().merge(&cell);
+        }
+        for (mine, theirs) in self.policies.iter_mut().zip(other.policies) {
+            for (key, mut hits) in theirs.groups {
+                mine.groups.entry(key).or_default().append(&mut hits);
+            }
+            mine.not_evaluable.extend(theirs.not_evaluable);
+        }
+        for malformed in other.malformed {
+            self.add_malformed(malformed);
+        }
+    }
+}

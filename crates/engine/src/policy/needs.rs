@@ -1,0 +1,325 @@
+//! The evidence that a PASS needs: which category of events, reads or writes, and which resources' data events.
+//!
+//! Derived from the detection where its event names tell, so that a trail that records only management events can never
+//! let a policy about object reads pass. Sources: AWS CloudTrail user guide, "Logging management events" and "Logging data
+//! events" (which operations count as data events, and their resource types).
+
+use std::fmt;
+
+use crate::candidates::{self, Candidate};
+use crate::diagnostic::Report;
+use crate::policy::{Detection, Item, Selection, reader};
+use crate::yaml::{Node, Yaml};
+
+/// A category of CloudTrail events, recorded or not by its own selectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Category {
+    /// Control-plane calls.
+    Management,
+    /// Data-plane calls on the resources that a trail's selectors name.
+    Data,
+    /// Calls through VPC endpoints.
+    NetworkActivity,
+    /// Unusual rates found by CloudTrail Insights.
+    Insight,
+}
+
+impl Category {
+    /// All categories.
+    pub const ALL: [Category; 4] = [Category::Management, Category::Data, Category::NetworkActivity, Category::Insight];
+
+    /// The name in a policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Category::Management => "management",
+            Category::Data => "data",
+            Category::NetworkActivity => "network-activity",
+            Category::Insight => "insight",
+        }
+    }
+}
+
+/// Reads, writes, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadWrite {
+    /// Calls that only read.
+    Read,
+    /// Calls that change something.
+    Write,
+    /// Both.
+    All,
+}
+
+impl ReadWrite {
+    /// The name in a policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            ReadWrite::Read => "read",
+            ReadWrite::Write => "write",
+            ReadWrite::All => "all",
+        }
+    }
+}
+
+/// The evidence that a PASS needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// Categories of events, each once, in order; at least one.
+    pub categories: Vec<Category>,
+    /// Reads, writes or both.
+    pub read_write: ReadWrite,
+    /// CloudFormation resource types whose data events are needed; empty for other categories, or for all types.
+    pub resources: Vec<String>,
+}
+
+impl fmt::Display for Needs {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let access = match self.read_write {
+            ReadWrite::Read => "read",
+            ReadWrite::Write => "write",
+            ReadWrite::All => "read and write",
+        };
+        let categories: Vec<&str> = self.categories.iter().map(|category| category.name()).collect();
+        write!(out, "{} events, {access}", categories.join(" and "))?;
+        if self.resources.is_empty() { Ok(()) } else { write!(out, ", of {}", self.resources.join(", ")) }
+    }
+}
+
+/// Reads the `needs` key; what it leaves out is taken from what was derived.
+pub(crate) fn read(node: &Node, derived: Needs, report: &mut Report<'_>) -> Option<Needs> {
+    if !matches!(node.value, Yaml::Map(_)) {
+        reader::wrong_kind(node, "needs", "a map", report);
+        return None;
+    }
+    reader::check_keys(node, &["category", "read-write", "resources"], false, report);
+    let mut categories: Vec<Category> = Vec::new();
+    for name in reader::texts(node, "category", report) {
+        match Category::ALL.into_iter().find(|category| category.name() == name) {
+            Some(category) => categories.push(category),
+            None => {
+                let names = Category::ALL.map(Category::name).join(", ");
+                let span = node.get("category").map_or(node.span, |category| category.span);
+                report.error(span, "wrong-value", format!("`category` cannot be `{name}`")).hint(format!("one of {names}"));
+            }
+        }
+    }
+    categories.sort();
+    categories.dedup();
+    let accesses = [ReadWrite::Read, ReadWrite::Write, ReadWrite::All];
+    let read_write = reader::choice(node, "read-write", &accesses.map(|access| (access.name(), access)), report);
+    let own_resources = node.get("resources").map(|_| reader::texts(node, "resources", report));
+    Some(Needs {
+        categories: if categories.is_empty() { derived.categories } else { categories },
+        read_write: read_write.unwrap_or(derived.read_write),
+        resources: own_resources.unwrap_or(derived.resources),
+    })
+}
+
+/// Derives the needs from what the detection can match.
+///
+/// Event names tell data events and writes. A detection that names none is taken to be about management events: what
+/// else it should see only its author knows, and says under `needs`.
+pub(crate) fn derive(detection: &Detection) -> Needs {
+    let candidates = candidates::of_detection(detection);
+    let operations: Vec<(Category, Option<&str>)> = candidates.iter().flat_map(categories_of).collect();
+    let named = named_categories(detection);
+    let mut categories = if named.is_empty() { operations.iter().map(|(category, _)| *category).collect() } else { named };
+    if categories.is_empty() {
+        categories.push(Category::Management);
+    }
+    categories.sort();
+    categories.dedup();
+    let mut resources: Vec<String> = operations.into_iter().filter_map(|(_, resource)| resource.map(str::to_owned)).collect();
+    resources.retain(|_| categories.contains(&Category::Data));
+    resources.sort();
+    resources.dedup();
+    Needs { categories, read_write: access(&candidates), resources }
+}
+
+/// The categories that the detection itself asks for: by `eventCategory`, or by fields that only Insight events have.
+fn named_categories(detection: &Detection) -> Vec<Category> {
+    let mut named = Vec::new();
+    for item in detection.selections.iter().flat_map(|(_, selection)| items(selection)) {
+        if item.field.keys.first().is_some_and(|first| first == "insightDetails") {
+            named.push(Category::Insight);
+        }
+        if item.field.written == "eventCategory" && item.modifiers.is_empty() {
+            let values = item.values.iter().map(|value| value.written().to_lowercase());
+            named.extend(
+                values.filter_map(|value| Category::ALL.into_iter().find(|category| category.name().replace('-', "") == value)),
+            );
+        }
+    }
+    named.sort();
+    named.dedup();
+    named
+}
+
+fn items(selection: &Selection) -> Vec<&Item> {
+    match selection {
+        Selection::All(items) => items.iter().collect(),
+        Selection::Any(parts) => parts.iter().flat_map(items).collect(),
+        Selection::Keywords { .. } => Vec::new(),
+    }
+}
+
+/// Data events by event source: resource type and operations (lower case; a trailing `*` stands for any ending).
+const DATA_EVENTS: [(&str, &str, &[&str]); 8] = [
+    (
+        "s3.amazonaws.com",
+        "AWS::S3::Object",
+        &[
+            "getobject*",
+            "putobject*",
+            "deleteobject*",
+            "copyobject",
+            "headobject",
+            "listobjects*",
+            "listmultipartuploads",
+            "listparts",
+            "uploadpart*",
+            "createmultipartupload",
+            "completemultipartupload",
+            "abortmultipartupload",
+            "restoreobject",
+            "selectobjectcontent",
+        ],
+    ),
+    ("lambda.amazonaws.com", "AWS::Lambda::Function", &["invoke*"]),
+    (
+        "dynamodb.amazonaws.com",
+        "AWS::DynamoDB::Table",
+        &["getitem", "putitem", "deleteitem", "updateitem", "query", "scan", "batch*", "transact*", "execute*"],
+    ),
+    ("sns.amazonaws.com", "AWS::SNS::Topic", &["publish*"]),
+    ("sqs.amazonaws.com", "AWS::SQS::Queue", &["sendmessage*", "receivemessage", "deletemessage*", "changemessagevisibility*"]),
+    (
+        "ebs.amazonaws.com",
+        "AWS::EC2::Snapshot",
+        &["getsnapshotblock", "putsnapshotblock", "listsnapshotblocks", "listchangedblocks"],
+    ),
+    ("cognito-identity.amazonaws.com", "AWS::Cognito::IdentityPool", &["getid", "getcredentialsforidentity", "getopenidtoken*"]),
+    ("kinesis.amazonaws.com", "AWS::Kinesis::Stream", &["getrecords", "putrecord*", "getsharditerator", "subscribetoshard"]),
+];
+
+/// The category of each named operation, and the resource type of data events.
+fn categories_of(candidate: &Candidate) -> Vec<(Category, Option<&'static str>)> {
+    let (Some(sources), Some(names)) = (&candidate.sources, &candidate.names) else {
+        return vec![(Category::Management, None)];
+    };
+    let fits = |name: &str, pattern: &&str| match pattern.strip_suffix('*') {
+        Some(head) => name.starts_with(head),
+        None => name == *pattern,
+    };
+    let mut found = Vec::new();
+    for source in sources {
+        let known = DATA_EVENTS.iter().find(|(known, ..)| known == source);
+        for name in names {
+            found.push(match known {
+                Some((_, resource, patterns)) if patterns.iter().any(|pattern| fits(name, pattern)) => {
+                    (Category::Data, Some(*resource))
+                }
+                _ => (Category::Management, None),
+            });
+        }
+    }
+    found
+}
+
+/// Reads only if every operation begins like a read, writes only if every one begins like a write; both if any is in
+/// doubt, because needing more evidence than necessary is the safe mistake (`AssumeRole` counts as a read, for example).
+fn access(candidates: &[Candidate]) -> ReadWrite {
+    const READS: [&str; 9] = ["get", "list", "describe", "head", "lookup", "search", "batchget", "query", "select"];
+    const WRITES: [&str; 46] = [
+        "accept",
+        "add",
+        "allocate",
+        "apply",
+        "associate",
+        "attach",
+        "authorize",
+        "cancel",
+        "change",
+        "create",
+        "deactivate",
+        "decline",
+        "delete",
+        "deregister",
+        "detach",
+        "disable",
+        "disassociate",
+        "enable",
+        "import",
+        "invite",
+        "leave",
+        "modify",
+        "move",
+        "publish",
+        "put",
+        "register",
+        "reject",
+        "remove",
+        "replace",
+        "reset",
+        "restore",
+        "revoke",
+        "run",
+        "schedule",
+        "send",
+        "set",
+        "start",
+        "stop",
+        "tag",
+        "terminate",
+        "transfer",
+        "untag",
+        "update",
+        "upload",
+        "abort",
+        "complete",
+    ];
+    let begins = |name: &str, verbs: &[&str]| verbs.iter().any(|verb| name.starts_with(verb));
+    let names: Option<Vec<&String>> = candidates
+        .iter()
+        .map(|candidate| candidate.names.as_ref())
+        .collect::<Option<Vec<_>>>()
+        .map(|sets| sets.into_iter().flatten().collect());
+    match names {
+        Some(names) if names.iter().all(|name| begins(name, &READS)) => ReadWrite::Read,
+        Some(names) if names.iter().all(|name| begins(name, &WRITES)) => ReadWrite::Write,
+        _ => ReadWrite::All,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn needs(detection: &str) -> String {
+        let mut report = Report::new("f");
+        let node = crate::yaml::parse(detection, &mut report).remove(0);
+        derive(&crate::policy::read_detection(&node, None, &mut report).unwrap()).to_string()
+    }
+
+    #[test]
+    fn needs_follow_from_the_event_names() {
+        for (detection, expected) in [
+            ("{a: {eventSource: cloudtrail.amazonaws.com, eventName: StopLogging}, condition: a}", "management events, write"),
+            (
+                "{a: {eventSource: s3.amazonaws.com, eventName: [GetObject, HeadObject]}, condition: a}",
+                "data events, read, of AWS::S3::Object",
+            ),
+            (
+                "{a: {eventSource: s3.amazonaws.com, eventName: [GetObject, PutBucketPolicy]}, condition: a}",
+                "management and data events, read and write, of AWS::S3::Object",
+            ),
+            ("{a: {userIdentity.type: Root}, condition: a}", "management events, read and write"),
+            ("{a: {eventSource: sts.amazonaws.com, eventName: AssumeRole}, condition: a}", "management events, read and write"),
+            ("{a: {insightDetails.state: Start}, condition: a}", "insight events, read and write"),
+            ("{a: {eventCategory: [Data, NetworkActivity]}, condition: a}", "data and network-activity events, read and write"),
+            ("{a: {eventName: DescribeInstances}, condition: a}", "management events, read"),
+        ] {
+            assert_eq!(needs(detection), expected, "{detection}");
+        }
+    }
+}

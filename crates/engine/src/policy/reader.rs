@@ -1,0 +1,101 @@
+//! Reads typed values out of a YAML map and reports every mistake with its place.
+
+use crate::diagnostic::{Report, closest};
+use crate::yaml::{Node, Yaml};
+
+/// Reports keys that are not in `known`; as a warning if `lenient` (Sigma allows custom fields).
+pub(crate) fn check_keys(node: &Node, known: &[&str], lenient: bool, report: &mut Report<'_>) {
+    let Yaml::Map(entries) = &node.value else { return };
+    for (key, _) in entries {
+        let Some(name) = key.text().filter(|name| !known.contains(name)) else { continue };
+        let message = format!("unknown key `{name}`");
+        let found = if lenient {
+            report.warning(key.span, "unknown-key", message)
+        } else {
+            report.error(key.span, "unknown-key", message)
+        };
+        match closest(name, known) {
+            Some(meant) => found.hint(format!("did you mean `{meant}`?")),
+            None => found.hint(format!("known keys here: {}", known.join(", "))),
+        }
+    }
+}
+
+/// The text under `key`; `None` if it is missing or not a text.
+pub(crate) fn text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
+    let value = node.get(key)?;
+    match value.text().filter(|_| !value.is_null()) {
+        Some(text) => Some(text.trim().to_owned()),
+        None => {
+            wrong_kind(value, key, "a text", report);
+            None
+        }
+    }
+}
+
+/// The text under `key`, which must be there.
+pub(crate) fn required_text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
+    if node.get(key).is_none() {
+        report.error(node.span, "missing-key", format!("`{key}` is missing"));
+    }
+    text(node, key, report)
+}
+
+/// A list of texts under `key`; a single text counts as a list of one. Empty if missing.
+pub(crate) fn texts(node: &Node, key: &str, report: &mut Report<'_>) -> Vec<String> {
+    let Some(value) = node.get(key) else { return Vec::new() };
+    match &value.value {
+        Yaml::Scalar { text, .. } if !value.is_null() => vec![text.trim().to_owned()],
+        Yaml::List(items) => {
+            let mut out = Vec::new();
+            for item in items {
+                match item.text() {
+                    Some(text) => out.push(text.trim().to_owned()),
+                    None => wrong_kind(item, key, "a text", report),
+                }
+            }
+            out
+        }
+        _ => {
+            wrong_kind(value, key, "a list of texts", report);
+            Vec::new()
+        }
+    }
+}
+
+/// `true` or `false` under `key`.
+pub(crate) fn boolean(node: &Node, key: &str, report: &mut Report<'_>) -> Option<bool> {
+    let value = node.get(key)?;
+    match value.text() {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        _ => {
+            wrong_kind(value, key, "`true` or `false`", report);
+            None
+        }
+    }
+}
+
+/// One of a few words under `key`.
+pub(crate) fn choice<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+    let value = node.get(key)?;
+    let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
+    let Some(word) = value.text() else {
+        wrong_kind(value, key, &format!("one of {}", names.join(", ")), report);
+        return None;
+    };
+    if let Some((_, choice)) = choices.iter().find(|(name, _)| *name == word) {
+        return Some(*choice);
+    }
+    let found = report.error(value.span, "wrong-value", format!("`{key}` cannot be `{word}`"));
+    match closest(word, &names) {
+        Some(meant) => found.hint(format!("did you mean `{meant}`?")),
+        None => found.hint(format!("one of {}", names.join(", "))),
+    }
+    None
+}
+
+/// Reports a value of the wrong kind.
+pub(crate) fn wrong_kind(node: &Node, key: &str, expected: &str, report: &mut Report<'_>) {
+    report.error(node.span, "wrong-type", format!("`{key}` must be {expected}, this is {}", node.kind()));
+}

@@ -1,0 +1,271 @@
+//! One CloudTrail record: what kind it is, who and where, and the fields that Assize derives from it.
+//!
+//! AWS CloudTrail user guide, "CloudTrail record contents", event versions 1.0 to 1.11.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use crate::json::{Kind, Value};
+
+/// The kind of a record, by `eventCategory`, or by `eventType` where older versions have no category.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RecordKind {
+    /// Control-plane call, sign-in or service event.
+    Management,
+    /// Data-plane call.
+    Data,
+    /// Call through a VPC endpoint.
+    NetworkActivity,
+    /// An unusual rate, found by CloudTrail Insights.
+    Insight,
+    /// A summary of many data events; has another shape and no single event.
+    Aggregated,
+}
+
+impl RecordKind {
+    /// The name in output.
+    pub fn name(self) -> &'static str {
+        match self {
+            RecordKind::Management => "management",
+            RecordKind::Data => "data",
+            RecordKind::NetworkActivity => "network-activity",
+            RecordKind::Insight => "insight",
+            RecordKind::Aggregated => "aggregated",
+        }
+    }
+}
+
+/// What the user's account list says about accounts, by account id.
+pub type AccountList = BTreeMap<String, AccountFacts>;
+
+/// What the account list says about one account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccountFacts {
+    /// Name, for `account.name`.
+    pub name: String,
+    /// Environment, for `account.env`.
+    pub env: String,
+    /// Tags, for `account.tags.<key>`.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// The top-level fields that every record is asked for, found in one pass over its keys.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Facts<'a> {
+    /// `eventSource`, if it is a string.
+    pub source: Option<Value<'a>>,
+    /// `eventName`, if it is a string.
+    pub name: Option<Value<'a>>,
+    /// `eventTime`, if it is a string.
+    pub time: Option<Value<'a>>,
+    /// `eventID`, if it is a string.
+    pub id: Option<Value<'a>>,
+    /// `recipientAccountId`, if it is a string.
+    pub account: Option<Value<'a>>,
+    /// `awsRegion`, if it is a string.
+    pub region: Option<Value<'a>>,
+    /// `eventCategory`, if it is a string.
+    pub category: Option<Value<'a>>,
+    /// `eventType`, if it is a string.
+    pub event_type: Option<Value<'a>>,
+    /// Source or name stands twice or is not a string, so an index over them must not be trusted.
+    pub ambiguous: bool,
+}
+
+impl<'a> Facts<'a> {
+    /// Looks through the top-level keys once.
+    pub fn of(root: Value<'a>) -> Facts<'a> {
+        let mut facts = Facts::default();
+        for (key, value) in root.entries() {
+            let escaped;
+            let name = if key.is_escaped() {
+                escaped = key.text();
+                escaped.as_bytes()
+            } else {
+                key.raw()
+            };
+            let (slot, indexed) = match name {
+                b"eventSource" => (&mut facts.source, true),
+                b"eventName" => (&mut facts.name, true),
+                b"eventTime" => (&mut facts.time, false),
+                b"eventID" => (&mut facts.id, false),
+                b"recipientAccountId" => (&mut facts.account, false),
+                b"awsRegion" => (&mut facts.region, false),
+                b"eventCategory" => (&mut facts.category, false),
+                b"eventType" => (&mut facts.event_type, false),
+                _ => continue,
+            };
+            if indexed && (slot.is_some() || value.kind() != Kind::String) {
+                facts.ambiguous = true;
+            }
+            if slot.is_none() && value.kind() == Kind::String {
+                *slot = Some(value);
+            }
+        }
+        facts
+    }
+
+    /// The kind of the record; `None` if it is no CloudTrail record.
+    pub fn kind(&self, root: Value<'_>) -> Option<RecordKind> {
+        let text = |value: Option<Value<'a>>| value.map_or(Cow::Borrowed(""), |value| value.text());
+        Some(match (&*text(self.category), &*text(self.event_type)) {
+            ("Management", _) => RecordKind::Management,
+            ("Data", _) => RecordKind::Data,
+            ("NetworkActivity", _) | ("", "AwsVpceEvent" | "AwsVpceEvents") => RecordKind::NetworkActivity,
+            ("Insight", _) | ("", "AwsCloudTrailInsight") => RecordKind::Insight,
+            ("Aggregated", _) | ("", "AwsAggregatedEvent") => RecordKind::Aggregated,
+            _ if self.source.is_none() && self.name.is_none() => return None,
+            _ if root.get("managementEvent").is_some_and(|value| value.text() == "false") => RecordKind::Data,
+            _ => RecordKind::Management,
+        })
+    }
+
+    /// The account that received the record: `recipientAccountId`, else the caller's account, else `unknown`.
+    pub fn account_id(&self, root: Value<'a>) -> Cow<'a, str> {
+        let caller = || root.get("userIdentity").and_then(|identity| identity.get_text("accountId"));
+        self.account.map(|value| value.text()).or_else(caller).unwrap_or(Cow::Borrowed("unknown"))
+    }
+
+    /// `awsRegion`, else `unknown`.
+    pub fn region_name(&self) -> Cow<'a, str> {
+        self.region.map_or(Cow::Borrowed("unknown"), |value| value.text())
+    }
+}
+
+/// Whether AWS left out the content of this top-level field because it was too large.
+///
+/// The content is then `{"omitted": true, "originalSize": N, "reason": …}`. The text `"true"` is no such mark: callers can
+/// put texts into their parameters, and such a record must not become not evaluable.
+pub fn is_omitted(value: Value<'_>) -> bool {
+    value.kind() == Kind::Object
+        && value.entries().any(|(key, value)| key.is_named("omitted") && value.kind() == Kind::Bool && value.raw() == b"true")
+}
+
+/// A field that Assize derives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Derived {
+    Outcome,
+    Via,
+    AccountName,
+    AccountEnv,
+    AccountTag,
+}
+
+impl Derived {
+    pub(crate) fn of(keys: &[String]) -> Option<Derived> {
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        Some(match keys.as_slice() {
+            ["outcome"] => Derived::Outcome,
+            ["via"] => Derived::Via,
+            ["account", "name"] => Derived::AccountName,
+            ["account", "env"] => Derived::AccountEnv,
+            ["account", "tags", _] => Derived::AccountTag,
+            _ => return None,
+        })
+    }
+}
+
+/// How a call ended, from what the record says of its error.
+///
+/// `console_login_failed` covers failed sign-ins, which have no `errorCode` (AWS sign-in events, examples).
+pub(crate) fn outcome(error_code: Option<&str>, console_login_failed: bool) -> &'static str {
+    let Some(code) = error_code else { return if console_login_failed { "failed" } else { "success" } };
+    let code = code.to_lowercase();
+    let denied = code.starts_with("accessdenied")
+        || code.ends_with("unauthorizedoperation")
+        || code.contains("notauthorized")
+        || code == "vpceaccessdenied";
+    let throttled = code.starts_with("throttling")
+        || code.ends_with("requestlimitexceeded")
+        || code == "slowdown"
+        || code.starts_with("toomanyrequests");
+    match (denied, throttled) {
+        (true, _) => "denied",
+        (_, true) => "throttled",
+        _ if code == "success" => "success",
+        _ => "failed",
+    }
+}
+
+/// The texts that tell where a call came from.
+#[derive(Debug, Default)]
+pub(crate) struct Origin<'a> {
+    pub(crate) invoked_by: bool,
+    pub(crate) identity_type: Cow<'a, str>,
+    pub(crate) event_type: Cow<'a, str>,
+    pub(crate) from_console: bool,
+    pub(crate) user_agent: Option<Cow<'a, str>>,
+}
+
+/// Where a call came from. The user agent is the caller's own word; `service` and `console` rest on AWS's where it gives it.
+pub(crate) fn via(origin: &Origin<'_>) -> Option<&'static str> {
+    if origin.invoked_by || origin.identity_type == "AWSService" || origin.event_type == "AwsServiceEvent" {
+        return Some("service");
+    }
+    if origin.from_console || matches!(&*origin.event_type, "AwsConsoleSignIn" | "AwsConsoleAction") {
+        return Some("console");
+    }
+    let agent = origin.user_agent.as_ref()?.to_lowercase();
+    let starts = |heads: &[&str]| heads.iter().any(|head| agent.starts_with(head));
+    let holds = |parts: &[&str]| parts.iter().any(|part| agent.contains(part));
+    Some(if starts(&["mozilla/", "console.", "signin.", "s3console", "[s3console"]) {
+        "console"
+    } else if holds(&["terraform", "pulumi", "ansible", "crossplane"]) {
+        "third-party"
+    } else if starts(&["aws-cli/", "[aws-cli/"]) {
+        "cli"
+    } else if starts(&["aws-sdk-", "[aws-sdk-", "boto", "[boto", "aws_sdk"]) {
+        "sdk"
+    } else {
+        "third-party"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Tape;
+
+    #[test]
+    fn outcomes_follow_the_error_code() {
+        for (code, expected) in [
+            ("AccessDenied", "denied"),
+            ("AccessDeniedException", "denied"),
+            ("Client.UnauthorizedOperation", "denied"),
+            ("NotAuthorizedException", "denied"),
+            ("VpceAccessDenied", "denied"),
+            ("ThrottlingException", "throttled"),
+            ("Client.RequestLimitExceeded", "throttled"),
+            ("SlowDown", "throttled"),
+            ("NoSuchBucket", "failed"),
+            ("Success", "success"),
+        ] {
+            assert_eq!(outcome(Some(code), false), expected, "{code}");
+        }
+        assert_eq!(outcome(None, false), "success");
+        assert_eq!(outcome(None, true), "failed");
+    }
+
+    #[test]
+    fn kinds_follow_the_category_and_older_marks() {
+        let kind = |text: &str| {
+            let mut tape = Tape::default();
+            tape.read(text.as_bytes(), usize::MAX).unwrap();
+            let root = tape.root(text.as_bytes());
+            Facts::of(root).kind(root)
+        };
+        assert_eq!(kind(r#"{"eventCategory":"Data"}"#), Some(RecordKind::Data));
+        assert_eq!(kind(r#"{"eventType":"AwsCloudTrailInsight"}"#), Some(RecordKind::Insight));
+        assert_eq!(kind(r#"{"eventName":"x","managementEvent":false}"#), Some(RecordKind::Data));
+        assert_eq!(kind(r#"{"eventName":"x"}"#), Some(RecordKind::Management));
+        assert_eq!(kind(r#"{"name":"x"}"#), None);
+    }
+
+    #[test]
+    fn a_second_event_name_makes_the_record_ambiguous() {
+        let text = br#"{"eventName":"a","eventSource":"s","eventName":"b"}"#;
+        let mut tape = Tape::default();
+        tape.read(text, usize::MAX).unwrap();
+        assert!(Facts::of(tape.root(text)).ambiguous);
+    }
+}

@@ -1,0 +1,262 @@
+//! The fast evaluator and its slow twin agree on every policy and every record.
+//!
+//! Policies go through the loader, so that nothing is tried that a user cannot write. The run also counts what the
+//! examples were worth: a test in which nothing ever matches would agree with anything.
+//! `PROPTEST_CASES` sets the number of cases, `PROPTEST_RNG_SEED` another seed.
+#![expect(clippy::disallowed_methods, reason = "the number of cases comes from the environment")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "generators and checks of a test may panic")]
+
+#[path = "twin/draw.rs"]
+mod draw;
+#[path = "twin/policy.rs"]
+mod policy;
+#[path = "twin/record.rs"]
+mod record;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use assize_engine::json::Tape;
+use assize_engine::linear::{LinearError, Record};
+use assize_engine::matcher::{Matcher, Scratch, Subject};
+use assize_engine::policy::{Item, Literal, Modifier, Policy, Selection, Truth, load};
+use assize_engine::record::{AccountFacts, AccountList};
+use draw::Draw;
+use proptest::prelude::any;
+use proptest::test_runner::{Config, RngSeed, TestCaseError, TestError, TestRunner};
+use proptest::{prop_assert, prop_assert_eq};
+
+/// How often each answer was given.
+#[derive(Clone, Copy, Default)]
+struct Answers {
+    yes: usize,
+    no: usize,
+    unknown: usize,
+}
+
+impl Answers {
+    fn count(&mut self, truth: Truth) {
+        match truth {
+            Truth::True => self.yes += 1,
+            Truth::False => self.no += 1,
+            Truth::Unknown => self.unknown += 1,
+        }
+    }
+
+    /// In percent: true, false, unknown.
+    fn shares(self) -> [usize; 3] {
+        let all = (self.yes + self.no + self.unknown).max(1);
+        [self.yes, self.no, self.unknown].map(|count| count * 100 / all)
+    }
+}
+
+/// What the examples of a run were worth.
+#[derive(Default)]
+struct Worth {
+    policies: Answers,
+    populations: Answers,
+    /// By modifier, and by kind of value where there is none: what single items answered.
+    items: BTreeMap<&'static str, Answers>,
+}
+
+fn config() -> Config {
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 512;
+    }
+    if config.rng_seed == RngSeed::Random {
+        config.rng_seed = RngSeed::Fixed(20_261_122);
+    }
+    config
+}
+
+fn accounts() -> AccountList {
+    let facts = |name: &str, env: &str, tags: &[(&str, &str)]| AccountFacts {
+        name: name.to_owned(),
+        env: env.to_owned(),
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    };
+    AccountList::from([
+        ("111122223333".to_owned(), facts("main", "prod", &[("owner", "Alice"), ("cost.center", "22")])),
+        ("444455556666".to_owned(), facts("lab", "dev", &[])),
+    ])
+}
+
+#[test]
+fn fast_and_slow_agree() {
+    let worth = RefCell::new(Worth::default());
+    let choices = proptest::collection::vec(any::<u16>(), 0..2500);
+    let outcome = TestRunner::new(config()).run(&choices, |choices| agree(&mut Draw::new(choices), &mut worth.borrow_mut()));
+    report(outcome);
+    let worth = worth.into_inner();
+    assert_shares("policies", worth.policies, [15, 15, 5]);
+    assert_shares("populations", worth.populations, [15, 15, 3]);
+    let least = usize::try_from(config().cases / 200).unwrap();
+    for name in Modifier::ALL.map(|(_, name)| name).into_iter().chain(["text", "number", "bool", "null", "map"]) {
+        let Answers { yes, no, .. } = worth.items.get(name).copied().unwrap_or_default();
+        assert!(yes.min(no) >= least, "items with {name}: {yes} hold and {no} do not, wanted are at least {least} of each");
+    }
+}
+
+/// The example says it all; the choices that led to it would fill the screen.
+fn report(outcome: Result<(), TestError<Vec<u16>>>) {
+    match outcome {
+        Ok(()) => {}
+        Err(TestError::Fail(reason, _) | TestError::Abort(reason)) => panic!("{reason}"),
+    }
+}
+
+fn assert_shares(what: &str, answers: Answers, least: [usize; 3]) {
+    let shares = answers.shares();
+    let fair = shares.iter().zip(least).all(|(share, least)| *share >= least);
+    let all = answers.yes + answers.no + answers.unknown;
+    assert!(fair, "{what}: true, false and unknown are {shares:?} percent of {all}, wanted are at least {least:?}");
+}
+
+/// One case: a record, policies derived from it, and damaged copies of the record.
+fn agree(draw: &mut Draw, worth: &mut Worth) -> Result<(), TestCaseError> {
+    let base = record::record(draw);
+    let sources: Vec<String> = (0..1 + draw.below(3)).map(|number| policy::policy(&format!("p-{number}"), &base, draw)).collect();
+    let records: Vec<String> = (0..4)
+        .map(|number| {
+            let tree = if number == 0 { base.clone() } else { record::damaged(&base, draw) };
+            let mut text = String::new();
+            record::write(&tree, draw, &mut text);
+            text
+        })
+        .collect();
+    let loaded = load(sources.iter().map(|source| ("generated.yaml", source.as_str())));
+    prop_assert!(!loaded.has_errors(), "{:#?}\n{}", loaded.diagnostics, sources.join("\n"));
+    let accounts = accounts();
+    let matcher = Matcher::new(&loaded.policies, accounts.clone());
+    for text in &records {
+        compare(&matcher, &loaded.policies, text, &accounts, worth)
+            .map_err(|error| TestCaseError::fail(format!("{error}\nrecord: {text}\npolicies:\n{}", sources.join("\n"))))?;
+    }
+    Ok(())
+}
+
+fn compare(
+    matcher: &Matcher,
+    policies: &[Policy],
+    text: &str,
+    accounts: &AccountList,
+    worth: &mut Worth,
+) -> Result<(), TestCaseError> {
+    let mut tape = Tape::default();
+    prop_assert_eq!(tape.read(text.as_bytes(), usize::MAX), Ok(text.len()));
+    let Some(subject) = Subject::of(tape.root(text.as_bytes())) else {
+        prop_assert_eq!(Record::read(text).err(), Some(LinearError::NoRecord));
+        return Ok(());
+    };
+    let record = Record::read(text).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    let mut scratch = Scratch::default();
+    let mut reported = BTreeMap::new();
+    matcher.evaluate(subject, &mut scratch, |index, truth| {
+        reported.insert(index, truth);
+    });
+    let mut members = BTreeSet::new();
+    matcher.populations(subject, &mut scratch, |index| {
+        members.insert(index);
+    });
+    for (index, policy) in policies.iter().enumerate() {
+        let judged = record.judge(policy, accounts);
+        prop_assert_eq!(matcher.evaluate_one(index, subject), judged.truth, "{} without the index", policy.id);
+        let found = reported.get(&index).copied().unwrap_or(Truth::False);
+        prop_assert_eq!(found, judged.truth, "{} through the index", policy.id);
+        let member = record.population(policy, accounts);
+        prop_assert_eq!(members.contains(&index), member == Some(Truth::True), "the population of {}", policy.id);
+        explained(policy, &record, accounts)?;
+        worth.policies.count(judged.truth);
+        if let Some(member) = member {
+            worth.populations.count(member);
+        }
+        for (_, selection) in &policy.detection.selections {
+            count_items(selection, &record, accounts, &mut worth.items);
+        }
+    }
+    Ok(())
+}
+
+/// What is said to have matched is true by itself, and each of its items is shown.
+fn explained(policy: &Policy, record: &Record, accounts: &AccountList) -> Result<(), TestCaseError> {
+    let judged = record.judge(policy, accounts);
+    prop_assert!(judged.truth == Truth::True || judged.matched.is_empty());
+    for matched in &judged.matched {
+        let (_, selection) = policy.detection.selections.iter().find(|(name, _)| *name == matched.selection).unwrap();
+        prop_assert_eq!(record.select(selection, accounts), Truth::True);
+        prop_assert!(matched.fields.iter().all(|field| field.value.chars().count() <= 512));
+        match selection {
+            Selection::All(items) => {
+                let shown: BTreeSet<&str> = matched.fields.iter().map(|field| field.field.as_str()).collect();
+                let wanted: Vec<String> = items.iter().map(Item::written).collect();
+                prop_assert_eq!(shown, wanted.iter().map(String::as_str).collect::<BTreeSet<_>>());
+            }
+            Selection::Any(_) | Selection::Keywords { .. } => prop_assert!(!matched.fields.is_empty()),
+        }
+    }
+    Ok(())
+}
+
+/// Counts what each item answers alone, by its modifiers and the kinds of its values.
+fn count_items(selection: &Selection, record: &Record, accounts: &AccountList, counts: &mut BTreeMap<&'static str, Answers>) {
+    let items = match selection {
+        Selection::All(items) => items,
+        Selection::Any(parts) => return parts.iter().for_each(|part| count_items(part, record, accounts, counts)),
+        Selection::Keywords { .. } => return,
+    };
+    for item in items {
+        let truth = record.select(&Selection::All(vec![item.clone()]), accounts);
+        item.modifiers.iter().for_each(|modifier| counts.entry(modifier.name()).or_default().count(truth));
+        for literal in item.values.iter().filter(|_| item.modifiers.is_empty()) {
+            let kind = match literal {
+                Literal::Null => "null",
+                Literal::Bool(_) => "bool",
+                Literal::Number(_) => "number",
+                Literal::Text(_) => "text",
+                Literal::Map(_) => "map",
+            };
+            counts.entry(kind).or_default().count(truth);
+        }
+    }
+}
+
+/// Both readers take and refuse the same texts: records with a character changed, dropped or doubled.
+#[test]
+fn both_readers_take_the_same_texts() {
+    let counts = RefCell::new([0_usize; 2]);
+    let choices = proptest::collection::vec(any::<u16>(), 0..600);
+    let outcome = TestRunner::new(config()).run(&choices, |choices| {
+        let mut draw = Draw::new(choices);
+        let mut text = String::new();
+        record::write(&record::damaged(&record::record(&mut draw), &mut draw), &mut draw, &mut text);
+        for _ in 0..4 {
+            let text = misspelt(&text, &mut draw);
+            let mut tape = Tape::default();
+            let fast = tape.read(text.as_bytes(), usize::MAX);
+            let fast = fast.is_ok_and(|length| text.as_bytes()[length..].iter().all(u8::is_ascii_whitespace));
+            let slow = matches!(Record::read(&text), Ok(_) | Err(LinearError::NoRecord));
+            prop_assert_eq!(fast, slow, "{}", text);
+            counts.borrow_mut()[usize::from(slow)] += 1;
+        }
+        Ok(())
+    });
+    report(outcome);
+    let [refused, taken] = counts.into_inner();
+    assert!(refused.min(taken) * 10 >= refused + taken, "{refused} texts refused, {taken} taken");
+}
+
+fn misspelt(text: &str, draw: &mut Draw) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    let at = draw.below(chars.len());
+    match draw.below(4) {
+        0 => chars
+            .insert(at, draw.pick(&[' ', '0', '"', ',', '}', ']', '{', '[', ':', '\\', '-', '.', 'e', '\n', '\u{1}', 'é', 'u'])),
+        1 => {
+            chars.remove(at);
+        }
+        2 => chars[at] = draw.pick(&['x', '1', '"', ' ', '\u{FFFD}']),
+        _ => chars.truncate(at + 1),
+    }
+    chars.into_iter().collect()
+}
