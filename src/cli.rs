@@ -1,0 +1,203 @@
+//! The command line: what can be typed, and nothing of what is done with it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Audits AWS organisations: reads CloudTrail logs, evaluates policies, and says what it could not see.
+#[derive(Debug, Parser)]
+#[command(name = "assize", version, about, max_term_width = 110, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  clean: no finding at or above --fail-on, and everything could be read
+  1  findings at or above --fail-on
+  2  could not run: usage, policy, internal error
+  3  no such findings, but incomplete: nothing, or not everything, could be read
+  4  both: findings, and incomplete";
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Say less: no progress, no notes
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more about what is being done (twice: much more)
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to colour the output
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    pub(crate) color: When,
+    /// Format of diagnostics on standard error
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+}
+
+/// When to do something that suits a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    Auto,
+    Always,
+    Never,
+}
+
+/// Format of the program's own diagnostics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read logs from files, folders or standard input, and report what the policies find
+    Scan(ScanArgs),
+    /// Make a synthetic organisation in a folder, scan it, and write the reports
+    Demo(DemoArgs),
+    /// Check, test or list policies
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+}
+
+/// What to evaluate, and how to report it.
+#[derive(Args, Debug)]
+pub(crate) struct ScanArgs {
+    /// Files or folders with CloudTrail records (gzip or plain; any layout); `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Policy files or folders, instead of the built-in ones; may be repeated
+    #[arg(long, value_name = "PATH")]
+    pub(crate) policies: Vec<PathBuf>,
+    /// Only policies whose id matches; `*` stands for any text; may be repeated or separated by commas
+    #[arg(long, value_name = "ID", value_delimiter = ',')]
+    pub(crate) select: Vec<String>,
+    /// Only policies of this level and above
+    #[arg(long, value_enum, default_value_t = LevelArg::Informational, value_name = "LEVEL")]
+    pub(crate) min_level: LevelArg,
+    /// Only events at or after this time (2026-10-01, or 2026-10-01T00:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Only events before this time
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The time that the report calls now (for reproducible output)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+    /// Findings at or above this level make the exit code 1 or 4
+    #[arg(long, value_enum, default_value_t = LevelArg::High, value_name = "LEVEL")]
+    pub(crate) fail_on: LevelArg,
+    /// Number of threads; 0 is one per processor
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) threads: usize,
+    /// Format of the result on standard output; several, separated by commas, need --out
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: Vec<Format>,
+    /// Write the reports and findings.jsonl into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Folder with templates that replace the built-in ones by name
+    #[arg(long, value_name = "DIR")]
+    pub(crate) templates: Option<PathBuf>,
+    /// Largest object after inflating, in MiB
+    #[arg(long, default_value_t = 2048, value_name = "MIB")]
+    pub(crate) max_object: u64,
+}
+
+/// The synthetic organisation.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Folder for the logs and the reports
+    #[arg(long, default_value = "assize-demo", value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// About how many events
+    #[arg(long, default_value_t = 50_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1_000..=50_000_000))]
+    pub(crate) events: u64,
+    /// The same seed gives the same organisation
+    #[arg(long, default_value_t = 7, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Number of threads; 0 is one per processor
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) threads: usize,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyCommand {
+    /// Report every mistake in policy and framework files
+    Check(PolicyArgs),
+    /// Run the tests that policies carry
+    Test(PolicyArgs),
+    /// List policies with level, evidence needed and title
+    List {
+        #[command(flatten)]
+        policies: PolicyArgs,
+        /// Format of the list
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+    },
+}
+
+/// Which policies.
+#[derive(Args, Debug)]
+pub(crate) struct PolicyArgs {
+    /// Policy files or folders; the built-in ones if none is given
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Formats of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
+}
+
+/// Formats of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people, in a terminal
+    Text,
+    /// One versioned object with everything
+    Json,
+    /// A page of at most 100 KB, for job summaries
+    Markdown,
+    /// One self-contained file
+    Html,
+}
+
+/// Levels, as an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LevelArg {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl From<LevelArg> for assize_engine::policy::Level {
+    fn from(level: LevelArg) -> Self {
+        match level {
+            LevelArg::Informational => Self::Informational,
+            LevelArg::Low => Self::Low,
+            LevelArg::Medium => Self::Medium,
+            LevelArg::High => Self::High,
+            LevelArg::Critical => Self::Critical,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,61 @@
+//! One file per subcommand.
+
+pub(crate) mod demo;
+pub(crate) mod policy;
+pub(crate) mod scan;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::pack::PackError;
+use crate::report::ReportError;
+use crate::report::templates::TemplatesError;
+use crate::scan::input::InputError;
+
+/// Why a command could not do its work. All of them end with exit code 2.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    /// The policies.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// The paths to scan.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A template.
+    #[error(transparent)]
+    Template(#[from] TemplatesError),
+    /// A report.
+    #[error(transparent)]
+    Render(#[from] ReportError),
+    /// A time on the command line.
+    #[error("`{text}` is no time for {option}: write 2026-10-01 or 2026-10-01T00:00:00Z (UTC)")]
+    Time {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        text: String,
+    },
+    /// A period that is empty.
+    #[error("--since is not before --until, so no event could be inside")]
+    EmptyPeriod,
+    /// Several formats for one output.
+    #[error("standard output takes one format; give --out DIR to write several files")]
+    SeveralFormats,
+    /// A report that could not be written.
+    #[error("cannot write {}: {source}; check the folder, its permissions and its space", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Standard output.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    /// The folder of the demo.
+    #[error("{} holds something else than an earlier demo; choose another folder with --out", .0.display())]
+    NotADemo(PathBuf),
+    /// The bucket of the demo.
+    #[error("cannot write the demo's logs: {0}")]
+    Bucket(#[from] assize_bucket::BucketError),
+}

@@ -1,0 +1,176 @@
+//! `assize policy`: check, test and list policies.
+
+use assize_engine::json::Tape;
+use assize_engine::linear;
+use assize_engine::matcher::{Matcher, Subject};
+use assize_engine::policy::{Policy, PolicyTest, Truth};
+use assize_engine::record::AccountList;
+use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
+
+use super::CommandError;
+use crate::cli::{ListFormat, PolicyArgs, PolicyCommand};
+use crate::console::Console;
+use crate::diagnostics::{self, counted};
+use crate::exit::Exit;
+use crate::pack;
+use crate::report::ReportError;
+use crate::report::escape::terminal;
+
+/// Runs `assize policy`.
+pub(crate) fn run(command: &PolicyCommand, console: &Console) -> Result<Exit, CommandError> {
+    match command {
+        PolicyCommand::Check(args) => check(args, console),
+        PolicyCommand::Test(args) => test(args, console),
+        PolicyCommand::List { policies, format } => list(policies, *format, console),
+    }
+}
+
+fn check(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
+    let pack = pack::load(&args.paths)?;
+    let counts = format!(
+        "{}, {}",
+        counted(pack.policies.len(), "policy", "policies"),
+        counted(pack.frameworks.len(), "framework", "frameworks")
+    );
+    if pack.warnings.is_empty() {
+        console.result(&format!("{counts}: no mistake found\n"))?;
+    } else {
+        console.result(&diagnostics::render(&pack.warnings, &pack.files))?;
+        console.result(&format!("{counts}\n"))?;
+    }
+    Ok(Exit::Clean)
+}
+
+/// Runs the tests of every policy on both evaluators. A failing test is a finding (exit 1); a policy without a test that
+/// must match and one that must not is incomplete (exit 3).
+fn test(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
+    let pack = pack::load(&args.paths)?;
+    let matcher = Matcher::new(&pack.policies, AccountList::new());
+    let (mut run, mut failed, mut untested) = (0, 0, 0);
+    let mut out: Vec<String> = Vec::new();
+    for (index, policy) in pack.policies.iter().enumerate() {
+        for test in &policy.tests {
+            run += 1;
+            if let Err(why) = one(index, policy, test, &matcher) {
+                failed += 1;
+                let (file, line, name) = (terminal(&policy.file), test.span.at.line, terminal(&test.name));
+                out.push(format!("{file}:{line}: FAILED {}: {name}: {why}\n", policy.id));
+            }
+        }
+        let has = |truth| policy.tests.iter().any(|test| test.expect == truth);
+        if !has(Truth::True) || !has(Truth::False) {
+            untested += 1;
+            out.push(format!(
+                "{}:1: UNTESTED {}: it needs a test that matches and one that does not\n",
+                terminal(&policy.file),
+                policy.id
+            ));
+        }
+    }
+    let policies = counted(pack.policies.len(), "policy", "policies");
+    out.push(format!(
+        "{policies}: {} run, {failed} failed, {untested} without both kinds of test\n",
+        counted(run, "test", "tests")
+    ));
+    console.result(&out.concat())?;
+    Ok(Exit::decide(failed > 0, untested == 0))
+}
+
+fn one(index: usize, policy: &Policy, test: &PolicyTest, matcher: &Matcher) -> Result<(), String> {
+    let mut tape = Tape::default();
+    let text = complete(&test.event);
+    tape.read(text.as_bytes(), usize::MAX).map_err(|error| format!("the event cannot be read: {error}"))?;
+    let subject = Subject::of(tape.root(text.as_bytes())).ok_or("the event is no CloudTrail record: give it an eventName")?;
+    let fast = matcher.evaluate_one(index, subject);
+    let slow = linear::judge(policy, &text, &AccountList::new()).map_err(|error| error.to_string())?.truth;
+    if fast != slow {
+        return Err(format!(
+            "the two evaluators disagree ({} and {}); this is a bug, please report it",
+            fast.name(),
+            slow.name()
+        ));
+    }
+    if fast == test.expect { Ok(()) } else { Err(format!("expected {}, got {}", test.expect.name(), fast.name())) }
+}
+
+/// A test event holds only what matters; without source and name it would not count as a record.
+fn complete(event: &str) -> String {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(event) {
+        Ok(mut fields) if !["eventSource", "eventName", "eventCategory"].iter().any(|key| fields.contains_key(*key)) => {
+            fields.insert("eventCategory".to_owned(), "Management".into());
+            serde_json::Value::Object(fields).to_string()
+        }
+        _ => event.to_owned(),
+    }
+}
+
+/// The list as JSON, version 1.
+#[derive(Serialize)]
+struct ListV1<'a> {
+    version: u32,
+    policies: Vec<ListedPolicy<'a>>,
+    frameworks: Vec<ListedFramework<'a>>,
+}
+
+#[derive(Serialize)]
+struct ListedPolicy<'a> {
+    id: &'a str,
+    level: &'a str,
+    title: &'a str,
+    needs: String,
+    needs_derived: bool,
+    tags: &'a [String],
+    file: &'a str,
+    tests: usize,
+}
+
+#[derive(Serialize)]
+struct ListedFramework<'a> {
+    id: &'a str,
+    title: &'a str,
+    version: &'a str,
+    requirements: usize,
+    file: &'a str,
+}
+
+fn list(args: &PolicyArgs, format: ListFormat, console: &Console) -> Result<Exit, CommandError> {
+    let mut pack = pack::load(&args.paths)?;
+    pack.policies.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
+    if format == ListFormat::Json {
+        let policies = pack.policies.iter().map(|policy| ListedPolicy {
+            id: &policy.id,
+            level: policy.level.name(),
+            title: &policy.title,
+            needs: policy.needs.to_string(),
+            needs_derived: policy.needs_derived,
+            tags: &policy.tags,
+            file: &policy.file,
+            tests: policy.tests.len(),
+        });
+        let frameworks = pack.frameworks.iter().map(|framework| ListedFramework {
+            id: &framework.id,
+            title: &framework.title,
+            version: &framework.version,
+            requirements: framework.requirements.len(),
+            file: &framework.file,
+        });
+        let list = ListV1 { version: 1, policies: policies.collect(), frameworks: frameworks.collect() };
+        let text = serde_json::to_string_pretty(&list).map_err(ReportError::from)?;
+        console.result(&format!("{text}\n"))?;
+        return Ok(Exit::Clean);
+    }
+    let widest = |texts: Vec<usize>| texts.into_iter().max().unwrap_or(0);
+    let ids = widest(pack.policies.iter().map(|policy| policy.id.width()).collect());
+    let needs = widest(pack.policies.iter().map(|policy| policy.needs.to_string().width()).collect());
+    let mut out: Vec<String> = Vec::new();
+    for policy in &pack.policies {
+        let evidence = policy.needs.to_string();
+        out.push(format!("{:<13}  {:<ids$}  {evidence:<needs$}  {}\n", policy.level.name(), policy.id, terminal(&policy.title)));
+    }
+    for framework in &pack.frameworks {
+        out.push(format!("framework      {}  {}\n", framework.id, terminal(&framework.title)));
+    }
+    console.result(&out.concat())?;
+    Ok(Exit::Clean)
+}

@@ -1,0 +1,195 @@
+//! `assize scan`: logs in, findings out. No configuration, no network.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use assize_engine::evaluate::Period;
+use assize_engine::inflate::Limits;
+use assize_engine::policy::Level;
+use assize_engine::time;
+
+use super::CommandError;
+use crate::cli::{Format, ScanArgs};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::pack::{self, Pack};
+use crate::report::build::{self, Detail, Parts};
+use crate::report::templates::Templates;
+use crate::report::{self, findings_jsonl, v1};
+use crate::scan::evidence;
+use crate::scan::input::{self, Inputs};
+use crate::scan::{self, ScanContext, Scanned};
+
+/// Runs `assize scan`.
+pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandError> {
+    if args.format.len() > 1 && args.out.is_none() {
+        return Err(CommandError::SeveralFormats);
+    }
+    let request = Request::new("scan", args)?;
+    let templates = Templates::load(args.templates.as_deref())?;
+    let mut pack = pack::load(&args.policies)?;
+    pack.select(&args.select, args.min_level.into())?;
+    let inputs = input::list(&args.paths)?;
+    let (document, scanned) = evaluate(&request, &pack, &inputs, console);
+    write(&document, &scanned, &pack, &templates, args, console)?;
+    Ok(exit(&document))
+}
+
+/// What a scan is asked for, apart from where its result goes.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The subcommand, for the report.
+    pub(crate) command: &'static str,
+    /// Event times.
+    pub(crate) period: Period,
+    /// Now, seconds since 1970.
+    pub(crate) as_of: i64,
+    /// Threads.
+    pub(crate) threads: usize,
+    /// How far objects may grow.
+    pub(crate) limits: Limits,
+    /// The level that makes the exit code 1.
+    pub(crate) fail_on: Level,
+    /// The paths, as given.
+    pub(crate) paths: Vec<String>,
+    /// How much of the evidence is shown.
+    pub(crate) detail: Detail,
+}
+
+impl Request {
+    fn new(command: &'static str, args: &ScanArgs) -> Result<Request, CommandError> {
+        let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
+        let period = Period { since: at("--since", &args.since)?, until: at("--until", &args.until)? };
+        if period.since.zip(period.until).is_some_and(|(since, until)| since >= until) {
+            return Err(CommandError::EmptyPeriod);
+        }
+        let as_of = at("--as-of", &args.as_of)?.unwrap_or_else(now);
+        let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
+        let paths = args.paths.iter().map(|path| path.display().to_string()).collect();
+        let (threads, fail_on) = (scan::threads(args.threads), args.fail_on.into());
+        let detail = if args.format == [Format::Text] { Detail::Glance } else { Detail::Full };
+        Ok(Request { command, period, as_of, threads, limits, fail_on, paths, detail })
+    }
+}
+
+/// The one place where the clock is read.
+pub(crate) fn now() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+fn instant(option: &'static str, text: &str) -> Result<i64, CommandError> {
+    let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+    time::parse(&whole).ok_or_else(|| CommandError::Time { option, text: text.to_owned() })
+}
+
+/// Scans the inputs and builds the document.
+pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console: &Console) -> (v1::Document, Scanned) {
+    let stored = |object: &input::Object| fs::metadata(&object.path).map_or(0, |metadata| metadata.len());
+    let bar = console.progress(inputs.objects.iter().map(stored).sum());
+    let context = ScanContext { period: request.period, threads: request.threads, limits: request.limits };
+    let scanned = scan::scan(inputs, &pack.policies, &context, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let wanted = build::wanted(&scanned, request.detail);
+    let matcher = scanned.evaluation.matcher();
+    let evidence = evidence::read(wanted, inputs, &pack.policies, matcher, request.threads, request.limits);
+    let parts =
+        Parts { pack, inputs, scanned: &scanned, evidence: &evidence, run: run_of(request, pack), fail_on: request.fail_on };
+    (build::document(&parts), scanned)
+}
+
+fn run_of(request: &Request, pack: &Pack) -> v1::Run {
+    v1::Run {
+        tool: "assize",
+        tool_version: env!("CARGO_PKG_VERSION"),
+        command: request.command,
+        as_of: time::format(request.as_of),
+        since: request.period.since.map(time::format),
+        until: request.period.until.map(time::format),
+        paths: request.paths.clone(),
+        policies_sha256: pack.sha256.clone(),
+        fail_on: request.fail_on.name().to_owned(),
+        exit_code: 0,
+    }
+}
+
+/// The exit that the document gives.
+pub(crate) fn exit(document: &v1::Document) -> Exit {
+    let all = [Exit::Clean, Exit::Findings, Exit::Incomplete, Exit::FindingsAndIncomplete];
+    all.into_iter().find(|exit| exit.code() == document.run.exit_code).unwrap_or(Exit::Failed)
+}
+
+/// Writes the formats that were asked for: one to standard output, or all of them to a folder with a text beside.
+fn write(
+    document: &v1::Document,
+    scanned: &Scanned,
+    pack: &Pack,
+    templates: &Templates,
+    args: &ScanArgs,
+    console: &Console,
+) -> Result<(), CommandError> {
+    let terminal = console.terminal();
+    let Some(folder) = &args.out else {
+        let format = args.format.first().copied().unwrap_or(Format::Text);
+        return console.result(&report::render(format, document, templates, terminal)?);
+    };
+    let files: Vec<Format> = args.format.iter().copied().filter(|format| *format != Format::Text).collect();
+    let written = write_files(document, scanned, pack, templates, (folder, &files))?;
+    console.result(&report::render(Format::Text, document, templates, terminal)?)?;
+    for path in written {
+        console.note(&format!("wrote {}", path.display()));
+    }
+    Ok(())
+}
+
+/// Writes reports and `findings.jsonl` into a folder; returns what was written.
+pub(crate) fn write_files(
+    document: &v1::Document,
+    scanned: &Scanned,
+    pack: &Pack,
+    templates: &Templates,
+    (folder, formats): (&Path, &[Format]),
+) -> Result<Vec<PathBuf>, CommandError> {
+    fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.to_owned(), source })?;
+    let mut written = Vec::new();
+    // A text for a file is plain and wide, whatever the terminal.
+    let terminal = report::Terminal { colour: false, width: 110, findings: usize::MAX };
+    for format in formats {
+        let text = report::render(*format, document, templates, terminal)?;
+        let path = folder.join(report::file_name(*format));
+        into_file(&path, |out| out.write_all(text.as_bytes()))?;
+        written.push(path);
+    }
+    let path = folder.join("findings.jsonl");
+    into_file(&path, |out| findings_jsonl::write(&scanned.findings, &pack.policies, out))?;
+    written.push(path);
+    Ok(written)
+}
+
+/// Writes a file whole or not at all: a report that a full disk cut short must not be taken for the report.
+fn into_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let attempt = || {
+        let mut file = tempfile::Builder::new().prefix(".assize-").tempfile_in(folder)?;
+        let mut out = BufWriter::new(&mut file);
+        write(&mut out)?;
+        out.flush()?;
+        drop(out);
+        allow_reading(file.as_file())?;
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    attempt().map_err(|source| CommandError::Write { path: path.to_owned(), source })
+}
+
+/// Temporary files are private; a report is as readable as other files.
+#[cfg(unix)]
+fn allow_reading(file: &fs::File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn allow_reading(_: &fs::File) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Standard output and standard error: results on the one, everything else on the other.
+
+use std::io::{self, IsTerminal, Write};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::cli::{Global, LogFormat, When};
+use crate::commands::CommandError;
+use crate::diagnostics;
+use crate::pack::PackError;
+use crate::report::Terminal;
+use crate::report::escape::terminal;
+
+/// Where the program speaks.
+#[derive(Debug)]
+pub(crate) struct Console {
+    quiet: bool,
+    verbose: u8,
+    color: When,
+    log_format: LogFormat,
+    ci: bool,
+}
+
+/// Most findings listed in a terminal.
+pub(crate) const MAX_FINDINGS: usize = 100;
+
+/// Columns when the output is no terminal.
+const DEFAULT_WIDTH: usize = 110;
+
+impl Console {
+    /// Reads what the terminal and the environment ask for: `CI` switches progress off, `NO_COLOR` colours.
+    pub(crate) fn new(global: &Global) -> Console {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = if no_color && global.color == When::Auto { When::Never } else { global.color };
+        let ci = std::env::var_os("CI").is_some();
+        Console { quiet: global.quiet, verbose: global.verbose, color, log_format: global.log_format, ci }
+    }
+
+    /// Sends the program's own diagnostics to standard error.
+    pub(crate) fn start_tracing(&self) {
+        let level = match self.verbose {
+            0 => LevelFilter::ERROR,
+            1 => LevelFilter::INFO,
+            2 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        };
+        let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(false);
+        // Setting it twice is the only failure, and there is one call.
+        drop(match self.log_format {
+            LogFormat::Text => builder.without_time().try_init(),
+            LogFormat::Json => builder.json().try_init(),
+        });
+    }
+
+    /// How standard output shows text.
+    pub(crate) fn terminal(&self) -> Terminal {
+        let colour = match self.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => io::stdout().is_terminal(),
+        };
+        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        Terminal { colour, width: columns.unwrap_or(DEFAULT_WIDTH).clamp(40, 200), findings: MAX_FINDINGS }
+    }
+
+    /// Writes a result to standard output. A reader that has seen enough (a closed pipe) is no error.
+    pub(crate) fn result(&self, text: &str) -> Result<(), CommandError> {
+        let mut out = io::stdout().lock();
+        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says something on standard error, unless asked to be quiet.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            say(text);
+        }
+    }
+
+    /// Explains why a command failed.
+    pub(crate) fn error(&self, error: &CommandError) {
+        if let CommandError::Pack(PackError::Mistakes { diagnostics, files }) = error {
+            say(diagnostics::render(diagnostics, files).trim_end());
+        }
+        say(&format!("error: {}", terminal(&error.to_string())));
+    }
+
+    /// A bar over so many bytes on a terminal; nothing in CI, with `--quiet`, or into a file.
+    pub(crate) fn progress(&self, bytes: u64) -> ProgressBar {
+        let hidden = self.quiet || self.ci || !io::stderr().is_terminal();
+        let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+        let style = ProgressStyle::with_template("reading {bar:30} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+        let bar = ProgressBar::with_draw_target(Some(bytes), target);
+        match style {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+}
+
+/// Standard error may be closed; then there is nobody to tell.
+fn say(text: &str) {
+    drop(writeln!(io::stderr().lock(), "{text}"));
+}

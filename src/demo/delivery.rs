@@ -1,0 +1,150 @@
+//! From records to log objects, the way CloudTrail delivers: by account and region, minutes after the events.
+//!
+//! A batch opens with the first record that arrives for an account and region and is delivered some minutes later. A few
+//! records come in two objects, and some come hours late; both then lie between newer ones.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use flate2::{Compression, GzBuilder};
+
+use crate::demo::LogObject;
+use crate::demo::calendar::format;
+use crate::demo::estate::{Member, ORGANISATION, Region};
+use crate::demo::random::Random;
+use crate::demo::stage::Record;
+
+/// Most records in one object; a fuller batch is delivered as several.
+const FULL: usize = 800;
+
+/// Which object a record goes into.
+type Stream = (Member, Region, bool);
+
+/// A batch that is still open.
+#[derive(Debug)]
+struct Batch {
+    due: i64,
+    texts: Vec<String>,
+}
+
+/// Records on their way, and what was delivered so far.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    random: Random,
+    waiting: BTreeMap<(i64, u64), Record>,
+    open: BTreeMap<Stream, Batch>,
+    sequence: u64,
+    /// Records written, duplicates included.
+    pub(crate) records: u64,
+    /// Records written a second time.
+    pub(crate) duplicates: u64,
+    /// Insight records among those written.
+    pub(crate) insights: u64,
+    /// Objects delivered.
+    pub(crate) objects: u64,
+    /// Earliest and latest event time, in seconds since 1970.
+    pub(crate) span: Option<(i64, i64)>,
+}
+
+impl Delivery {
+    /// Nothing under way.
+    pub(crate) fn new(random: Random) -> Self {
+        Delivery {
+            random,
+            waiting: BTreeMap::new(),
+            open: BTreeMap::new(),
+            sequence: 0,
+            records: 0,
+            duplicates: 0,
+            insights: 0,
+            objects: 0,
+            span: None,
+        }
+    }
+
+    /// Takes a record. About three in a thousand are delivered twice.
+    pub(crate) fn take(&mut self, record: Record) {
+        let (first, last) = self.span.unwrap_or((record.time, record.time));
+        self.span = Some((first.min(record.time), last.max(record.time)));
+        self.records += 1;
+        self.insights += u64::from(record.insight);
+        if !record.insight && self.random.below(1000) < 3 {
+            // Batches close within a quarter of an hour, so this goes into a later object.
+            let arrival = record.arrival + self.random.between(1200, 10_000);
+            self.records += 1;
+            self.duplicates += 1;
+            self.queue(Record { arrival, ..record.clone() });
+        }
+        self.queue(record);
+    }
+
+    fn queue(&mut self, record: Record) {
+        self.sequence += 1;
+        self.waiting.insert((record.arrival, self.sequence), record);
+    }
+
+    /// Delivers what is due before `until`, oldest first.
+    pub(crate) fn deliver<E>(&mut self, until: i64, sink: &mut dyn FnMut(LogObject) -> Result<(), E>) -> Result<(), E> {
+        loop {
+            let arrival = self.waiting.first_key_value().map_or(i64::MAX, |entry| entry.0.0);
+            let batch = self.open.iter().map(|(stream, batch)| (batch.due, *stream)).min();
+            match batch {
+                Some((due, stream)) if due <= arrival && due < until => self.close(stream, sink)?,
+                _ if arrival < until => self.admit(),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    /// Puts the record that arrives next into its batch.
+    fn admit(&mut self) {
+        let Some((_, record)) = self.waiting.pop_first() else {
+            return;
+        };
+        let due = record.arrival + self.random.between(360, 780);
+        let batch = self.open.entry((record.member, record.region, record.insight)).or_insert(Batch { due, texts: Vec::new() });
+        batch.texts.push(record.text);
+    }
+
+    fn close<E>(&mut self, stream: Stream, sink: &mut dyn FnMut(LogObject) -> Result<(), E>) -> Result<(), E> {
+        let Some(batch) = self.open.remove(&stream) else {
+            return Ok(());
+        };
+        for texts in batch.texts.chunks(FULL) {
+            let object = LogObject { key: key(stream, batch.due, &self.random.letters(16)), bytes: compress(texts) };
+            self.objects += 1;
+            sink(object)?;
+        }
+        Ok(())
+    }
+}
+
+/// The key of an object delivered at `time`: names give minutes, rounded up so that no event is newer than its object.
+fn key(stream: Stream, time: i64, suffix: &str) -> String {
+    let (member, region, insight) = stream;
+    let (account, region) = (member.id(), region.name());
+    let folder = if insight { "CloudTrail-Insight" } else { "CloudTrail" };
+    let minute = (time + 59).div_euclid(60) * 60;
+    format!(
+        "AWSLogs/{ORGANISATION}/{account}/{folder}/{region}/{}/{account}_{folder}_{region}_{}_{suffix}.json.gz",
+        format(minute, "%Y/%m/%d"),
+        format(minute, "%Y%m%dT%H%MZ"),
+    )
+}
+
+/// `{"Records":[…]}` as one gzip member, which names no time, file or system.
+fn compress(texts: &[String]) -> Vec<u8> {
+    let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(3));
+    let mut write = |text: &str| {
+        encoder.write_all(text.as_bytes()).expect("writing into memory does not fail");
+    };
+    write("{\"Records\":[");
+    for (index, text) in texts.iter().enumerate() {
+        if index > 0 {
+            write(",");
+        }
+        write(text);
+    }
+    write("]}");
+    encoder.finish().expect("writing into memory does not fail")
+}

@@ -1,0 +1,37 @@
+//! Assize: audits AWS organisations. This file wires the command line to the commands and turns their outcome into an
+//! exit code; everything else is in the modules.
+
+mod cli;
+mod commands;
+mod console;
+mod demo;
+mod diagnostics;
+mod exit;
+mod pack;
+mod report;
+mod scan;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use console::Console;
+use exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(&cli.global);
+    console.start_tracing();
+    let outcome = match cli.command {
+        Command::Scan(args) => commands::scan::run(&args, &console),
+        Command::Demo(args) => commands::demo::run(&args, &console),
+        Command::Policy(command) => commands::policy::run(&command, &console),
+    };
+    outcome
+        .unwrap_or_else(|error| {
+            console.error(&error);
+            Exit::Failed
+        })
+        .into()
+}

@@ -1,0 +1,177 @@
+//! Policy sets: the built-in one, embedded in the binary, or files and folders of the user.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use assize_engine::diagnostic::Diagnostic;
+use assize_engine::policy::{self, Framework, Level, Policy};
+use sha2::{Digest, Sha256};
+
+/// The built-in policies: (path in the repository, content).
+const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
+
+/// Policies and frameworks that loaded without an error.
+#[derive(Debug)]
+pub(crate) struct Pack {
+    /// By id.
+    pub(crate) policies: Vec<Policy>,
+    /// By id.
+    pub(crate) frameworks: Vec<Framework>,
+    /// Warnings.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// SHA-256 over names and contents of all files, hexadecimal.
+    pub(crate) sha256: String,
+    /// The files, for showing a line of one of them.
+    pub(crate) files: Vec<PolicyFile>,
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct PolicyFile {
+    /// As the user named it.
+    pub(crate) name: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
+/// Why policies could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PackError {
+    /// A path cannot be read.
+    #[error("cannot read the policies in {}: {source}; check the path and its permissions", path.display())]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A folder holds no policy.
+    #[error("there is no policy in {}: a policy file ends in .yaml or .yml", path.display())]
+    NoPolicies {
+        /// The path.
+        path: PathBuf,
+    },
+    /// Policies with mistakes.
+    #[error("the policies have mistakes; nothing was read")]
+    Mistakes {
+        /// All of them, warnings included.
+        diagnostics: Vec<Diagnostic>,
+        /// The files they stand in.
+        files: Vec<PolicyFile>,
+    },
+    /// A selection that selects nothing.
+    #[error("no policy is selected: no id matches {0}; `assize policy list` shows the ids")]
+    NothingSelected(String),
+}
+
+/// Loads the policies at `paths`, or the built-in ones if there is none.
+///
+/// # Errors
+/// A path cannot be read, or a policy has a mistake: then nothing may run.
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
+    let files = if paths.is_empty() { built_in() } else { read(paths)? };
+    let loaded = policy::load(files.iter().map(|file| (file.name.as_str(), file.text.as_str())));
+    if loaded.has_errors() {
+        return Err(PackError::Mistakes { diagnostics: loaded.diagnostics, files });
+    }
+    let sha256 = hash(&files);
+    Ok(Pack { policies: loaded.policies, frameworks: loaded.frameworks, warnings: loaded.diagnostics, sha256, files })
+}
+
+impl Pack {
+    /// Keeps the policies whose id matches one of `patterns` (all if there is none) and whose level is high enough.
+    pub(crate) fn select(&mut self, patterns: &[String], min_level: Level) -> Result<(), PackError> {
+        let wanted = |policy: &Policy| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &policy.id));
+        self.policies.retain(|policy| policy.level >= min_level && wanted(policy));
+        if self.policies.is_empty() {
+            let asked = if patterns.is_empty() { "--min-level".to_owned() } else { format!("`{}`", patterns.join(",")) };
+            return Err(PackError::NothingSelected(asked));
+        }
+        Ok(())
+    }
+}
+
+/// `*` stands for any text.
+fn matches(pattern: &str, id: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == id,
+        Some((head, tail)) => id.strip_prefix(head).is_some_and(|rest| {
+            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| matches(tail, rest.split_at(at).1))
+        }),
+    }
+}
+
+fn built_in() -> Vec<PolicyFile> {
+    BUILT_IN.iter().map(|(name, text)| PolicyFile { name: (*name).to_owned(), text: (*text).to_owned() }).collect()
+}
+
+fn read(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, PackError> {
+    let mut files = Vec::new();
+    for path in paths {
+        let unreadable = |source| PackError::Unreadable { path: path.clone(), source };
+        let mut found = Vec::new();
+        if fs::metadata(path).map_err(unreadable)?.is_dir() {
+            walk(path, &mut found).map_err(unreadable)?;
+            if found.is_empty() {
+                return Err(PackError::NoPolicies { path: path.clone() });
+            }
+        } else {
+            found.push(path.clone());
+        }
+        found.sort();
+        for file in found {
+            let text = fs::read_to_string(&file).map_err(|source| PackError::Unreadable { path: file.clone(), source })?;
+            files.push(PolicyFile { name: file.display().to_string(), text });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files.dedup_by(|a, b| a.name == b.name);
+    Ok(files)
+}
+
+fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            walk(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+fn hash(files: &[PolicyFile]) -> String {
+    let mut hash = Sha256::new();
+    for PolicyFile { name, text } in files {
+        for part in [name, text] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_policies_load_without_a_word() {
+        let pack = load(&[]).unwrap();
+        assert_eq!(pack.warnings, []);
+        assert!(pack.policies.len() >= 20);
+        assert!(!pack.frameworks.is_empty());
+    }
+
+    #[test]
+    fn selection_goes_by_pattern_and_level() {
+        assert!(matches("a*c", "abbc") && matches("*", "x") && !matches("a*c", "abd"));
+        let mut pack = load(&[]).unwrap();
+        pack.select(&[], Level::Critical).unwrap();
+        assert!(pack.policies.iter().all(|policy| policy.level == Level::Critical));
+        assert!(pack.select(&["nothing-like-it".to_owned()], Level::Informational).is_err());
+    }
+}

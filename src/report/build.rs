@@ -1,0 +1,435 @@
+//! Turns what a scan gave into the versioned document that every format renders.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use assize_engine::finding::{self, Finding};
+use assize_engine::partial::{Hit, Partial};
+use assize_engine::policy::{AnsweredBy, Evidence as Grade, Framework, Kind, Level, Policy, Require, Truth};
+use assize_engine::time;
+
+use super::activity;
+use super::{v1, words};
+use crate::pack::Pack;
+use crate::scan::Scanned;
+use crate::scan::evidence::{Evidence, Wanted};
+use crate::scan::input::Inputs;
+use crate::scan::object::Status;
+
+/// Most problems and skipped objects listed; all are counted.
+const MAX_LISTED: usize = 1_000;
+
+/// Findings whose records are read again and shown.
+pub(crate) const MAX_DETAILED: usize = 1_000;
+
+/// Occurrences shown of a finding, besides the latest.
+pub(crate) const SAMPLE: usize = 5;
+
+/// Not evaluable records listed per policy.
+const MAX_REVIEW: usize = 100;
+
+/// What the document is made of.
+pub(crate) struct Parts<'a> {
+    pub(crate) pack: &'a Pack,
+    pub(crate) inputs: &'a Inputs,
+    pub(crate) scanned: &'a Scanned,
+    pub(crate) evidence: &'a HashMap<Wanted, Evidence>,
+    pub(crate) run: v1::Run,
+    pub(crate) fail_on: Level,
+}
+
+/// How much of the evidence a report shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// The earliest record of the first findings: enough for a terminal, and few objects to read again.
+    Glance,
+    /// A sample of every finding, up to [`MAX_DETAILED`].
+    Full,
+}
+
+/// The records that the report shows, which must be read again.
+pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
+    let (findings, sample) = match detail {
+        Detail::Glance => (crate::console::MAX_FINDINGS, 1),
+        Detail::Full => (MAX_DETAILED, SAMPLE),
+    };
+    let shown = scanned.findings.iter().take(findings);
+    let sampled = shown.flat_map(|finding| {
+        let hits = finding.sample(sample).take(if detail == Detail::Glance { 1 } else { usize::MAX });
+        hits.map(|hit| Wanted { policy: finding.policy, hit: hit.clone(), expected: Truth::True })
+    });
+    let unjudged = scanned.partial.policies.iter().enumerate().flat_map(|(policy, result)| {
+        let hits = finding::distinct(result.not_evaluable.clone()).into_iter().take(MAX_REVIEW);
+        hits.map(move |hit| Wanted { policy, hit, expected: Truth::Unknown })
+    });
+    sampled.chain(unjudged).collect()
+}
+
+/// Builds the document. The exit code in it is decided here, from the findings and from what could not be read.
+pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
+    let (problems, problems_total) = problems(parts);
+    let books = books(parts);
+    let policies = policies(parts);
+    let findings: Vec<v1::Finding> = parts.scanned.findings.iter().map(|finding| finding_of(finding, parts)).collect();
+    let at_level = |policy: usize| parts.pack.policies.get(policy).is_some_and(|policy| policy.level >= parts.fail_on);
+    let unjudged = parts
+        .scanned
+        .partial
+        .policies
+        .iter()
+        .enumerate()
+        .any(|(policy, result)| at_level(policy) && !result.not_evaluable.is_empty());
+    let readable = books.records.read > 0 && books.balanced && problems_total == 0;
+    let failing = parts.scanned.findings.iter().any(|finding| at_level(finding.policy));
+    let mut run = parts.run.clone();
+    run.exit_code = crate::exit::Exit::decide(failing, readable && !unjudged).code();
+    let coverage = coverage(parts, &books, readable, (problems, problems_total));
+    let mut policies_sorted = policies;
+    policies_sorted.sort_by(|a, b| rank(&b.level).cmp(&rank(&a.level)).then_with(|| a.id.cmp(&b.id)));
+    let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies_sorted)).collect();
+    v1::Document {
+        version: v1::VERSION,
+        run,
+        books,
+        coverage,
+        policies: policies_sorted,
+        frameworks,
+        findings,
+        activity: activity::of(parts.scanned, &parts.pack.policies),
+    }
+}
+
+fn rank(level: &str) -> Option<Level> {
+    Level::from_name(level)
+}
+
+fn books(parts: &Parts<'_>) -> v1::Books {
+    let scanned = parts.scanned;
+    let skipped = scanned.count(Status::Skipped) + parts.inputs.skipped.len() as u64;
+    let failed = scanned.count(Status::Failed) + parts.inputs.unlisted.len() as u64;
+    let sum = |bytes: fn(&crate::scan::object::ObjectOutcome) -> u64| scanned.objects.iter().map(bytes).sum();
+    let objects = v1::ObjectBooks {
+        listed: (parts.inputs.objects.len() + parts.inputs.skipped.len() + parts.inputs.unlisted.len()) as u64,
+        read: scanned.count(Status::Read),
+        skipped,
+        failed,
+        stored_bytes: sum(|object| object.stored_bytes),
+        inflated_bytes: sum(|object| object.inflated_bytes),
+    };
+    let counts = scanned.partial.records;
+    let records = v1::RecordBooks {
+        read: counts.read,
+        evaluated: counts.evaluated,
+        duplicate: counts.duplicate,
+        malformed: counts.malformed,
+        other_kinds: counts.other_kinds,
+        outside_period: counts.outside_period,
+        conflicts: scanned.conflicts.len() as u64,
+    };
+    let mut kinds: Vec<v1::Count> =
+        scanned.partial.kinds.iter().map(|(label, count)| v1::Count { label: (*label).to_owned(), count: *count }).collect();
+    kinds.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.label.cmp(&b.label)));
+    let balanced = counts.balanced() && objects.listed == objects.read + objects.skipped + objects.failed;
+    v1::Books { objects, records, kinds, balanced }
+}
+
+/// Everything that could not be taken at face value, tampering first; and how many there are in all.
+fn problems(parts: &Parts<'_>) -> (Vec<v1::Problem>, u64) {
+    let mut all = Vec::new();
+    let problem = |code: &str, tampering, object: &str, message: String| v1::Problem {
+        code: code.to_owned(),
+        tampering,
+        object: object.to_owned(),
+        record: None,
+        offset: None,
+        message,
+    };
+    for (object, outcome) in parts.inputs.objects.iter().zip(&parts.scanned.objects) {
+        if let Some(trouble) = &outcome.trouble {
+            all.push(problem(trouble.code, trouble.tampering, &object.name, trouble.message.clone()));
+        }
+    }
+    for (name, why) in &parts.inputs.unlisted {
+        all.push(problem("unreadable", false, name, format!("cannot be listed: {why}; give this user read permission")));
+    }
+    for conflict in &parts.scanned.conflicts {
+        let places: Vec<String> = conflict
+            .versions
+            .iter()
+            .map(|(digest, (object, record))| {
+                format!("{} record {record} (sha256 {})", object_name(parts, *object), digest.hex())
+            })
+            .collect();
+        let first = conflict.versions.first().map_or("", |(_, (object, _))| object_name(parts, *object));
+        let message = format!(
+            "event id {} stands for {} different records: {}; all were evaluated; one of them may have been planted",
+            conflict.event_id,
+            conflict.versions.len(),
+            places.join("; ")
+        );
+        let record = conflict.versions.first().map(|(_, (_, record))| *record);
+        all.push(v1::Problem { record, ..problem("event-id-conflict", true, first, message) });
+    }
+    for malformed in &parts.scanned.partial.malformed {
+        let message = format!("{}; {} bytes were not evaluated", malformed.why, malformed.length);
+        let (record, offset) = (Some(malformed.place.index), Some(malformed.place.offset));
+        all.push(v1::Problem { record, offset, ..problem("malformed-record", false, &malformed.object, message) });
+    }
+    let unlisted_malformed = parts.scanned.partial.records.malformed - parts.scanned.partial.malformed.len() as u64;
+    let total = all.len() as u64 + unlisted_malformed;
+    all.sort_by(|a, b| (!a.tampering, &a.object, a.record).cmp(&(!b.tampering, &b.object, b.record)));
+    all.truncate(MAX_LISTED);
+    (all, total)
+}
+
+fn object_name<'a>(parts: &'a Parts<'_>, number: u32) -> &'a str {
+    parts.inputs.objects.get(number as usize).map_or("an object", |object| &*object.name)
+}
+
+fn coverage(
+    parts: &Parts<'_>,
+    books: &v1::Books,
+    complete: bool,
+    (problems, problems_total): (Vec<v1::Problem>, u64),
+) -> v1::Coverage {
+    let cells = &parts.scanned.partial.cells;
+    let set =
+        |part: fn(&(String, String)) -> &String| cells.keys().map(part).cloned().collect::<BTreeSet<_>>().into_iter().collect();
+    let accounts: Vec<String> = set(|(account, _)| account);
+    let regions: Vec<String> = set(|(_, region)| region);
+    let first = cells.values().map(|cell| cell.first).min().filter(|_| books.records.evaluated > 0);
+    let last = cells.values().map(|cell| cell.last).max().filter(|_| books.records.evaluated > 0);
+    let objects = &parts.inputs.objects;
+    let inside = objects
+        .iter()
+        .zip(&parts.scanned.objects)
+        .filter_map(|(object, outcome)| Some((object.name.to_string(), outcome.skipped?)));
+    let named = parts.inputs.skipped.iter().map(|(object, reason)| (object.clone(), *reason));
+    let mut skipped: Vec<v1::Skipped> =
+        named.chain(inside).map(|(object, reason)| v1::Skipped { object, reason: reason.to_owned() }).collect();
+    skipped.sort_by(|a, b| a.object.cmp(&b.object));
+    skipped.truncate(MAX_LISTED);
+    v1::Coverage {
+        statement: statement(books, complete, accounts.len(), regions.len()),
+        complete,
+        accounts,
+        regions,
+        first_event: first.map(time::format),
+        last_event: last.map(time::format),
+        problems,
+        problems_total,
+        skipped,
+    }
+}
+
+fn statement(books: &v1::Books, complete: bool, accounts: usize, regions: usize) -> String {
+    let (objects, records) = (&books.objects, &books.records);
+    let plural = |count: u64, one: &str, many: &str| format!("{} {}", words::count(count), if count == 1 { one } else { many });
+    let read = format!(
+        "{} in {} were read, from {} and {}.",
+        plural(records.read, "record", "records"),
+        plural(objects.read, "object", "objects"),
+        plural(accounts as u64, "account", "accounts"),
+        plural(regions as u64, "region", "regions")
+    );
+    let hole = if records.read == 0 {
+        " No record was found, so nothing can be said."
+    } else if complete {
+        " Everything that was listed could be read."
+    } else {
+        " Not everything could be read or taken at face value; see the problems."
+    };
+    format!(
+        "{read}{hole} A scan of files has no scope to be complete against: it says what was read and what matched, and never PASS."
+    )
+}
+
+fn policies(parts: &Parts<'_>) -> Vec<v1::Policy> {
+    let mut findings: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    for finding in &parts.scanned.findings {
+        let (count, matches) = findings.entry(finding.policy).or_default();
+        *count += 1;
+        *matches += finding.hits.len() as u64;
+    }
+    let all = parts.pack.policies.iter().zip(&parts.scanned.partial.policies).enumerate();
+    all.map(|(index, (policy, result))| {
+        let (count, mut matches) = findings.get(&index).copied().unwrap_or_default();
+        // What a policy requires to be there does not become findings.
+        matches += result.groups.values().map(|hits| finding::distinct(hits.clone()).len() as u64).sum::<u64>();
+        policy_of(index, policy, &parts.scanned.partial, (count, matches), parts)
+    })
+    .collect()
+}
+
+fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matches): (u64, u64), parts: &Parts<'_>) -> v1::Policy {
+    let (population, population_of) = finding::population(index, policy, partial);
+    let unjudged = partial.policies.get(index).map(|result| finding::distinct(result.not_evaluable.clone())).unwrap_or_default();
+    let not_evaluable = unjudged.len() as u64;
+    let status = match (matches, not_evaluable) {
+        (0, 0) => "no match",
+        (0, _) => "not evaluable",
+        _ => "match",
+    };
+    let of = words::count(population);
+    let mut statement = match (policy.require, matches) {
+        (Require::Any, 0) => format!("a match is required, and there is none in what was read (0 of {of} {population_of})"),
+        (Require::Any, _) => format!("a match is required: {} of {of} {population_of}", words::count(matches)),
+        (Require::None, 0) => format!("no match in what was read (0 of {of} {population_of})"),
+        (Require::None, _) => format!("{} of {of} {population_of} matched", words::count(matches)),
+    };
+    if not_evaluable > 0 {
+        let records = if not_evaluable == 1 { "record" } else { "records" };
+        statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
+    }
+    let needs =
+        format!("{}{}", policy.needs, if policy.evidence == Grade::Verified { ", covered by signed digests" } else { "" });
+    v1::Policy {
+        id: policy.id.clone(),
+        title: policy.title.clone(),
+        description: policy.description.clone(),
+        level: policy.level.name().to_owned(),
+        tags: policy.tags.clone(),
+        file: policy.file.clone(),
+        needs,
+        population_of,
+        population,
+        matches,
+        not_evaluable,
+        review: unjudged.iter().take(MAX_REVIEW).map(|hit| occurrence(index, hit, Truth::Unknown, parts)).collect(),
+        findings,
+        status: status.to_owned(),
+        statement,
+        remediation: policy.remediation.clone(),
+        references: policy.references.clone(),
+        falsepositives: policy.falsepositives.clone(),
+    }
+}
+
+fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
+    let policy = parts.pack.policies.get(finding.policy);
+    let text = |part: fn(&Policy) -> &str| policy.map_or_else(String::new, |policy| part(policy).to_owned());
+    let fields = policy.map(|policy| policy.group_by.as_slice()).unwrap_or_default();
+    let values = fields.iter().zip(&finding.group.values);
+    v1::Finding {
+        fingerprint: finding.fingerprint.clone(),
+        policy: text(|policy| &policy.id),
+        title: text(|policy| &policy.title),
+        level: text(|policy| policy.level.name()),
+        account: finding.group.account.clone(),
+        region: finding.group.region.clone(),
+        group: values.map(|(field, value)| v1::FieldValue { field: field.written.clone(), value: value.clone() }).collect(),
+        first_seen: time::format(finding.first()),
+        last_seen: time::format(finding.last()),
+        count: finding.hits.len() as u64,
+        occurrences: finding.sample(SAMPLE).map(|hit| occurrence(finding.policy, hit, Truth::True, parts)).collect(),
+        remediation: text(|policy| &policy.remediation),
+    }
+}
+
+/// One record, with what was read of it again if it was.
+fn occurrence(policy: usize, hit: &Hit, expected: Truth, parts: &Parts<'_>) -> v1::Occurrence {
+    let evidence = parts.evidence.get(&Wanted { policy, hit: hit.clone(), expected });
+    let fields = parts.pack.policies.get(policy).map(|policy| policy.show.as_slice()).unwrap_or_default();
+    let show = evidence.map(|evidence| evidence.show.as_slice()).unwrap_or_default();
+    let missing = match evidence {
+        Some(evidence) => evidence.missing.clone(),
+        None => Some(format!("shown for the first {MAX_DETAILED} findings only; the place above leads to its bytes")),
+    };
+    v1::Occurrence {
+        event_id: hit.event_id.to_string(),
+        time: time::format(hit.time),
+        object: hit.object.to_string(),
+        record: hit.place.index,
+        offset: hit.place.offset,
+        length: hit.length,
+        sha256_128: hit.digest.hex(),
+        show: fields
+            .iter()
+            .zip(show)
+            .map(|(field, value)| v1::FieldValue { field: field.written.clone(), value: value.clone() })
+            .collect(),
+        matched: evidence.map(matched).unwrap_or_default(),
+        event: evidence.and_then(|evidence| evidence.text.clone()),
+        event_missing: missing,
+    }
+}
+
+fn matched(evidence: &Evidence) -> Vec<v1::MatchedSelection> {
+    let field = |field: &assize_engine::linear::MatchedField| v1::MatchedField {
+        field: field.field.clone(),
+        value: field.value.clone(),
+        pattern: field.pattern.clone(),
+    };
+    let selections = evidence.matched.iter();
+    selections
+        .map(|one| v1::MatchedSelection { selection: one.selection.clone(), fields: one.fields.iter().map(field).collect() })
+        .collect()
+}
+
+fn framework_of(framework: &Framework, policies: &[v1::Policy]) -> v1::Framework {
+    let requirements = framework.requirements.iter().map(|requirement| {
+        let found: Vec<(Kind, Option<&v1::Policy>)> = requirement
+            .policies
+            .iter()
+            .map(|mapping| (mapping.kind, policies.iter().find(|policy| policy.id == mapping.policy)))
+            .collect();
+        let (status, statement) = answer(requirement.answered_by, &found);
+        let parts = requirement.policies.iter().zip(&found).map(|(mapping, (_, policy))| v1::RequirementPolicy {
+            policy: mapping.policy.clone(),
+            kind: mapping.kind.name().to_owned(),
+            matches: policy.map_or(0, |policy| policy.matches),
+            population: policy.map_or(0, |policy| policy.population),
+        });
+        v1::Requirement {
+            id: requirement.id.clone(),
+            title: requirement.title.clone(),
+            title_ja: requirement.title_ja.clone(),
+            level: requirement.level,
+            manual: requirement.manual,
+            status: status.to_owned(),
+            statement,
+            policies: parts.collect(),
+        }
+    });
+    v1::Framework {
+        id: framework.id.clone(),
+        title: framework.title.clone(),
+        version: framework.version.clone(),
+        requirements: requirements.collect(),
+    }
+}
+
+/// The answer to a requirement, in the order in which one outweighs another: an exception, what could not be judged or
+/// was not evaluated, matches for review, no match.
+fn answer(answered_by: AnsweredBy, policies: &[(Kind, Option<&v1::Policy>)]) -> (&'static str, String) {
+    if policies.is_empty() {
+        return match answered_by {
+            AnsweredBy::None => ("not answered by logs", "no interface of AWS answers this; a person must".to_owned()),
+            AnsweredBy::Configuration => {
+                ("needs configuration", "answered by reading configuration, which this version does not do".to_owned())
+            }
+            AnsweredBy::Events | AnsweredBy::Both => ("not evaluated", "no policy answers this yet".to_owned()),
+        };
+    }
+    let found: Vec<(Kind, &v1::Policy)> = policies.iter().filter_map(|(kind, policy)| Some((*kind, (*policy)?))).collect();
+    let left_out = policies.len() - found.len();
+    let sum = |part: fn(&v1::Policy) -> u64, kind: Option<Kind>| -> u64 {
+        found.iter().filter(|(own, _)| kind.is_none_or(|kind| *own == kind)).map(|(_, policy)| part(policy)).sum()
+    };
+    let exceptions = sum(|policy| policy.matches, Some(Kind::Absent));
+    let review = sum(|policy| policy.matches, Some(Kind::Monitored));
+    let unjudged = sum(|policy| policy.not_evaluable, None);
+    let population = words::count(sum(|policy| policy.population, None));
+    let half = if answered_by == AnsweredBy::Both { "; the configuration half was not read" } else { "" };
+    let (status, text) = if exceptions > 0 {
+        ("exception", format!("{} of {population} records break it", words::count(exceptions)))
+    } else if left_out > 0 {
+        ("not evaluated", format!("{left_out} of {} policies that answer this were not selected", policies.len()))
+    } else if unjudged > 0 {
+        ("not evaluable", format!("{unjudged} of {population} records could not be judged"))
+    } else if review > 0 {
+        ("review", format!("{} of {population} records are listed for review", words::count(review)))
+    } else {
+        ("no match", format!("no match in what was read (0 of {population} records)"))
+    };
+    (status, format!("{text}{half}"))
+}

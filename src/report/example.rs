@@ -1,0 +1,172 @@
+//! A small document that has one of everything: overriding templates are tried on it before a run starts, so that a
+//! misspelt field is found then and not after hours of reading.
+
+use crate::report::v1::{
+    Activity, Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedField, MatchedSelection, ObjectBooks,
+    Occurrence, Policy, Problem, RecordBooks, Requirement, RequirementPolicy, Run, Series, Skipped, VERSION,
+};
+
+/// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
+pub(crate) fn document() -> Document {
+    Document {
+        version: VERSION,
+        run: run(),
+        books: books(),
+        coverage: coverage(),
+        policies: vec![policy()],
+        frameworks: vec![framework()],
+        findings: vec![finding()],
+        activity: Activity {
+            step: "hour".to_owned(),
+            times: vec!["2026-11-21T08:00:00Z".to_owned()],
+            accounts: vec![Series { label: "111122223333".to_owned(), counts: vec![120] }],
+            levels: vec![Series { label: "critical".to_owned(), counts: vec![1] }],
+            sources: vec![Count { label: "cloudtrail.amazonaws.com".to_owned(), count: 120 }],
+        },
+    }
+}
+
+fn run() -> Run {
+    Run {
+        tool: "assize",
+        tool_version: env!("CARGO_PKG_VERSION"),
+        command: "scan",
+        as_of: "2026-11-22T08:00:00Z".to_owned(),
+        since: Some("2026-11-20T00:00:00Z".to_owned()),
+        until: Some("2026-11-22T00:00:00Z".to_owned()),
+        paths: vec!["logs/".to_owned()],
+        policies_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+        fail_on: "high".to_owned(),
+        exit_code: 4,
+    }
+}
+
+fn books() -> Books {
+    Books {
+        objects: ObjectBooks { listed: 12, read: 10, skipped: 1, failed: 1, stored_bytes: 48_211, inflated_bytes: 731_004 },
+        records: RecordBooks {
+            read: 131,
+            evaluated: 120,
+            duplicate: 4,
+            malformed: 1,
+            other_kinds: 3,
+            outside_period: 3,
+            conflicts: 0,
+        },
+        kinds: vec![Count { label: "management".to_owned(), count: 128 }],
+        balanced: true,
+    }
+}
+
+fn coverage() -> Coverage {
+    Coverage {
+        statement: "Read 10 of 12 objects; 1 failed and 1 is not a log.".to_owned(),
+        complete: false,
+        accounts: vec!["111122223333".to_owned()],
+        regions: vec!["us-east-1".to_owned()],
+        first_event: Some("2026-11-21T08:00:11Z".to_owned()),
+        last_event: Some("2026-11-21T08:59:48Z".to_owned()),
+        problems: vec![Problem {
+            code: "trailing-bytes".to_owned(),
+            tampering: true,
+            object: "logs/a.json.gz".to_owned(),
+            record: Some(0),
+            offset: Some(14),
+            message: "17 bytes follow the end of the gzip member; compare the object with its digest.".to_owned(),
+        }],
+        problems_total: 1,
+        skipped: vec![Skipped { object: "logs/README".to_owned(), reason: "not JSON".to_owned() }],
+    }
+}
+
+fn policy() -> Policy {
+    Policy {
+        id: "cloudtrail-logging-changed".to_owned(),
+        title: "A trail was stopped, deleted or narrowed".to_owned(),
+        description: "Without a trail nobody can say what happened.".to_owned(),
+        level: "critical".to_owned(),
+        tags: vec!["attack.t1562.008".to_owned()],
+        file: "events/cloudtrail-logging-changed.yaml".to_owned(),
+        needs: "management events, write".to_owned(),
+        population_of: "eventSource cloudtrail.amazonaws.com".to_owned(),
+        population: 40,
+        matches: 1,
+        not_evaluable: 1,
+        review: vec![occurrence()],
+        findings: 1,
+        status: "match".to_owned(),
+        statement: "1 of 40 cloudtrail.amazonaws.com events matched".to_owned(),
+        remediation: "Start logging again: aws cloudtrail start-logging --name NAME.".to_owned(),
+        references: vec!["https://docs.aws.amazon.com/awscloudtrail/latest/userguide/".to_owned()],
+        falsepositives: vec!["A planned change of the trail".to_owned()],
+    }
+}
+
+fn framework() -> Framework {
+    Framework {
+        id: "cis-aws-foundations-3.0.0".to_owned(),
+        title: "CIS Amazon Web Services Foundations Benchmark".to_owned(),
+        version: "3.0.0".to_owned(),
+        requirements: vec![Requirement {
+            id: "4.5".to_owned(),
+            title: "Changes to CloudTrail's configuration are monitored".to_owned(),
+            title_ja: "CloudTrail の設定変更を監視する".to_owned(),
+            level: Some(1),
+            manual: true,
+            status: "review".to_owned(),
+            statement: "1 match among 40 events is listed for review".to_owned(),
+            policies: vec![RequirementPolicy {
+                policy: "cloudtrail-logging-changed".to_owned(),
+                kind: "monitored".to_owned(),
+                matches: 1,
+                population: 40,
+            }],
+        }],
+    }
+}
+
+fn finding() -> Finding {
+    let policy = policy();
+    Finding {
+        fingerprint: "5d41402abc4b2a76b9719d911017c592".to_owned(),
+        policy: policy.id,
+        title: policy.title,
+        level: policy.level,
+        account: "111122223333".to_owned(),
+        region: "us-east-1".to_owned(),
+        group: vec![FieldValue {
+            field: "userIdentity.arn".to_owned(),
+            value: Some("arn:aws:iam::111122223333:user/alice".to_owned()),
+        }],
+        first_seen: "2026-11-21T08:12:30Z".to_owned(),
+        last_seen: "2026-11-21T08:12:30Z".to_owned(),
+        count: 1,
+        occurrences: vec![occurrence()],
+        remediation: policy.remediation,
+    }
+}
+
+/// An occurrence with its event.
+pub(crate) fn occurrence() -> Occurrence {
+    let event = r#"{"eventVersion":"1.11","eventTime":"2026-11-21T08:12:30Z","eventName":"StopLogging"}"#;
+    Occurrence {
+        event_id: "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d".to_owned(),
+        time: "2026-11-21T08:12:30Z".to_owned(),
+        object: "logs/a.json.gz".to_owned(),
+        record: 7,
+        offset: 9_120,
+        length: event.len() as u64,
+        sha256_128: "6dcd4ce23d88e2ee9568ba546c007c63".to_owned(),
+        show: vec![FieldValue { field: "sourceIPAddress".to_owned(), value: Some("198.51.100.7".to_owned()) }],
+        matched: vec![MatchedSelection {
+            selection: "change".to_owned(),
+            fields: vec![MatchedField {
+                field: "eventName".to_owned(),
+                value: "StopLogging".to_owned(),
+                pattern: "StopLogging".to_owned(),
+            }],
+        }],
+        event: Some(event.to_owned()),
+        event_missing: Some("larger than 64 KiB".to_owned()),
+    }
+}

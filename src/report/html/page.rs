@@ -1,0 +1,340 @@
+//! What the HTML template is given: the document, ordered and counted for reading, and cut to what a browser opens
+//! well. Whatever is left out is counted here, so that the page can say so.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::chart::Chart;
+use super::{DETAILED_FINDINGS, EVENT_BYTES, event};
+use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
+use crate::report::v1::{
+    Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem, Run,
+};
+use crate::report::words;
+
+/// Rows in one table of findings without detail.
+const BLOCK_ROWS: usize = 250;
+
+/// The root of the template's variables.
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    version: u32,
+    verdict: Verdict,
+    no_pass: &'static str,
+    run: &'a Run,
+    books: &'a Books,
+    coverage: CoverageView<'a>,
+    tampering: Vec<&'a Problem>,
+    problems: Vec<&'a Problem>,
+    level_names: [&'static str; 5],
+    levels: Vec<LevelCount>,
+    accounts: Vec<AccountCount>,
+    findings_total: usize,
+    matches_total: u64,
+    findings: Vec<FindingView<'a>>,
+    /// Findings past [`DETAILED_FINDINGS`], as rows; in blocks, because browsers lay out a long table slowly.
+    row_blocks: Vec<Vec<RowView<'a>>>,
+    rows_total: usize,
+    policies: Policies<'a>,
+    frameworks: Vec<FrameworkView<'a>>,
+    by_account_over_time: Chart,
+    by_level_over_time: Chart,
+    sources: &'a [Count],
+    /// Occurrences whose event was left out to keep the file small.
+    events_left_out: u64,
+}
+
+/// [`Coverage`] without the problems, which are ordered apart.
+#[derive(Serialize)]
+struct CoverageView<'a> {
+    statement: &'a str,
+    complete: bool,
+    accounts: &'a [String],
+    regions: &'a [String],
+    first_event: &'a Option<String>,
+    last_event: &'a Option<String>,
+    problems_total: u64,
+    problems_listed: usize,
+    skipped: &'a [crate::report::v1::Skipped],
+}
+
+/// Policies by what they gave.
+#[derive(Serialize)]
+struct Policies<'a> {
+    total: usize,
+    matched: Vec<PolicyView<'a>>,
+    not_matched: Vec<PolicyView<'a>>,
+    /// Policies with records that could not be judged.
+    for_review: Vec<ReviewView<'a>>,
+}
+
+#[derive(Serialize)]
+struct PolicyView<'a> {
+    policy: &'a Policy,
+    references: Vec<Reference<'a>>,
+    /// Its first finding, for a link.
+    first_finding: Option<&'a str>,
+}
+
+/// A reference as written; a link only if it is one to a web page.
+#[derive(Serialize)]
+struct Reference<'a> {
+    text: &'a str,
+    link: bool,
+}
+
+#[derive(Serialize)]
+struct ReviewView<'a> {
+    id: &'a str,
+    title: &'a str,
+    level: &'a str,
+    not_evaluable: u64,
+    occurrences: Vec<OccurrenceView<'a>>,
+}
+
+#[derive(Serialize)]
+struct FindingView<'a> {
+    fingerprint: &'a str,
+    policy: &'a str,
+    title: &'a str,
+    level: &'a str,
+    account: &'a str,
+    region: &'a str,
+    group: &'a [FieldValue],
+    first_seen: &'a str,
+    last_seen: &'a str,
+    period: String,
+    count: u64,
+    remediation: &'a str,
+    occurrences: Vec<OccurrenceView<'a>>,
+    /// Matches that are not among the occurrences.
+    more: u64,
+}
+
+/// A finding without its occurrences: they are most of its size.
+#[derive(Serialize)]
+struct RowView<'a> {
+    fingerprint: &'a str,
+    policy: &'a str,
+    level: &'a str,
+    account: &'a str,
+    region: &'a str,
+    group: &'a [FieldValue],
+    first_seen: &'a str,
+    last_seen: &'a str,
+    count: u64,
+}
+
+#[derive(Serialize)]
+struct OccurrenceView<'a> {
+    event_id: &'a str,
+    time: &'a str,
+    object: &'a str,
+    record: u64,
+    offset: u64,
+    length: u64,
+    sha256_128: &'a str,
+    show: &'a [FieldValue],
+    matched: &'a [MatchedSelection],
+    /// Pretty-printed, or as it stands if it is not JSON.
+    event: Option<String>,
+    /// Why there is no event.
+    event_missing: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct FrameworkView<'a> {
+    framework: &'a Framework,
+    statuses: Vec<Count>,
+}
+
+/// What is left of [`EVENT_BYTES`], and how many events found no room.
+struct EventRoom {
+    bytes: usize,
+    left_out: u64,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn of(document: &'a Document) -> Self {
+        let (detailed, rest) = document.findings.split_at(document.findings.len().min(DETAILED_FINDINGS));
+        let mut room = EventRoom { bytes: EVENT_BYTES, left_out: 0 };
+        let findings = findings(detailed, &mut room);
+        let policies = Policies::of(document, &mut room);
+        let (tampering, problems) = summary::problems(document);
+        Self {
+            version: document.version,
+            verdict: Verdict::of(document),
+            no_pass: summary::NO_PASS,
+            run: &document.run,
+            books: &document.books,
+            coverage: CoverageView::of(&document.coverage),
+            tampering,
+            problems,
+            level_names: LEVELS,
+            levels: summary::by_level(&document.findings),
+            accounts: summary::by_account(&document.findings),
+            findings_total: document.findings.len(),
+            matches_total: document.findings.iter().map(|finding| finding.count).sum(),
+            findings,
+            row_blocks: rest.chunks(BLOCK_ROWS).map(|block| block.iter().map(RowView::of).collect()).collect(),
+            rows_total: rest.len(),
+            policies,
+            frameworks: document
+                .frameworks
+                .iter()
+                .map(|framework| FrameworkView { framework, statuses: summary::by_status(framework) })
+                .collect(),
+            by_account_over_time: Chart::of(&document.activity, &document.activity.accounts),
+            by_level_over_time: Chart::of(&document.activity, &document.activity.levels),
+            sources: &document.activity.sources,
+            events_left_out: room.left_out,
+        }
+    }
+}
+
+impl<'a> CoverageView<'a> {
+    fn of(coverage: &'a Coverage) -> Self {
+        Self {
+            statement: &coverage.statement,
+            complete: coverage.complete,
+            accounts: &coverage.accounts,
+            regions: &coverage.regions,
+            first_event: &coverage.first_event,
+            last_event: &coverage.last_event,
+            problems_total: coverage.problems_total,
+            problems_listed: coverage.problems.len(),
+            skipped: &coverage.skipped,
+        }
+    }
+}
+
+impl<'a> Policies<'a> {
+    fn of(document: &'a Document, room: &mut EventRoom) -> Self {
+        let mut first_findings: BTreeMap<&str, &str> = BTreeMap::new();
+        for finding in document.findings.iter().take(DETAILED_FINDINGS) {
+            first_findings.entry(&finding.policy).or_insert(&finding.fingerprint);
+        }
+        let view = |policy: &'a Policy| PolicyView {
+            policy,
+            references: policy.references.iter().map(|text| Reference::of(text)).collect(),
+            first_finding: first_findings.get(policy.id.as_str()).copied(),
+        };
+        let (matched, not_matched): (Vec<_>, Vec<_>) =
+            document.policies.iter().map(view).partition(|view| view.policy.matches > 0 || view.policy.findings > 0);
+        let for_review = document.policies.iter().filter(|policy| policy.not_evaluable > 0);
+        Self {
+            total: document.policies.len(),
+            matched,
+            not_matched,
+            for_review: for_review.map(|policy| ReviewView::of(policy, room)).collect(),
+        }
+    }
+}
+
+impl<'a> Reference<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { text, link: text.starts_with("https://") || text.starts_with("http://") }
+    }
+}
+
+impl<'a> ReviewView<'a> {
+    fn of(policy: &'a Policy, room: &mut EventRoom) -> Self {
+        Self {
+            id: &policy.id,
+            title: &policy.title,
+            level: &policy.level,
+            not_evaluable: policy.not_evaluable,
+            occurrences: policy.review.iter().map(|it| OccurrenceView::of(it, room)).collect(),
+        }
+    }
+}
+
+impl<'a> OccurrenceView<'a> {
+    fn of(occurrence: &'a Occurrence, room: &mut EventRoom) -> Self {
+        let (event, event_missing) = match &occurrence.event {
+            Some(text) => match room.take(text) {
+                Some(event) => (Some(event), None),
+                None => (None, Some("left out to keep this file small; it is in findings.jsonl and in the object named here")),
+            },
+            None => (None, Some(occurrence.event_missing.as_deref().unwrap_or("not kept"))),
+        };
+        Self {
+            event_id: &occurrence.event_id,
+            time: &occurrence.time,
+            object: &occurrence.object,
+            record: occurrence.record,
+            offset: occurrence.offset,
+            length: occurrence.length,
+            sha256_128: &occurrence.sha256_128,
+            show: &occurrence.show,
+            matched: &occurrence.matched,
+            event,
+            event_missing,
+        }
+    }
+}
+
+impl EventRoom {
+    /// The event for people, if there is room for it.
+    fn take(&mut self, text: &str) -> Option<String> {
+        // What does not fit as it is will not fit with line breaks, and need not be parsed.
+        let pretty = if text.len() > self.bytes { None } else { Some(event::pretty(text).unwrap_or_else(|| text.to_owned())) };
+        let fits = pretty.filter(|pretty| pretty.len() <= self.bytes);
+        match &fits {
+            Some(pretty) => self.bytes -= pretty.len(),
+            None => self.left_out += 1,
+        }
+        fits
+    }
+}
+
+/// The findings in detail. Room for events goes to the first occurrence of every finding, then to the second, and so
+/// on, so that a few findings with large events do not leave the others without any.
+fn findings<'a>(findings: &'a [Finding], room: &mut EventRoom) -> Vec<FindingView<'a>> {
+    let mut views: Vec<_> = findings.iter().map(FindingView::without_occurrences).collect();
+    let longest = findings.iter().map(|finding| finding.occurrences.len()).max().unwrap_or(0);
+    for at in 0..longest {
+        for (finding, view) in findings.iter().zip(&mut views) {
+            view.occurrences.extend(finding.occurrences.get(at).map(|it| OccurrenceView::of(it, room)));
+        }
+    }
+    views
+}
+
+impl<'a> FindingView<'a> {
+    fn without_occurrences(finding: &'a Finding) -> Self {
+        Self {
+            fingerprint: &finding.fingerprint,
+            policy: &finding.policy,
+            title: &finding.title,
+            level: &finding.level,
+            account: &finding.account,
+            region: &finding.region,
+            group: &finding.group,
+            first_seen: &finding.first_seen,
+            last_seen: &finding.last_seen,
+            period: words::period(&finding.first_seen, &finding.last_seen),
+            count: finding.count,
+            remediation: &finding.remediation,
+            occurrences: Vec::with_capacity(finding.occurrences.len()),
+            more: finding.count.saturating_sub(finding.occurrences.len() as u64),
+        }
+    }
+}
+
+impl<'a> RowView<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            fingerprint: &finding.fingerprint,
+            policy: &finding.policy,
+            level: &finding.level,
+            account: &finding.account,
+            region: &finding.region,
+            group: &finding.group,
+            first_seen: &finding.first_seen,
+            last_seen: &finding.last_seen,
+            count: finding.count,
+        }
+    }
+}

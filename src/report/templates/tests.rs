@@ -1,0 +1,79 @@
+use super::*;
+
+/// The error that a folder with these files gives, with the folder's own path as `DIR`.
+fn error_of(files: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    let error = Templates::load(Some(folder.path())).unwrap_err().to_string();
+    error.replace(&folder.path().display().to_string(), "DIR")
+}
+
+#[test]
+fn the_embedded_templates_load_and_render_the_example() {
+    Templates::load(None).unwrap().try_out().unwrap();
+}
+
+#[test]
+fn a_folder_replaces_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("report.css"), "body { color: rebeccapurple }").unwrap();
+    fs::write(folder.path().join("report.md"), "{{ verdict.words }} {{ run.paths[0] }}\n").unwrap();
+    let templates = Templates::load(Some(folder.path())).unwrap();
+    let mut document = example::document();
+    document.run.paths = vec!["<b>@octocat|".to_owned()];
+    let markdown = markdown::render(&document, &templates).unwrap();
+    assert_eq!(markdown, "1 finding at or above high, and not everything could be read &lt;b&gt;`@`octocat\\|\n");
+    assert!(html::render(&document, &templates).unwrap().contains("rebeccapurple"));
+}
+
+#[test]
+fn every_problem_of_a_folder_is_in_one_error() {
+    let error = error_of(&[
+        ("report.md", "line one\n{% if %}\n"),
+        ("components.html", "{% component a( %}"),
+        ("report.css", "a {}\n</STYLE>"),
+        ("report.js", "if (a) {}\n// <!-- no"),
+        ("notes.txt", ""),
+    ]);
+    insta::assert_snapshot!(error, @r"
+    DIR/components.html:1: Found `%}` but expected identifier.
+    DIR/notes.txt: not the name of a template; the names are report.html, components.html, report.css, report.js, report.md
+    DIR/report.css:2: contains `</style`, which would end or confuse the element it is put in; write it differently
+    DIR/report.js:2: contains `<!--`, which would end or confuse the element it is put in; write it differently
+    DIR/report.md:2: Found `%}` but expected one of: integer, float, string, bool, ident, `-`, `not`, `<`, `{`, `[` or `(`
+    ");
+}
+
+#[test]
+fn names_that_do_not_exist_are_found_before_a_run() {
+    insta::assert_snapshot!(error_of(&[("report.md", "a\n{{ run.pathes }}\n")]), @"DIR/report.md:2: Field `pathes` is not defined. Available fields: as_of, command, exit_code, fail_on, paths, policies_sha256, since, tool, tool_version, until");
+    insta::assert_snapshot!(error_of(&[("report.md", "a\n{{ run.paths | nope }}\n{{ 1 | nope2 }}\n")]), @r"
+    DIR/report.md:2: Unknown filter `nope`
+    DIR/report.md:3: Unknown filter `nope2`
+    ");
+    let error = error_of(&[("components.html", "{% component badge(level) %}{% endcomponent badge %}")]);
+    let first = error.lines().next().unwrap();
+    assert!(first.starts_with("DIR: the embedded report.html:"), "{first}");
+    assert!(first.ends_with(" does not work with the files here: Unknown component `problems`"), "{first}");
+}
+
+#[test]
+fn escaping_cannot_be_switched_off() {
+    insta::assert_snapshot!(error_of(&[("report.html", "{{ run.paths[0] | safe }}\n")]), @"DIR/report.html:1: `safe` is not available: text from logs is always escaped");
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_an_error() {
+    let error = Templates::load(Some(Path::new("/nonexistent/templates"))).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read the template folder /nonexistent/templates: "), "{error}");
+}
+
+#[test]
+fn the_hash_in_the_policy_is_base64_of_sha256() {
+    assert_eq!(
+        [base64(b""), base64(b"f"), base64(b"fo"), base64(b"foo"), base64(b"foob")],
+        ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
+    );
+}

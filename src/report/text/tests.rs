@@ -1,0 +1,92 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::report::fixture;
+
+fn plain(width: usize) -> Options {
+    Options { width, ..Options::default() }
+}
+
+#[test]
+fn middle_result() {
+    insta::assert_snapshot!(render(&fixture::middle(), plain(100)));
+}
+
+#[test]
+fn empty_result() {
+    insta::assert_snapshot!(render(&fixture::empty(), plain(80)));
+}
+
+#[test]
+fn the_verdict_is_the_last_line() {
+    for document in [fixture::empty(), fixture::middle(), fixture::large()] {
+        let text = render(&document, plain(80));
+        assert_eq!(text.lines().last(), Some(Verdict::of(&document).words.as_str()));
+    }
+}
+
+#[test]
+fn a_large_result_is_cut_and_counted() {
+    let text = render(&fixture::large(), plain(100));
+    assert!(text.contains("CRITICAL  1,250 findings"));
+    assert!(text.contains("  … 1,050 more; the JSON and HTML reports have all"));
+    assert!(text.lines().count() < 600);
+}
+
+#[test]
+fn colours_change_nothing_else() {
+    let document = fixture::middle();
+    let coloured = render(&document, Options { colour: true, ..plain(100) });
+    assert!(coloured.contains("\u{1b}[1;31mCRITICAL\u{1b}[0m"));
+    assert_eq!(without_ours(&coloured), render(&document, plain(100)));
+}
+
+#[test]
+fn ids_are_never_shortened() {
+    let document = fixture::middle();
+    let text = render(&document, plain(40));
+    for finding in &document.findings {
+        assert!(text.contains(&finding.policy) && text.contains(&finding.account));
+    }
+}
+
+#[test]
+fn lines_fit_the_width_with_japanese_text() {
+    // Ids, times and codes are never cut; at this width they fit.
+    for line in render(&fixture::middle(), plain(110)).lines() {
+        assert!(line.width() <= 110, "{} columns: {line}", line.width());
+    }
+}
+
+/// The text without the escape sequences that this module writes.
+fn without_ours(text: &str) -> String {
+    let mut out = text.to_owned();
+    for sequence in ["0", "1", "2", "1;33", "1;31", "31", "33", "36"] {
+        out = out.replace(&format!("\u{1b}[{sequence}m"), "");
+    }
+    out
+}
+
+proptest! {
+    #[test]
+    fn nothing_hostile_reaches_the_terminal(text in any::<String>(), at in 0..fixture::HOSTILE.len(), width in 0_usize..140) {
+        let hostile = format!("{text}{}", fixture::HOSTILE[at]);
+        let mut document = crate::report::example::document();
+        let finding = &mut document.findings[0];
+        (finding.title, finding.account, finding.region) = (hostile.clone(), hostile.clone(), hostile.clone());
+        (finding.first_seen, finding.policy) = (hostile.clone(), hostile.clone());
+        finding.group[0].value = Some(hostile.clone());
+        finding.group[0].field = hostile.clone();
+        document.coverage.statement = hostile.clone();
+        document.frameworks[0].id = hostile.clone();
+        let problem = &mut document.coverage.problems[0];
+        (problem.object, problem.message, problem.code) = (hostile.clone(), hostile.clone(), hostile);
+        let text = render(&document, Options { colour: true, ..plain(width) });
+        let rest = without_ours(&text).replace('\n', "");
+        prop_assert!(!rest.chars().any(escape::is_invisible));
+        let mut same = document.clone();
+        same.findings[0].title = "x".to_owned();
+        let lines = |document: &Document| render(document, plain(100_000)).lines().count();
+        prop_assert_eq!(lines(&document), lines(&same));
+    }
+}

@@ -1,0 +1,109 @@
+//! Reads objects on a pool of threads, evaluates them, and makes findings of the merged results.
+
+pub(crate) mod evidence;
+pub(crate) mod input;
+pub(crate) mod object;
+
+use std::num::NonZero;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use assize_engine::evaluate::{Evaluation, ObjectName, Period};
+use assize_engine::finding::{self, Finding};
+use assize_engine::identity::Conflict;
+use assize_engine::inflate::Limits;
+use assize_engine::partial::Partial;
+use assize_engine::policy::Policy;
+use assize_engine::record::AccountList;
+
+use input::Inputs;
+use object::{ObjectOutcome, Reader, Status};
+
+/// How to scan.
+#[derive(Clone, Debug)]
+pub(crate) struct ScanContext {
+    /// Event times to evaluate.
+    pub(crate) period: Period,
+    /// At least 1.
+    pub(crate) threads: usize,
+    /// How far objects may grow.
+    pub(crate) limits: Limits,
+}
+
+/// What a scan gave.
+#[derive(Debug)]
+pub(crate) struct Scanned {
+    /// The merged result of all objects; its matches have become findings.
+    pub(crate) partial: Partial,
+    /// Most severe first.
+    pub(crate) findings: Vec<Finding>,
+    /// One entry per object, in the order of the inputs.
+    pub(crate) objects: Vec<ObjectOutcome>,
+    /// Event ids with different bytes.
+    pub(crate) conflicts: Vec<Conflict>,
+    /// The compiled policies, for reading evidence again.
+    pub(crate) evaluation: Evaluation,
+}
+
+/// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
+pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
+    let evaluation = Evaluation::new(policies, AccountList::new(), context.period);
+    let (mut partial, objects) = evaluate(inputs, policies.len(), &evaluation, context, progress);
+    let findings = finding::findings(policies, &mut partial);
+    let conflicts = evaluation.seen().conflicts();
+    Scanned { partial, findings, objects, conflicts, evaluation }
+}
+
+/// How many threads `--threads` means; 0 is one per processor.
+pub(crate) fn threads(asked: usize) -> usize {
+    if asked > 0 { asked } else { thread::available_parallelism().map_or(1, NonZero::get) }
+}
+
+/// Threads take the next object from a counter, so that none waits while there is work. Which thread reads which
+/// object does not show in the result: partial results merge in any order.
+fn evaluate(
+    inputs: &Inputs,
+    policies: usize,
+    evaluation: &Evaluation,
+    context: &ScanContext,
+    progress: &(dyn Fn(u64) + Sync),
+) -> (Partial, Vec<ObjectOutcome>) {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut partial = Partial::new(policies);
+        let mut outcomes = Vec::new();
+        let mut reader = Reader::new(context.limits);
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(object) = inputs.objects.get(number) else { return (partial, outcomes) };
+            let name = ObjectName { name: object.name.clone(), number: u32::try_from(number).unwrap_or(u32::MAX) };
+            let outcome = reader.read(object, |text| evaluation.object(&name, text, &mut partial));
+            progress(outcome.stored_bytes);
+            outcomes.push((number, outcome));
+        }
+    };
+    let mut partial = Partial::new(policies);
+    let mut objects: Vec<(usize, ObjectOutcome)> = Vec::new();
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..context.threads.max(1)).map(|_| scope.spawn(work)).collect();
+        for worker in workers {
+            match worker.join() {
+                Ok((theirs, mut outcomes)) => {
+                    partial.merge(theirs);
+                    objects.append(&mut outcomes);
+                }
+                // A panic in a worker is a bug; it must end the run and not leave its objects out of the books.
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+    });
+    objects.sort_by_key(|(number, _)| *number);
+    (partial, objects.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+impl Scanned {
+    /// How many objects ended so.
+    pub(crate) fn count(&self, status: Status) -> u64 {
+        self.objects.iter().filter(|outcome| outcome.status == status).count() as u64
+    }
+}

@@ -1,0 +1,127 @@
+//! Policies from the user's side: mistakes, tests, lists.
+
+use crate::{Assize, calm, log};
+
+const FIVE_MISTAKES: &str = "\
+id: Bad Id
+title: Five mistakes
+level: hihg
+logsource: {product: aws, service: cloudtrail}
+colour: red
+detection:
+  change:
+    eventName|contain: Stop
+  condition: change and other
+";
+
+#[test]
+fn five_mistakes_are_shown_at_once_with_lines_carets_and_hints() {
+    let assize = Assize::new();
+    assize.file("p.yaml", FIVE_MISTAKES);
+    let ran = assize.run(&["policy", "check", "p.yaml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    insta::assert_snapshot!(ran.err, @r#"
+    p.yaml:1:5: error[bad-id]: `Bad Id` is not an id
+       |
+     1 | id: Bad Id
+       |     ^^^^^^
+       = hint: lower-case words joined by hyphens (`trail-stopped`), or the UUID of a Sigma rule
+
+    p.yaml:3:8: error[wrong-value]: `level` cannot be `hihg`
+       |
+     3 | level: hihg
+       |        ^^^^
+       = hint: did you mean `high`?
+
+    p.yaml:5:1: error[unknown-key]: unknown key `colour`
+       |
+     5 | colour: red
+       | ^^^^^^
+       = hint: known keys here: author, custom, date, description, detection, evidence, falsepositives, fields, group-by, id, level, license, logsource, modified, name, needs, per, population, references, related, remediation, require, resource, scope, show, simulation, status, tags, taxonomy, tests, title, regression_tests_path
+
+    p.yaml:8:5: error[unknown-modifier]: there is no modifier `contain`
+       |
+     8 |     eventName|contain: Stop
+       |     ^^^^^^^^^^^^^^^^^
+       = hint: did you mean `contains`?
+
+    p.yaml:9:25: error[undefined-selection]: there is no selection `other`
+       |
+     9 |   condition: change and other
+       |                         ^^^^^
+       = hint: defined are: change
+
+    5 errors, 0 warnings
+    error: the policies have mistakes; nothing was read
+    "#);
+}
+
+#[test]
+fn a_scan_with_a_bad_policy_reads_nothing() {
+    let assize = Assize::new();
+    assize.file("p.yaml", FIVE_MISTAKES).file("a.json", log(&[calm(1)]));
+    let ran = assize.run(&["scan", "a.json", "--policies", "p.yaml"]);
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""));
+    assert!(ran.err.contains("nothing was read"), "{}", ran.err);
+}
+
+#[test]
+fn the_built_in_policies_pass_their_tests() {
+    let assize = Assize::new();
+    let ran = assize.run(&["policy", "test"]);
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains(" 0 failed, 0 without both kinds of test"), "{}", ran.out);
+    assert_eq!(assize.run(&["policy", "check"]).code, 0);
+}
+
+#[test]
+fn a_failing_test_and_a_missing_one_are_told_apart() {
+    let policy = |expect: &str| {
+        format!(
+            "id: p\ntitle: P\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\ndetection: {{a: {{eventName: X}}, condition: a}}\n\
+             tests:\n- {{name: x, event: {{eventName: X}}, expect: {expect}}}\n- {{name: y, event: {{eventName: Y}}, expect: no-match}}\n"
+        )
+    };
+    let assize = Assize::new();
+    assize
+        .file("good.yaml", policy("match"))
+        .file("bad.yaml", policy("not-evaluable"))
+        .file("half.yaml", policy("match").lines().take(7).collect::<Vec<_>>().join("\n"));
+    assert_eq!(assize.run(&["policy", "test", "good.yaml"]).code, 0);
+    let bad = assize.run(&["policy", "test", "bad.yaml"]);
+    assert_eq!(bad.code, 4, "{}", bad.out);
+    assert!(bad.out.contains("bad.yaml:7: FAILED p: x: expected not-evaluable, got match"), "{}", bad.out);
+    let half = assize.run(&["policy", "test", "half.yaml"]);
+    assert_eq!(half.code, 3, "{}", half.out);
+    assert!(half.out.contains("UNTESTED p"), "{}", half.out);
+}
+
+#[test]
+fn the_list_shows_needs() {
+    let ran = Assize::new().run(&["policy", "list"]);
+    assert_eq!(ran.code, 0);
+    let line = ran.out.lines().find(|line| line.contains("trail-stopped-or-narrowed")).unwrap();
+    assert!(line.starts_with("critical") && line.contains("management events, write"), "{line}");
+    let json = Assize::new().run(&["policy", "list", "--format", "json"]);
+    let list: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+    assert!(list["policies"].as_array().unwrap().len() >= 20);
+}
+
+#[test]
+fn levels_and_selection_narrow_what_is_evaluated() {
+    let assize = Assize::new();
+    assize.file("a.json", log(&[calm(1)]));
+    let (_, found) = assize.scan("a.json", &["--min-level", "critical"]);
+    let levels: Vec<&str> =
+        found["policies"].as_array().unwrap().iter().map(|policy| policy["level"].as_str().unwrap()).collect();
+    assert!(!levels.is_empty() && levels.iter().all(|level| *level == "critical"));
+    let (_, found) = assize.scan("a.json", &["--select", "root-*,vpc-changed"]);
+    assert!(found["policies"].as_array().unwrap().len() >= 3);
+    let requirement = |id: &str| {
+        let all = found["frameworks"][0]["requirements"].as_array().unwrap();
+        all.iter().find(|requirement| requirement["id"] == id).unwrap()["status"].clone()
+    };
+    assert_eq!(requirement("4.5"), "not evaluated", "its policy was not selected");
+    assert_eq!(requirement("4.14"), "no match");
+    assert_eq!(requirement("2.1.2"), "needs configuration");
+}
