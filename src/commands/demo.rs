@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use assize_bucket::{Bucket, LocalFolder, PutCondition};
 use assize_engine::evaluate::Period;
+use assize_engine::finding::Finding;
 use assize_engine::inflate::Limits;
 use assize_engine::policy::Level;
 
@@ -15,12 +16,12 @@ use crate::cli::{DemoArgs, Format};
 use crate::console::Console;
 use crate::demo::{self, Spec, Summary};
 use crate::exit::Exit;
-use crate::pack;
+use crate::pack::{self, Pack};
 use crate::report::build::Detail;
 use crate::report::templates::Templates;
 use crate::report::{self, v1};
-use crate::scan;
 use crate::scan::input;
+use crate::scan::{self, Scanned};
 
 /// The folder of the logs below the demo's folder.
 const BUCKET: &str = "bucket";
@@ -42,7 +43,7 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     // The report has everything; here the worst are enough.
     let terminal = report::Terminal { findings: 12, ..console.terminal() };
     console.result(&report::render(Format::Text, &document, &Templates::load(None)?, terminal)?)?;
-    console.result(&closing(&document, &summary, &args.out))?;
+    console.result(&closing(&document, &scanned, &pack, &summary, &args.out))?;
     Ok(Exit::Clean)
 }
 
@@ -89,9 +90,11 @@ fn request(args: &DemoArgs, bucket: &Path, summary: &Summary) -> Request {
 }
 
 /// What was hidden, whether it was found, and where to look.
-fn closing(document: &v1::Document, summary: &Summary, folder: &Path) -> String {
+fn closing(document: &v1::Document, scanned: &Scanned, pack: &Pack, summary: &Summary, folder: &Path) -> String {
+    let is_policy = |finding: &Finding, id: &str| pack.policies.get(finding.policy).is_some_and(|policy| policy.id == id);
     let found = |incident: &demo::Incident| {
-        document.findings.iter().any(|finding| finding.policy == incident.policy && finding.account == incident.account)
+        let of_policy = scanned.findings.iter().filter(|finding| is_policy(finding, incident.policy));
+        of_policy.flat_map(|finding| &finding.hits).any(|hit| *hit.event_id == *incident.event_id)
     };
     let count = summary.incidents.iter().filter(|incident| found(incident)).count();
     let mut out = vec![format!("\n{} incidents were hidden in the traffic; {count} were found:\n", summary.incidents.len())];

@@ -82,7 +82,10 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let failing = parts.scanned.findings.iter().any(|finding| at_level(finding.policy));
     let mut run = parts.run.clone();
     run.exit_code = crate::exit::Exit::decide(failing, readable && !unjudged).code();
-    let coverage = coverage(parts, &books, readable, (problems, problems_total));
+    let results = &parts.scanned.partial.policies;
+    let unjudged_records =
+        results.iter().flat_map(|result| &result.not_evaluable).map(|hit| hit.digest).collect::<BTreeSet<_>>().len() as u64;
+    let coverage = coverage(parts, &books, (readable, unjudged_records), (problems, problems_total));
     let mut policies_sorted = policies;
     policies_sorted.sort_by(|a, b| rank(&b.level).cmp(&rank(&a.level)).then_with(|| a.id.cmp(&b.id)));
     let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies_sorted)).collect();
@@ -188,7 +191,7 @@ fn object_name<'a>(parts: &'a Parts<'_>, number: u32) -> &'a str {
 fn coverage(
     parts: &Parts<'_>,
     books: &v1::Books,
-    complete: bool,
+    (complete, unjudged): (bool, u64),
     (problems, problems_total): (Vec<v1::Problem>, u64),
 ) -> v1::Coverage {
     let cells = &parts.scanned.partial.cells;
@@ -209,7 +212,7 @@ fn coverage(
     skipped.sort_by(|a, b| a.object.cmp(&b.object));
     skipped.truncate(MAX_LISTED);
     v1::Coverage {
-        statement: statement(books, complete, accounts.len(), regions.len()),
+        statement: statement(books, (complete, unjudged), accounts.len(), regions.len()),
         complete,
         accounts,
         regions,
@@ -221,7 +224,7 @@ fn coverage(
     }
 }
 
-fn statement(books: &v1::Books, complete: bool, accounts: usize, regions: usize) -> String {
+fn statement(books: &v1::Books, (complete, unjudged): (bool, u64), accounts: usize, regions: usize) -> String {
     let (objects, records) = (&books.objects, &books.records);
     let plural = |count: u64, one: &str, many: &str| format!("{} {}", words::count(count), if count == 1 { one } else { many });
     let read = format!(
@@ -232,11 +235,14 @@ fn statement(books: &v1::Books, complete: bool, accounts: usize, regions: usize)
         plural(regions as u64, "region", "regions")
     );
     let hole = if records.read == 0 {
-        " No record was found, so nothing can be said."
-    } else if complete {
-        " Everything that was listed could be read."
+        " No record was found, so nothing can be said.".to_owned()
+    } else if !complete {
+        " Not everything could be read or taken at face value; see the problems.".to_owned()
+    } else if unjudged > 0 {
+        let some = plural(unjudged, "record", "records");
+        format!(" Everything that was listed could be read, but {some} could not be judged, because AWS omitted a field.")
     } else {
-        " Not everything could be read or taken at face value; see the problems."
+        " Everything that was listed could be read.".to_owned()
     };
     format!(
         "{read}{hole} A scan of files has no scope to be complete against: it says what was read and what matched, and never PASS."

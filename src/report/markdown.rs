@@ -25,7 +25,7 @@ const CUT: &str = "\n\n**This summary was cut here to stay below 100,000 bytes. 
 #[derive(Serialize)]
 struct Page<'a> {
     verdict: Verdict,
-    no_pass: &'static str,
+
     run: &'a Run,
     books: &'a Books,
     coverage: CoverageView<'a>,
@@ -134,7 +134,7 @@ impl<'a> Page<'a> {
         problems.left_out += unlisted;
         Self {
             verdict: Verdict::of(document),
-            no_pass: summary::NO_PASS,
+
             run: &document.run,
             books: &document.books,
             coverage: CoverageView::of(coverage),

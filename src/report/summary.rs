@@ -38,7 +38,12 @@ impl Verdict {
         let severe = document.findings.iter().filter(|finding| rank(&finding.level) <= threshold).count() as u64;
         let found = format!("{} at or above {fail_on}", words::plural(severe, "finding", "findings"));
         let nothing_read = document.books.records.read == 0;
-        let hole = if nothing_read { "no record could be read" } else { "not everything could be read" };
+        let hole = match (nothing_read, document.coverage.problems_total) {
+            (true, _) => "no record could be read",
+            // Everything was read; what is left is records whose deciding fields AWS omitted.
+            (false, 0) => "not everything could be judged",
+            (false, _) => "not everything could be read",
+        };
         let (kind, label, words) = match document.run.exit_code {
             0 => ("clean", "No finding", format!("No finding at or above {fail_on} in what was read")),
             1 => ("findings", "Findings", format!("{found} in what was read")),

@@ -78,13 +78,32 @@ impl Tape {
         match reader.value_tree() {
             Ok(()) => {
                 let length = reader.at;
-                std::str::from_utf8(window.get(..length).unwrap_or_default())
-                    .map_err(|error| JsonError::NotUtf8(offset(error.valid_up_to())))?;
+                let value = window.get(..length).unwrap_or_default();
+                std::str::from_utf8(value).map_err(|error| JsonError::NotUtf8(offset(error.valid_up_to())))?;
+                self.refuse_controls(value)?;
                 Ok(length)
             }
             Err(JsonError::Truncated) if window.len() < text.len() => Err(JsonError::TooLong(limit)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Refuses control characters inside strings (RFC 8259, section 7).
+    ///
+    /// Logs are compact, so hardly any value holds a control character at all; one look at the smallest byte of the
+    /// whole value, which the compiler turns into vector instructions, then stands for a look at each string. Only a
+    /// value that does hold one (line breaks between members, for example) is gone through string by string.
+    fn refuse_controls(&self, value: &[u8]) -> Result<(), JsonError> {
+        if value.iter().fold(u8::MAX, |least, &byte| least.min(byte)) >= 0x20 {
+            return Ok(());
+        }
+        for node in self.nodes.iter().filter(|node| node.kind == Kind::String) {
+            let string = value.get(node.start as usize..node.end as usize).unwrap_or_default();
+            if let Some(at) = string.iter().position(|&byte| byte < 0x20) {
+                return Err(JsonError::Unexpected(node.start.saturating_add(offset(at))));
+            }
+        }
+        Ok(())
     }
 
     /// The value that was read, over the same `text`.
@@ -260,10 +279,6 @@ impl Reader<'_, '_> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let Some(run) = memchr::memchr2(b'"', b'\\', rest) else { return Err(JsonError::Truncated) };
-            let plain = rest.get(..run).unwrap_or_default();
-            if let Some(control) = plain.iter().position(|&byte| byte < 0x20) {
-                return Err(JsonError::Unexpected(offset(self.at + control)));
-            }
             self.at += run;
             if self.peek() == Some(b'"') {
                 self.push(Kind::String, start, self.at, escaped);
@@ -346,9 +361,9 @@ impl<'a> Value<'a> {
     /// Half a surrogate pair, which some writers produce when they cut a string, reads as U+FFFD.
     pub fn text(&self) -> Cow<'a, str> {
         // `Tape::read` has checked the UTF-8 of the whole value, and a slice between quotes begins and ends at
-        // characters, so the lossy conversion never has anything to replace.
-        let raw = String::from_utf8_lossy(self.raw());
-        if self.is_escaped() { Cow::Owned(unescape(&raw)) } else { raw }
+        // characters, so this never fails.
+        let raw = std::str::from_utf8(self.raw()).unwrap_or_default();
+        if self.is_escaped() { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
     }
 
     /// Members of an array, nothing for other kinds.
