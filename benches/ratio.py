@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whole-process speed of `assize scan`, as a ratio of CPU to inflating the same files and doing nothing else.
 
-usage: benches/ratio.py CORPUS [--policies FOLDER] [--runs 5] [--threads 2]
+usage: benches/ratio.py CORPUS [--policies FOLDER] [--runs 5] [--threads 2] [--format text]
 
 Builds both programs in release mode, then runs them in turn, A B A B, and prints user + system CPU seconds, peak memory
 and the ratio run by run. Ratios of one run hold on a noisy machine; absolute times do not.
@@ -47,9 +47,10 @@ def main():
     parser.add_argument("--policies")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--format", default="text", help="text reads no evidence again; json, html and markdown do")
     args = parser.parse_args()
     assize, yardstick = build()
-    scan = [assize, "scan", args.corpus, "--threads", args.threads, "--format", "json"]
+    scan = [assize, "scan", args.corpus, "--threads", args.threads, "--format", args.format]
     if args.policies:
         scan += ["--policies", args.policies]
     inflate = [yardstick, args.corpus, args.threads]

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Audits AWS organisations: reads CloudTrail logs, evaluates policies, and says what it could not see.
 #[derive(Debug, Parser)]
-#[command(name = "assize", version, about, max_term_width = 110, after_help = EXIT_CODES)]
+#[command(name = "assize", version, max_term_width = 110, after_help = EXIT_CODES)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -16,10 +16,10 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  clean: no finding at or above --fail-on, and everything could be read
+  0  clean: no finding at or above --fail-on, and everything could be read and judged
   1  findings at or above --fail-on
   2  could not run: usage, policy, internal error
-  3  no such findings, but incomplete: nothing, or not everything, could be read
+  3  no such findings, but incomplete: nothing, or not everything, could be read or judged
   4  both: findings, and incomplete";
 
 /// Options of every command.

@@ -22,8 +22,8 @@ pub(crate) struct Console {
     ci: bool,
 }
 
-/// Most findings listed in a terminal.
-pub(crate) const MAX_FINDINGS: usize = 100;
+/// Most findings of one policy listed in a terminal.
+pub(crate) const MAX_FINDINGS: usize = 5;
 
 /// Columns when the output is no terminal.
 const DEFAULT_WIDTH: usize = 110;

@@ -37,7 +37,7 @@ pub(crate) struct Terminal {
     pub(crate) colour: bool,
     /// Columns.
     pub(crate) width: usize,
-    /// Most findings listed; the other formats have all.
+    /// Most findings listed of each policy; the other formats have all.
     pub(crate) findings: usize,
 }
 

@@ -47,11 +47,18 @@ pub(crate) struct Scanned {
 
 /// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
-    let evaluation = Evaluation::new(policies, AccountList::new(), context.period);
+    let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs));
     let (mut partial, objects) = evaluate(inputs, policies.len(), &evaluation, context, progress);
     let findings = finding::findings(policies, &mut partial);
     let conflicts = evaluation.seen().conflicts();
     Scanned { partial, findings, objects, conflicts, evaluation }
+}
+
+/// About how many records the inputs hold. A compressed record takes some 200 bytes; the guess stops at a million, because
+/// room that is never used is memory all the same.
+fn expected(inputs: &Inputs) -> usize {
+    let stored: u64 = inputs.objects.iter().map(|object| object.size).sum();
+    usize::try_from(stored / 200).unwrap_or(usize::MAX).min(1_000_000)
 }
 
 /// How many threads `--threads` means; 0 is one per processor.

@@ -119,7 +119,9 @@ def workspace_copy(root, folder):
         built = [name for name in names if name.startswith("target") or name == ".git"]
         return built if Path(path) == root else []
 
-    return Path(shutil.copytree(root, folder / "workspace", ignore=skip, symlinks=True))
+    # Every copy gets the time of copying: with their old times cargo would take what an earlier run built, with the last
+    # mutation in it, for the build of these files.
+    return Path(shutil.copytree(root, folder / "workspace", ignore=skip, symlinks=True, copy_function=shutil.copyfile))
 
 
 def cargo(arguments, tree, target):

@@ -68,7 +68,7 @@ impl Request {
         let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
         let paths = args.paths.iter().map(|path| path.display().to_string()).collect();
         let (threads, fail_on) = (scan::threads(args.threads), args.fail_on.into());
-        let detail = if args.format == [Format::Text] { Detail::Glance } else { Detail::Full };
+        let detail = if args.format == [Format::Text] && args.out.is_none() { Detail::Glance } else { Detail::Full };
         Ok(Request { command, period, as_of, threads, limits, fail_on, paths, detail })
     }
 }
@@ -85,8 +85,7 @@ fn instant(option: &'static str, text: &str) -> Result<i64, CommandError> {
 
 /// Scans the inputs and builds the document.
 pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console: &Console) -> (v1::Document, Scanned) {
-    let stored = |object: &input::Object| fs::metadata(&object.path).map_or(0, |metadata| metadata.len());
-    let bar = console.progress(inputs.objects.iter().map(stored).sum());
+    let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());
     let context = ScanContext { period: request.period, threads: request.threads, limits: request.limits };
     let scanned = scan::scan(inputs, &pack.policies, &context, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
@@ -133,8 +132,7 @@ fn write(
         let format = args.format.first().copied().unwrap_or(Format::Text);
         return console.result(&report::render(format, document, templates, terminal)?);
     };
-    let files: Vec<Format> = args.format.iter().copied().filter(|format| *format != Format::Text).collect();
-    let written = write_files(document, scanned, pack, templates, (folder, &files))?;
+    let written = write_files(document, scanned, pack, templates, (folder, &args.format))?;
     console.result(&report::render(Format::Text, document, templates, terminal)?)?;
     for path in written {
         console.note(&format!("wrote {}", path.display()));

@@ -40,7 +40,8 @@ pub(crate) struct Parts<'a> {
 /// How much of the evidence a report shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// The earliest record of the first findings: enough for a terminal, and few objects to read again.
+    /// What a terminal shows: the earliest record of a few findings of each policy that groups by nothing. Other
+    /// findings are told by their group, so that hardly any object is read again.
     Glance,
     /// A sample of every finding, up to [`MAX_DETAILED`].
     Full,
@@ -48,13 +49,18 @@ pub(crate) enum Detail {
 
 /// The records that the report shows, which must be read again.
 pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
-    let (findings, sample) = match detail {
-        Detail::Glance => (crate::console::MAX_FINDINGS, 1),
-        Detail::Full => (MAX_DETAILED, SAMPLE),
+    let mut listed: BTreeMap<usize, usize> = BTreeMap::new();
+    let glance = |finding: &&Finding| {
+        let before = listed.entry(finding.policy).or_default();
+        *before += 1;
+        *before <= crate::console::MAX_FINDINGS && finding.group.values.is_empty()
     };
-    let shown = scanned.findings.iter().take(findings);
-    let sampled = shown.flat_map(|finding| {
-        let hits = finding.sample(sample).take(if detail == Detail::Glance { 1 } else { usize::MAX });
+    let shown: Vec<(&Finding, usize)> = match detail {
+        Detail::Glance => scanned.findings.iter().filter(glance).map(|finding| (finding, 1)).collect(),
+        Detail::Full => scanned.findings.iter().take(MAX_DETAILED).map(|finding| (finding, SAMPLE + 1)).collect(),
+    };
+    let sampled = shown.into_iter().flat_map(|(finding, most)| {
+        let hits = finding.sample(SAMPLE).take(most);
         hits.map(|hit| Wanted { policy: finding.policy, hit: hit.clone(), expected: Truth::True })
     });
     let unjudged = scanned.partial.policies.iter().enumerate().flat_map(|(policy, result)| {
@@ -410,10 +416,13 @@ fn answer(answered_by: AnsweredBy, policies: &[(Kind, Option<&v1::Policy>)]) -> 
     if policies.is_empty() {
         return match answered_by {
             AnsweredBy::None => ("not answered by logs", "no interface of AWS answers this; a person must".to_owned()),
-            AnsweredBy::Configuration => {
-                ("needs configuration", "answered by reading configuration, which this version does not do".to_owned())
-            }
-            AnsweredBy::Events | AnsweredBy::Both => ("not evaluated", "no policy answers this yet".to_owned()),
+            AnsweredBy::Configuration => ("needs configuration", "answered by reading configuration, which this version does not do".to_owned()),
+            AnsweredBy::Both => (
+                "needs configuration",
+                "the state is answered by reading configuration, which this version does not do; no policy answers the part that logs prove"
+                    .to_owned(),
+            ),
+            AnsweredBy::Events => ("not evaluated", "no policy answers this yet".to_owned()),
         };
     }
     let found: Vec<(Kind, &v1::Policy)> = policies.iter().filter_map(|(kind, policy)| Some((*kind, (*policy)?))).collect();

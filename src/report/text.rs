@@ -16,13 +16,13 @@ pub(crate) struct Options {
     pub(crate) colour: bool,
     /// Columns of the terminal. Less than 40 is treated as 40. Ids may go past it: they are never shortened.
     pub(crate) width: usize,
-    /// Findings to list at most; the rest are counted.
+    /// Findings to list of each policy at most; the rest are counted.
     pub(crate) findings: usize,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { colour: false, width: 100, findings: 200 }
+        Self { colour: false, width: 100, findings: 5 }
     }
 }
 
@@ -46,18 +46,18 @@ pub(crate) fn render(document: &Document, options: Options) -> String {
 }
 
 fn findings(document: &Document, most: usize, screen: &mut Screen) {
-    let shown = document.findings.get(..most).unwrap_or(&document.findings);
     for level in summary::by_level(&document.findings).into_iter().filter(|level| level.findings > 0) {
-        let of_level: Vec<&Finding> = shown.iter().filter(|finding| finding.level == level.level).collect();
+        let of_level: Vec<&Finding> = document.findings.iter().filter(|finding| finding.level == level.level).collect();
         screen.put(Style::of_level(level.level), &level.level.to_uppercase());
         screen.put(Style::Bold, &format!("  {}", words::plural(level.findings, "finding", "findings")));
         screen.end();
         for of_policy in by_policy(&of_level) {
-            policy(&of_policy, screen);
-        }
-        let left_out = level.findings - of_level.len() as u64;
-        if left_out > 0 {
-            screen.line(Style::Dim, &format!("  … {} more; the JSON and HTML reports have all", words::count(left_out)));
+            let shown = of_policy.get(..most).unwrap_or(&of_policy);
+            policy(shown, screen);
+            let left_out = (of_policy.len() - shown.len()) as u64;
+            if left_out > 0 {
+                screen.line(Style::Dim, &format!("    … {} more; the JSON and HTML reports have all", words::count(left_out)));
+            }
         }
         screen.end();
     }

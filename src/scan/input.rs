@@ -47,6 +47,8 @@ pub(crate) struct Object {
     pub(crate) path: PathBuf,
     /// Whether the user named it, so that it must be a log.
     pub(crate) named: bool,
+    /// Size when it was listed, bytes; a hint for progress and memory, no more.
+    pub(crate) size: u64,
 }
 
 /// Lists what is under `paths`. Names are sorted, so that the order of arguments and folders does not matter.
@@ -78,7 +80,8 @@ pub(crate) fn list(paths: &[PathBuf]) -> Result<Inputs, InputError> {
 
 fn add(path: &Path, named: bool, objects: &mut BTreeMap<String, Object>) {
     let name = path.display().to_string();
-    let object = Object { name: Arc::from(name.as_str()), path: path.to_owned(), named };
+    let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let object = Object { name: Arc::from(name.as_str()), path: path.to_owned(), named, size };
     objects.entry(name).and_modify(|known| known.named |= named).or_insert(object);
 }
 
@@ -139,7 +142,7 @@ fn not_a_log(path: &Path) -> Option<&'static str> {
 /// Standard input is copied to a file first: evidence is read a second time for the report.
 fn spool_standard_input() -> Result<(NamedTempFile, Object), InputError> {
     let mut file = NamedTempFile::new().map_err(InputError::StandardInput)?;
-    io::copy(&mut io::stdin().lock(), &mut file).map_err(InputError::StandardInput)?;
-    let object = Object { name: Arc::from("standard input"), path: file.path().to_owned(), named: true };
+    let size = io::copy(&mut io::stdin().lock(), &mut file).map_err(InputError::StandardInput)?;
+    let object = Object { name: Arc::from("standard input"), path: file.path().to_owned(), named: true, size };
     Ok((file, object))
 }

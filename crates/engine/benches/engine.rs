@@ -66,7 +66,7 @@ fn stages(criterion: &mut Criterion) {
         let policies = policies(count);
         group.bench_function(BenchmarkId::new("evaluate", count), |bencher| {
             bencher.iter(|| {
-                let evaluation = Evaluation::new(&policies, AccountList::new(), Period::default());
+                let evaluation = Evaluation::new(&policies, AccountList::new(), Period::default(), 0);
                 let mut partial = Partial::new(policies.len());
                 evaluation.object(&object, black_box(text.as_bytes()), &mut partial);
                 partial

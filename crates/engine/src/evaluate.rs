@@ -48,13 +48,13 @@ pub struct ObjectName {
 }
 
 impl Evaluation {
-    /// Makes the policies ready.
-    pub fn new(policies: &[Policy], accounts: AccountList, period: Period) -> Evaluation {
+    /// Makes the policies ready, and room for about `expected` records.
+    pub fn new(policies: &[Policy], accounts: AccountList, period: Period, expected: usize) -> Evaluation {
         Evaluation {
             matcher: Matcher::new(policies, accounts),
             categories: policies.iter().flat_map(|policy| policy.needs.categories.clone()).collect(),
             period,
-            seen: SeenRecords::default(),
+            seen: SeenRecords::expecting(expected),
         }
     }
 

@@ -68,11 +68,18 @@ pub struct Conflict {
 
 impl Default for SeenRecords {
     fn default() -> SeenRecords {
-        SeenRecords { shards: (0..64).map(|_| Mutex::default()).collect() }
+        SeenRecords::expecting(0)
     }
 }
 
 impl SeenRecords {
+    /// Makes room for about so many records, so that the tables are not moved while they grow: that was half of the time
+    /// spent here. A wrong guess costs memory or time, never correctness.
+    pub fn expecting(records: usize) -> SeenRecords {
+        let shard = || Mutex::new(Shard { first: HashMap::with_capacity(records / 64), conflicts: BTreeMap::new() });
+        SeenRecords { shards: (0..64).map(|_| shard()).collect() }
+    }
+
     /// Notes a record. Whichever copy comes first, the totals over all copies are the same, and so are the conflicts.
     ///
     /// A record without an event id is only ever the same as one with its bytes.

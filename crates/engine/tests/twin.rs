@@ -62,7 +62,7 @@ struct Worth {
 fn config() -> Config {
     let mut config = Config { failure_persistence: None, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
-        config.cases = 512;
+        config.cases = 1024;
     }
     if config.rng_seed == RngSeed::Random {
         config.rng_seed = RngSeed::Fixed(20_261_122);
@@ -85,7 +85,7 @@ fn accounts() -> AccountList {
 #[test]
 fn fast_and_slow_agree() {
     let worth = RefCell::new(Worth::default());
-    let choices = proptest::collection::vec(any::<u16>(), 0..2500);
+    let choices = proptest::collection::vec(any::<u16>(), 0..4000);
     let outcome = TestRunner::new(config()).run(&choices, |choices| agree(&mut Draw::new(choices), &mut worth.borrow_mut()));
     report(outcome);
     let worth = worth.into_inner();
@@ -116,7 +116,9 @@ fn assert_shares(what: &str, answers: Answers, least: [usize; 3]) {
 /// One case: a record, policies derived from it, and damaged copies of the record.
 fn agree(draw: &mut Draw, worth: &mut Worth) -> Result<(), TestCaseError> {
     let base = record::record(draw);
-    let sources: Vec<String> = (0..1 + draw.below(3)).map(|number| policy::policy(&format!("p-{number}"), &base, draw)).collect();
+    let mut sources: Vec<String> =
+        (0..1 + draw.below(3)).map(|number| policy::policy(&format!("p-{number}"), &base, draw)).collect();
+    sources.extend((0..8).map(|number| policy::probe(&format!("probe-{number}"), &base, draw)));
     let records: Vec<String> = (0..4)
         .map(|number| {
             let tree = if number == 0 { base.clone() } else { record::damaged(&base, draw) };

@@ -29,6 +29,13 @@ pub(crate) fn policy(id: &str, record: &Tree, draw: &mut Draw) -> String {
     format!("{{{}}}\n", keys.join(", "))
 }
 
+/// A policy of one item, whose answer nothing else can hide.
+pub(crate) fn probe(id: &str, record: &Tree, draw: &mut Draw) -> String {
+    let item = map(&[if draw.chance(15) { derived(draw) } else { item(record, true, 2, draw) }]);
+    let head = format!("id: {id}, title: T, level: low, logsource: {{product: aws, service: cloudtrail}}");
+    format!("{{{head}, detection: {{s: {item}, condition: s}}}}\n")
+}
+
 fn condition(names: &[&str], depth: usize, draw: &mut Draw) -> String {
     let visible = names.len() > 3 || draw.chance(50);
     match draw.below(if depth == 0 { 3 } else { 12 }) {
@@ -110,10 +117,10 @@ fn indexed(field: &str, vocabulary: &[&str], record: &Tree, draw: &mut Draw) -> 
     if draw.chance(30) {
         value = swap_case(&value);
     }
-    let key = if draw.chance(10) { format!("{field}|cased") } else { field.to_owned() };
+    let key = format!("{field}{}", draw.pick(&["", "", "", "", "", "", "", "|cased", "|neq", "|startswith"]));
     let written = match draw.below(8) {
         5 => format!("[{}, {}]", quote(draw.pick(vocabulary)), quote(&value)),
-        6 => format!("[{}, null]", quote(&value)),
+        6 if !key.ends_with("with") => format!("[{}, null]", quote(&value)),
         7 => quote(&value.replace('a', "?")),
         _ => quote(&value),
     };
@@ -129,7 +136,7 @@ fn nodes(tree: &Tree) -> Vec<(Vec<String>, &Tree)> {
 
 fn collect<'t>(tree: &'t Tree, path: &mut Vec<String>, out: &mut Vec<(Vec<String>, &'t Tree)>) {
     match tree {
-        Tree::List(items) => items.iter().for_each(|item| collect(item, path, out)),
+        Tree::List(items) if !items.is_empty() => items.iter().for_each(|item| collect(item, path, out)),
         _ if !path.is_empty() => out.push((path.clone(), tree)),
         _ => {}
     }
@@ -168,11 +175,25 @@ fn item(scope: &Tree, top: bool, depth: usize, draw: &mut Draw) -> (String, Stri
             (format!("{head}{}", draw.pick(&KEYS).replace('.', r"\.")), &Tree::Null)
         }
     };
+    if matches!(node, Tree::Map(_) | Tree::List(_)) && draw.chance(25) {
+        let tests = [
+            ("|exists", "true"),
+            ("|exists", "false"),
+            ("", "null"),
+            ("|neq", "null"),
+            ("", "[x, null]"),
+            ("", "'*'"),
+            ("|fieldref", "requestParameters.a"),
+            ("|fieldref|contains", "userIdentity.userName"),
+        ];
+        let test = draw.pick(&tests);
+        return (format!("{path}{}", test.0), test.1.to_owned());
+    }
     if let Tree::Map(fields) = node
         && depth > 0
         && draw.chance(75)
     {
-        if fields.is_empty() || draw.chance(30) {
+        if fields.is_empty() || draw.chance(40) {
             return whole_object(&path, node, draw);
         }
         let inner: Vec<_> = (0..1 + draw.below(2)).map(|_| item(node, false, depth - 1, draw)).collect();
@@ -187,44 +208,47 @@ fn item(scope: &Tree, top: bool, depth: usize, draw: &mut Draw) -> (String, Stri
     (key, value)
 }
 
+/// A test of a field that Assize derives, mostly for a value that it can have.
 fn derived(draw: &mut Draw) -> (String, String) {
-    let fields =
-        ["outcome", "via", "account.name", "account.env", "account.tags.owner", r"account.tags.cost\.center", "account.other"];
-    let values = [
-        "success",
-        "denied",
-        "throttled",
-        "failed",
-        "console",
-        "cli",
-        "sdk",
-        "service",
-        "third-party",
-        "Main",
-        "prod",
-        "alice",
-        "22",
+    let fields: [(&str, &[&str]); 7] = [
+        ("outcome", &["success", "denied", "throttled", "failed"]),
+        ("outcome", &["denied", "throttled", "failed"]),
+        ("via", &["console", "cli", "sdk", "service", "third-party"]),
+        ("account.name", &["Main", "lab"]),
+        ("account.env", &["prod", "dev"]),
+        ("account.tags.owner", &["alice"]),
+        (r"account.tags.cost\.center", &["22"]),
     ];
-    let field = draw.pick(&fields);
-    match draw.below(6) {
-        0 => (format!("{field}|exists"), draw.pick(&["true", "false"]).to_string()),
-        1 => (field.to_owned(), "null".to_owned()),
-        2 => (format!("{field}|neq"), quote(draw.pick(&values))),
-        3 => (format!("{field}|fieldref"), quote("userIdentity.userName")),
-        _ => (
-            field.to_owned(),
-            format!("[{}, {}, {}]", quote(draw.pick(&values)), quote(draw.pick(&values)), quote(draw.pick(&values))),
-        ),
+    let (field, values) = draw.pick(&fields);
+    match draw.below(12) {
+        0 => (format!("{field}|exists"), draw.pick(&["true", "false"]).to_owned()),
+        1 => (draw.pick(&[field, "account.other"]).to_owned(), "null".to_owned()),
+        2 => (format!("{field}|fieldref"), quote("userIdentity.userName")),
+        3 => (field.to_owned(), format!("[{}, {}]", quote(draw.pick(values)), quote(draw.pick(values)))),
+        4 => (format!("{field}|neq"), quote(draw.pick(values))),
+        _ => (field.to_owned(), quote(draw.pick(values))),
+    }
+}
+
+fn compact(tree: &Tree, plain: bool) -> String {
+    let string = |text: &String| if plain { format!("\"{text}\"") } else { serde_json::to_string(text).unwrap() };
+    match tree {
+        Tree::Null => "null".to_owned(),
+        Tree::Bool(value) => value.to_string(),
+        Tree::Number(text) => text.clone(),
+        Tree::Text(text) => string(text),
+        Tree::List(items) => format!("[{}]", items.iter().map(|item| compact(item, plain)).collect::<Vec<_>>().join(",")),
+        Tree::Map(fields) => {
+            let part = |(key, value): &(String, Tree)| format!("{}:{}", string(key), compact(value, plain));
+            format!("{{{}}}", fields.iter().map(part).collect::<Vec<_>>().join(","))
+        }
     }
 }
 
 /// A test on the JSON text of an object.
 fn whole_object(path: &str, node: &Tree, draw: &mut Draw) -> (String, String) {
-    let mut text = String::new();
-    crate::record::write(node, &mut Draw::new(Vec::new()), &mut text);
-    if draw.chance(30) {
-        text = text.replace('\\', "");
-    }
+    let plain = draw.chance(30);
+    let text = compact(node, plain);
     let key =
         format!("{path}{}", draw.pick(&["|contains", "|contains", "|startswith", "|endswith", "|re", "", "|contains|cased"]));
     let value = if key.ends_with("|re") { regex::escape(&part(&text, draw)) } else { literal(&part(&text, draw)) };
@@ -234,13 +258,16 @@ fn whole_object(path: &str, node: &Tree, draw: &mut Draw) -> (String, String) {
 /// Modifiers, and the value that goes with them.
 fn test_of(node: &Tree, text: &str, nodes: &[(Vec<String>, &Tree)], draw: &mut Draw) -> (String, String) {
     let with = |modifiers: &str, value: String| (modifiers.to_owned(), value);
-    let number = if let Tree::Number(text) = node { text.as_str() } else { draw.pick(&NUMBERS) };
+    let number = if NUMBERS.contains(&text) { text } else { draw.pick(&NUMBERS) };
     let kind = match node {
         Tree::Bool(_) if draw.chance(60) => 21,
         Tree::Number(_) if draw.chance(50) => [12, 20][draw.below(2)],
         Tree::Text(text) if text.ends_with('Z') && draw.chance(70) => 14,
         Tree::Text(text) if text.contains(['.', ':']) && text.starts_with(['1', '2', ':']) && draw.chance(50) => 11,
-        Tree::Text(text) if CODED.contains(&text.as_str()) && draw.chance(80) => 18,
+        Tree::Text(text) if CODED.contains(&text.as_str()) && draw.chance(85) => 18,
+        Tree::Text(text) if text.starts_with("arn:") && draw.chance(60) => 16,
+        Tree::Text(text) if text.contains('\n') && draw.chance(60) => 10,
+        Tree::Text(text) if text.parse::<f64>().is_ok() && draw.chance(50) => [12, 20][draw.below(2)],
         Tree::Text(text) if DASHED.contains(&text.as_str()) && draw.chance(60) => 19,
         _ => draw.below(22),
     };
@@ -265,16 +292,35 @@ fn test_of(node: &Tree, text: &str, nodes: &[(Vec<String>, &Tree)], draw: &mut D
             with(compare, format!("[{}, {}]", number.replace("1e400", "7"), draw.pick(&["8", "22", "-3", "1e3"])))
         }
         14 | 15 => time(draw),
-        16 | 17 => {
-            let other = if nodes.is_empty() { "a".to_owned() } else { written(&nodes[draw.below(nodes.len())].0) };
-            let place = draw.pick(&["", "", "|contains", "|startswith", "|endswith", "|cased", "|endswith|cased"]);
-            with(&if draw.chance(50) { format!("|fieldref{place}") } else { format!("{place}|fieldref") }, quote(&other))
-        }
-        18 => coded(draw),
+        16 | 17 => reference(text, nodes, draw),
+        18 => coded(text, draw),
         19 => with(draw.pick(&["|windash", "|windash|contains", "|contains|windash|cased"]), quote(&flags(text, draw))),
-        20 => with(draw.pick(&["", "", "|contains", "|windash", "|startswith"]), format!("[{number}, {}]", draw.pick(&NUMBERS))),
+        20 => {
+            let number = if draw.chance(50) { number } else { draw.pick(&NUMBERS) };
+            let value = if draw.chance(80) { number.to_owned() } else { format!("[{number}, {}]", draw.pick(&NUMBERS)) };
+            with(draw.pick(&["", "", "", "|contains", "|windash", "|startswith", "|neq"]), value)
+        }
         _ => with(draw.pick(&["", "", "|contains", "|cased"]), draw.pick(&["true", "false", "[true, 22]", "'TRUE'"]).to_string()),
     }
+}
+
+/// A reference to another field; more often than not to one that stands in the asked relation to this one.
+fn reference(text: &str, nodes: &[(Vec<String>, &Tree)], draw: &mut Draw) -> (String, String) {
+    let place = draw.pick(&["", "", "|contains", "|startswith", "|endswith", "|cased", "|endswith|cased"]);
+    let text = text.to_lowercase();
+    let fits = |node: &Tree| match text_of(node).map(|other| other.to_lowercase()) {
+        Some(other) if place.contains("endswith") => text.ends_with(&other) && other != text,
+        Some(other) if place == "|startswith" => text.starts_with(&other) && other != text,
+        Some(other) if place == "|contains" => text.contains(&other),
+        Some(other) => other == text,
+        None => false,
+    };
+    let mut paths: Vec<&Vec<String>> = nodes.iter().filter(|(_, node)| fits(node)).map(|(path, _)| path).collect();
+    if paths.is_empty() || draw.chance(30) {
+        paths = nodes.iter().map(|(path, _)| path).collect();
+    }
+    let other = if paths.is_empty() { "a".to_owned() } else { written(paths[draw.below(paths.len())]) };
+    (if draw.chance(50) { format!("|fieldref{place}") } else { format!("{place}|fieldref") }, quote(&other))
 }
 
 const DASHED: [&str; 4] = ["cmd -enc /x foo-bar", "cmd /enc –x foo-bar", "—a ―b", "foo/bar"];
@@ -347,8 +393,9 @@ fn with_wildcards(text: &str, draw: &mut Draw) -> String {
 
 fn regular(text: &str, draw: &mut Draw) -> (String, String) {
     let inner = regex::escape(&part(text, draw));
-    let pattern = match draw.below(4) {
+    let pattern = match draw.below(5) {
         0 => inner,
+        4 => format!("^{}$", regex::escape(text.lines().last().unwrap_or_default())),
         1 => format!("^{inner}"),
         2 => format!("{inner}.*$"),
         _ => format!("{}$|^.", swap_case(&inner).replace("\\S", "\\s")),
@@ -370,11 +417,12 @@ fn time(draw: &mut Draw) -> (String, String) {
     (format!("|{part}{}", draw.pick(&["", "|lt", "|lte", "|gt", "|gte"])), (*value).to_owned())
 }
 
-fn coded(draw: &mut Draw) -> (String, String) {
+fn coded(text: &str, draw: &mut Draw) -> (String, String) {
     let encoders = [
         "|base64",
         "|base64offset|contains",
-        "|contains|base64offset",
+        "|base64offset|contains|cased",
+        "|cased|contains|base64offset",
         "|wide|base64",
         "|utf16le|base64offset|contains",
         "|utf16be|base64",
@@ -383,8 +431,26 @@ fn coded(draw: &mut Draw) -> (String, String) {
         "|base64offset|startswith",
         "|windash|base64offset|contains",
     ];
-    let value = draw.pick(&["secret-key", "secret-key", "secret-key", "Secret-key", "secret-kex", "ecre", "-key", "aé*"]);
-    (draw.pick(&encoders).to_string(), quote(value))
+    let value = draw.pick(&[
+        "secret-key",
+        "secret-key",
+        "secret-key",
+        "Secret-key",
+        "secret-kex",
+        "secret-keI",
+        "ecret-key",
+        "-key",
+        "aé*",
+    ]);
+    // The way in which this text was made.
+    let fitting = match text.get(..4) {
+        Some("cwBl") => "|wide|base64",
+        Some("AHMA") => "|utf16be|base64",
+        Some("//5z") => "|utf16|base64",
+        Some("YXMA") => "|utf16le|base64offset|contains",
+        _ => "|base64offset|contains",
+    };
+    (if draw.chance(50) { fitting } else { draw.pick(&encoders) }.to_owned(), quote(value))
 }
 
 /// The text with other dashes. The loader takes at most four flags in a value.

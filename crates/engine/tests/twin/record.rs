@@ -17,7 +17,7 @@ pub(crate) enum Tree {
 
 pub(crate) const SOURCES: [&str; 4] = ["s3.amazonaws.com", "iam.amazonaws.com", "kms.amazonaws.com", "signin.amazonaws.com"];
 pub(crate) const NAMES: [&str; 5] = ["ListKeys", "CreateUser", "PutObject", "ConsoleLogin", "StopLogging"];
-pub(crate) const KEYS: [&str; 8] = ["a", "b", "items", "userName", "x.y", "İd", "A", "omitted"];
+pub(crate) const KEYS: [&str; 10] = ["a", "via", "b", "items", "userName", "x.y", "İd", "A", "🐀", "omitted"];
 pub(crate) const NUMBERS: [&str; 12] =
     ["22", "22.0", "2.2e1", "22E0", "-3", "0", "-0", "1e400", "9007199254740993", "0.5", "111122223333", "8"];
 
@@ -85,8 +85,10 @@ pub(crate) const TEXTS: [&str; 59] = [
 ];
 
 /// `secret-key` in Base64 at the three offsets, and in UTF-16.
-pub(crate) const CODED: [&str; 7] = [
+pub(crate) const CODED: [&str; 9] = [
     "c2VjcmV0LWtleQ==",
+    "c2VjcmV0LWtleXh5",
+    "YXNlY3JldC1rZXl4",
     "YXNlY3JldC1rZXli",
     "YWJzZWNyZXQta2V5",
     "cwBlAGMAcgBlAHQALQBrAGUAeQA=",
@@ -100,13 +102,15 @@ pub(crate) fn record(draw: &mut Draw) -> Tree {
     let mut fields: Vec<(String, Tree)> = Vec::new();
     let mut add = |key: &str, value: Tree| fields.push((key.to_owned(), value));
     add("eventSource", Tree::Text(draw.pick(&SOURCES).to_owned()));
-    add("eventName", Tree::Text(draw.pick(&NAMES).to_owned()));
+    let name = draw.pick(&NAMES);
+    let signing_in = name == "ConsoleLogin";
+    add("eventName", Tree::Text(name.to_owned()));
     add("requestParameters", map(draw, 3));
     if draw.chance(60) {
         add("userIdentity", identity(draw));
     }
-    if draw.chance(60) {
-        add("responseElements", response(draw));
+    if signing_in || draw.chance(60) {
+        add("responseElements", response(signing_in, draw));
     }
     if draw.chance(30) {
         add("resources", Tree::List((0..draw.below(3)).map(|_| map(draw, 1)).collect()));
@@ -175,16 +179,16 @@ fn identity(draw: &mut Draw) -> Tree {
         ("arn".to_owned(), text_of(draw, &["arn:aws:iam::111122223333:user/alice", "arn:aws:iam::444455556666:user/bob"])),
         ("accountId".to_owned(), text_of(draw, &["111122223333", "444455556666"])),
     ];
-    if draw.chance(20) {
+    if draw.chance(40) {
         fields.push(("invokedBy".to_owned(), draw.pick(&[Tree::Null, Tree::Text("s3.amazonaws.com".to_owned())])));
     }
     Tree::Map(fields)
 }
 
-fn response(draw: &mut Draw) -> Tree {
+fn response(signing_in: bool, draw: &mut Draw) -> Tree {
     match draw.below(4) {
         0 => Tree::Null,
-        1 => Tree::Map(vec![("ConsoleLogin".to_owned(), text_of(draw, &["Failure", "Success"]))]),
+        1 | 2 if signing_in => Tree::Map(vec![("ConsoleLogin".to_owned(), text_of(draw, &["Failure", "Success"]))]),
         _ => map(draw, 2),
     }
 }
@@ -196,9 +200,9 @@ fn map(draw: &mut Draw, depth: usize) -> Tree {
 
 fn tree(draw: &mut Draw, depth: usize) -> Tree {
     match draw.below(if depth == 0 { 9 } else { 16 }) {
-        0..=3 => text_of(draw, &TEXTS),
-        4 => text_of(draw, &CODED),
-        5 | 6 => Tree::Number(draw.pick(&NUMBERS).to_owned()),
+        0..=2 => text_of(draw, &TEXTS),
+        3 => text_of(draw, &CODED),
+        4..=6 => Tree::Number(draw.pick(&NUMBERS).to_owned()),
         7 => Tree::Bool(draw.chance(50)),
         8 => draw.pick(&[Tree::Null, Tree::List(Vec::new()), Tree::Map(Vec::new())]),
         9..=11 => Tree::List((0..draw.below(4)).map(|_| tree(draw, depth - 1)).collect()),
@@ -344,7 +348,7 @@ fn write_text(text: &str, draw: &mut Draw, out: &mut String) {
             '\n' if draw.chance(50) => out.push_str("\\n"),
             '\u{8}' => out.push_str("\\b"),
             '/' if escaping => out.push_str("\\/"),
-            char if char < ' ' || (escaping && draw.chance(40)) => {
+            char if char < ' ' || draw.chance(if escaping || char > '\u{FFFF}' { 40 } else { 0 }) => {
                 for unit in char.encode_utf16(&mut [0; 2]) {
                     let escape = if draw.chance(50) { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
                     out.push_str(&escape);
