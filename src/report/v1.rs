@@ -234,7 +234,8 @@ pub(crate) struct Requirement {
     /// Whether the framework calls for a person's judgement.
     pub(crate) manual: bool,
     /// `no match` (in what was read), `review` (matches of monitored policies are listed), `exception` (a policy whose
-    /// matches must be absent matched), `not evaluable`, `needs configuration` or `not answered by logs`.
+    /// matches must be absent matched), `not evaluable` (a record could not be judged), `not evaluated` (no selected policy
+    /// answers it), `needs configuration` or `not answered by logs`.
     pub(crate) status: String,
     /// One sentence with its denominator.
     pub(crate) statement: String,

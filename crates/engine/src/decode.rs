@@ -28,7 +28,7 @@ pub enum Malformed {
     #[error("{0}")]
     Json(#[from] JsonError),
     /// Something else than a comma or the end of the list follows.
-    #[error("what follows the record is neither a comma nor the end of the list")]
+    #[error("what stands here is neither a record after a comma nor the end of the list")]
     Separator,
     /// A number, a string, a list or null.
     #[error("not a JSON object")]
@@ -231,9 +231,11 @@ impl Decoder<'_, '_> {
         let end = loop {
             at = self.skip_space(at);
             if self.byte(at).is_none() {
-                let place = self.next_place(at);
-                self.sink.malformed(place, 0, &Malformed::Unclosed);
-                break at;
+                break self.damaged(at, at, &Malformed::Unclosed);
+            }
+            if self.byte(at) == Some(b']') {
+                // A comma before the end of the list.
+                break self.damaged(at, at, &Malformed::Separator) + 1;
             }
             at = self.member(at, list, &mut tape);
             at = self.skip_space(at);
@@ -251,23 +253,32 @@ impl Decoder<'_, '_> {
     /// One member; returns where the next thing to look at stands.
     fn member(&mut self, at: usize, list: List, tape: &mut Tape) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
-        let why = match tape.read(rest, MAX_RECORD) {
+        match tape.read(rest, MAX_RECORD) {
             Ok(length) => {
-                let end = at + length;
-                match self.byte(self.skip_space(end)) {
-                    Some(b',' | b']') | None => {
-                        let bytes = rest.get(..length).unwrap_or_default();
-                        self.deliver(at, list, bytes, tape.root(rest));
-                        return end;
+                let bytes = rest.get(..length).unwrap_or_default();
+                self.deliver(at, list, bytes, tape.root(rest));
+                let next = self.skip_space(at + length);
+                match self.byte(next) {
+                    Some(b',' | b']') | None => next,
+                    // The record before is whole, and so may be the one that follows: only the comma is lost.
+                    Some(b'{') => self.damaged(next, next, &Malformed::Separator),
+                    Some(_) => {
+                        let end = resync::after(self.text, next, tape, &mut self.budget);
+                        self.damaged(next, end, &Malformed::Separator)
                     }
-                    Some(_) => Malformed::Separator,
                 }
             }
-            Err(error) => Malformed::Json(error),
-        };
-        let end = resync::after(self.text, at, tape, &mut self.budget);
+            Err(error) => {
+                let end = resync::after(self.text, at, tape, &mut self.budget);
+                self.damaged(at, end, &Malformed::Json(error))
+            }
+        }
+    }
+
+    /// Reports `at..end` and goes on at its end.
+    fn damaged(&mut self, at: usize, end: usize, why: &Malformed) -> usize {
         let place = self.next_place(at);
-        self.sink.malformed(place, (end - at) as u64, &why);
+        self.sink.malformed(place, (end - at) as u64, why);
         end
     }
 
@@ -301,9 +312,7 @@ impl Decoder<'_, '_> {
     /// Reports text at the top that cannot be read, up to the next line that begins an object.
     fn garbage(&mut self, at: usize, why: &Malformed) -> usize {
         let end = resync::next_line_with_object(self.text, at);
-        let place = self.next_place(at);
-        self.sink.malformed(place, (end - at) as u64, why);
-        end
+        self.damaged(at, end, why)
     }
 
     fn next_place(&mut self, at: usize) -> Place {
@@ -405,6 +414,10 @@ mod tests {
                 "! a JSON object without eventSource and eventName: not a CloudTrail record",
                 "B"
             ]
+        );
+        assert_eq!(
+            names(r#"{"Records":[{"eventName":"A"},]}"#),
+            ["A", "! what stands here is neither a record after a comma nor the end of the list"]
         );
         let lines = "{\"eventName\":\"A\"}\nnot json\n{\"eventName\":\"B\"}\n{\"eventName\":";
         assert_eq!(names(lines), ["A", "! not JSON", "B", "! the text ends inside a JSON value"]);

@@ -31,7 +31,7 @@ impl RecordDigest {
 }
 
 /// Where a copy of a record was read: the object's place in the caller's ordered list, and the record's in the object.
-pub type Copy = (u32, u64);
+pub type CopyPlace = (u32, u64);
 
 /// What is known of a record that was just seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +52,9 @@ pub struct SeenRecords {
 
 #[derive(Debug, Default)]
 struct Shard {
-    first: HashMap<u128, (RecordDigest, Copy)>,
+    first: HashMap<u128, (RecordDigest, CopyPlace)>,
     /// Ids with more than one version: the event id, and every version with its first place.
-    conflicts: BTreeMap<u128, (String, BTreeMap<RecordDigest, Copy>)>,
+    conflicts: BTreeMap<u128, (String, BTreeMap<RecordDigest, CopyPlace>)>,
 }
 
 /// An event id with several versions.
@@ -63,7 +63,7 @@ pub struct Conflict {
     /// The event id.
     pub event_id: String,
     /// Each version's digest, and the first place where it was read.
-    pub versions: Vec<(RecordDigest, Copy)>,
+    pub versions: Vec<(RecordDigest, CopyPlace)>,
 }
 
 impl Default for SeenRecords {
@@ -83,7 +83,7 @@ impl SeenRecords {
     /// Notes a record. Whichever copy comes first, the totals over all copies are the same, and so are the conflicts.
     ///
     /// A record without an event id is only ever the same as one with its bytes.
-    pub fn note(&self, account: &str, event_id: &str, digest: RecordDigest, copy: Copy) -> Sighting {
+    pub fn note(&self, account: &str, event_id: &str, digest: RecordDigest, copy: CopyPlace) -> Sighting {
         let key = if event_id.is_empty() { digest.0 } else { key_of(account, event_id) };
         let shard = self.shards.get((key % 64) as usize).expect("there are 64 shards");
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);

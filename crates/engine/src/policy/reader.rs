@@ -21,10 +21,10 @@ pub(crate) fn check_keys(node: &Node, known: &[&str], lenient: bool, report: &mu
     }
 }
 
-/// The text under `key`; `None` if it is missing or not a text.
+/// The text under `key`; `None` if it is missing, left empty, or not a text.
 pub(crate) fn text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
-    let value = node.get(key)?;
-    match value.text().filter(|_| !value.is_null()) {
+    let value = node.get(key).filter(|value| !value.is_null())?;
+    match value.text() {
         Some(text) => Some(text.trim().to_owned()),
         None => {
             wrong_kind(value, key, "a text", report);
@@ -35,17 +35,23 @@ pub(crate) fn text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<St
 
 /// The text under `key`, which must be there.
 pub(crate) fn required_text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
-    if node.get(key).is_none() {
-        report.error(node.span, "missing-key", format!("`{key}` is missing"));
+    match node.get(key) {
+        None => {
+            report.error(node.span, "missing-key", format!("`{key}` is missing"));
+        }
+        Some(empty) if empty.is_null() => {
+            report.error(empty.span, "missing-key", format!("`{key}` is empty"));
+        }
+        Some(_) => {}
     }
     text(node, key, report)
 }
 
-/// A list of texts under `key`; a single text counts as a list of one. Empty if missing.
+/// A list of texts under `key`; a single text counts as a list of one. Empty if missing or left empty.
 pub(crate) fn texts(node: &Node, key: &str, report: &mut Report<'_>) -> Vec<String> {
-    let Some(value) = node.get(key) else { return Vec::new() };
+    let Some(value) = node.get(key).filter(|value| !value.is_null()) else { return Vec::new() };
     match &value.value {
-        Yaml::Scalar { text, .. } if !value.is_null() => vec![text.trim().to_owned()],
+        Yaml::Scalar { text, .. } => vec![text.trim().to_owned()],
         Yaml::List(items) => {
             let mut out = Vec::new();
             for item in items {
