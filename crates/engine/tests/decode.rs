@@ -1,5 +1,5 @@
 //! Whatever the bytes, decoding ends, keeps its places inside the object, and loses no record that stands before the damage.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what the tests share fails by panicking, as tests do")]
+#![expect(clippy::indexing_slicing, reason = "what the tests share fails by panicking, as tests do")]
 
 use assize_engine::decode::{self, Malformed, Place, Sink};
 use assize_engine::matcher::Subject;
