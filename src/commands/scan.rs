@@ -85,10 +85,18 @@ fn instant(option: &'static str, text: &str) -> Result<i64, CommandError> {
 
 /// Scans the inputs and builds the document.
 pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console: &Console) -> (v1::Document, Scanned) {
+    tracing::info!(
+        policies = pack.policies.len(),
+        frameworks = pack.frameworks.len(),
+        warnings = pack.warnings.len(),
+        "policies loaded"
+    );
+    tracing::info!(objects = inputs.objects.len(), skipped = inputs.skipped.len(), threads = request.threads, "objects listed");
     let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());
     let context = ScanContext { period: request.period, threads: request.threads, limits: request.limits };
     let scanned = scan::scan(inputs, &pack.policies, &context, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
+    tracing::info!(records = scanned.partial.records.read, findings = scanned.findings.len(), "records evaluated");
     let wanted = build::wanted(&scanned, request.detail);
     let matcher = scanned.evaluation.matcher();
     let evidence = evidence::read(wanted, inputs, &pack.policies, matcher, request.threads, request.limits);

@@ -179,7 +179,10 @@ fn problems(parts: &Parts<'_>) -> (Vec<v1::Problem>, u64) {
         all.push(v1::Problem { record, ..problem("event-id-conflict", true, first, message) });
     }
     for malformed in &parts.scanned.partial.malformed {
-        let message = format!("{}; {} bytes were not evaluated", malformed.why, malformed.length);
+        let message = match malformed.length {
+            0 => malformed.why.clone(),
+            length => format!("{}; {length} bytes were not evaluated", malformed.why),
+        };
         let (record, offset) = (Some(malformed.place.index), Some(malformed.place.offset));
         all.push(v1::Problem { record, offset, ..problem("malformed-record", false, &malformed.object, message) });
     }

@@ -7,6 +7,7 @@ use assize_engine::decode::Decoded;
 use assize_engine::inflate::{self, InflateError, Limits};
 
 use super::input::Object;
+use crate::report::escape::terminal;
 
 /// What became of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ impl Reader {
         let stored_bytes = self.stored.len() as u64;
         let (text, trouble, whole) = match loaded {
             Err(trouble) => {
-                tracing::debug!(object = %object.name, code = trouble.code, "cannot be read");
+                tracing::info!(object = %terminal(&object.name), code = trouble.code, "cannot be read");
                 return ObjectOutcome {
                     status: Status::Failed,
                     stored_bytes,
@@ -97,6 +98,7 @@ impl Reader {
                 outcome.trouble = object.named.then(no_records);
             }
         }
+        tracing::debug!(object = %terminal(&object.name), stored_bytes, inflated_bytes, "read");
         self.shrink();
         outcome
     }
