@@ -12,6 +12,7 @@ use assize_engine::time;
 use super::CommandError;
 use crate::cli::{Format, ScanArgs};
 use crate::console::Console;
+use crate::diagnostics::counted;
 use crate::exit::Exit;
 use crate::pack::{self, Pack};
 use crate::report::build::{self, Detail, Parts};
@@ -30,6 +31,10 @@ pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandErr
     let templates = Templates::load(args.templates.as_deref())?;
     let mut pack = pack::load(&args.policies)?;
     pack.select(&args.select, args.min_level.into())?;
+    if !pack.warnings.is_empty() {
+        let count = counted(pack.warnings.len(), "warning", "warnings");
+        console.note(&format!("{count} about the policies; `assize policy check` shows them"));
+    }
     let inputs = input::list(&args.paths)?;
     let (document, scanned) = evaluate(&request, &pack, &inputs, console);
     write(&document, &scanned, &pack, &templates, args, console)?;

@@ -66,6 +66,18 @@ fn a_scan_with_a_bad_policy_reads_nothing() {
 }
 
 #[test]
+fn a_scan_says_that_policies_have_warnings_and_goes_on() {
+    let policy = "id: p\ntitle: P\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\ndetection: {a: {eventname: X}, condition: a}\n";
+    let assize = Assize::new();
+    assize.file("p.yaml", policy).file("a.json", log(&[calm(1)]));
+    let ran = assize.run(&["scan", "a.json", "--policies", "p.yaml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, "1 warning about the policies; `assize policy check` shows them\n"));
+    let check = assize.run(&["policy", "check", "p.yaml"]);
+    assert!(check.code == 0 && check.out.contains("p.yaml:5:17: warning[unknown-field]"), "{}", check.out);
+    assert!(check.out.contains("did you mean `eventName`?"), "{}", check.out);
+}
+
+#[test]
 fn the_built_in_policies_pass_their_tests() {
     let assize = Assize::new();
     let ran = assize.run(&["policy", "test"]);
