@@ -9,13 +9,14 @@ mod field;
 mod index;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use compile::{Check, CompiledItem, CompiledSelection};
 use field::{Found, Leaf, Path};
 use index::Index;
 
 use crate::json::{Kind, Value, compact};
-use crate::pattern::{TextPattern, fold};
+use crate::pattern::{Place, TextPattern, fold};
 use crate::policy::{Category, Condition, Policy, Population, Truth};
 use crate::record::{AccountList, Facts, RecordKind};
 
@@ -176,17 +177,57 @@ impl Matcher {
         let found = path.visit(scope, &self.accounts, &mut |leaf| {
             texts.clear();
             for check in checks {
-                truth = truth.or(self.check(check, leaf, scope, &mut texts));
+                truth = truth.or(self.check(check, leaf, &mut texts));
                 if truth == Truth::True {
                     return true;
                 }
             }
             false
         });
-        checks.iter().fold(truth, |truth, check| truth.or(absent(check, found)))
+        checks.iter().fold(truth, |truth, check| match check {
+            Check::FieldRef { .. } if truth != Truth::True => {
+                truth.or(absent(check, found)).or(self.reference(path, check, scope))
+            }
+            _ => truth.or(absent(check, found)),
+        })
     }
 
-    fn check<'a>(&self, check: &Check, leaf: Leaf<'a>, scope: Scope<'_>, texts: &mut Texts<'a>) -> Truth {
+    /// Whether some value of the field stands in the asked relation to some value of the field that it refers to.
+    ///
+    /// Each side is read and folded once, and each distinct text compared once: two long lists of the same few values,
+    /// which a caller can put into one record, cost no more than the few values.
+    fn reference(&self, path: &Path, check: &Check, scope: Scope<'_>) -> Truth {
+        let Check::FieldRef { path: other, place, cased } = check else { return Truth::False };
+        let (mine, _) = self.scalars(path, *cased, scope);
+        if mine.is_empty() {
+            return Truth::False;
+        }
+        let (others, found) = self.scalars(other, *cased, scope);
+        let related = match place {
+            Place::Whole => !mine.is_disjoint(&others),
+            Place::Start => mine.iter().any(|text| others.iter().any(|other| text.starts_with(other.as_str()))),
+            Place::End => mine.iter().any(|text| others.iter().any(|other| text.ends_with(other.as_str()))),
+            Place::Inside => mine.iter().any(|text| others.iter().any(|other| text.contains(other.as_str()))),
+        };
+        match (related, found.unknown) {
+            (true, _) => Truth::True,
+            (false, true) => Truth::Unknown,
+            (false, false) => Truth::False,
+        }
+    }
+
+    /// The distinct scalar values of a field.
+    fn scalars(&self, path: &Path, cased: bool, scope: Scope<'_>) -> (BTreeSet<String>, Found) {
+        let mut texts = BTreeSet::new();
+        let found = path.visit(scope, &self.accounts, &mut |leaf| {
+            let text = leaf.is_scalar().then(|| leaf_text(leaf)).flatten();
+            texts.extend(text.map(|text| if cased { text.into_owned() } else { fold(&text) }));
+            false
+        });
+        (texts, found)
+    }
+
+    fn check<'a>(&self, check: &Check, leaf: Leaf<'a>, texts: &mut Texts<'a>) -> Truth {
         match check {
             Check::Null => Truth::from(leaf.kind() == Kind::Null),
             Check::Exists(_) => Truth::False,
@@ -203,16 +244,8 @@ impl Matcher {
             }
             Check::Regex(regex) => Truth::from(texts.any(leaf, |text| regex.is_match(text))),
             Check::Cidr(cidr) => Truth::from(leaf.kind() == Kind::String && texts.any(leaf, |text| cidr.contains(text))),
-            Check::FieldRef { path, place, cased } => {
-                let Some(text) = leaf.is_scalar().then(|| leaf_text(leaf)).flatten() else { return Truth::False };
-                let mut truth = Truth::False;
-                let found = path.visit(scope, &self.accounts, &mut |other| {
-                    let other = other.is_scalar().then(|| leaf_text(other)).flatten();
-                    truth = truth.or(Truth::from(other.is_some_and(|other| refers(&text, &other, *place, *cased))));
-                    truth == Truth::True
-                });
-                if found.unknown { truth.or(Truth::Unknown) } else { truth }
-            }
+            // Not a matter of one leaf: see `reference`.
+            Check::FieldRef { .. } => Truth::False,
             Check::Map(items) => match leaf {
                 Leaf::Json(value) if value.kind() == Kind::Object => every(items, |item| self.item(item, Scope::Element(value))),
                 _ => Truth::False,
@@ -303,17 +336,6 @@ fn absent(check: &Check, found: Found) -> Truth {
 
 fn number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
-fn refers(text: &str, other: &str, place: crate::pattern::Place, cased: bool) -> bool {
-    use crate::pattern::Place;
-    let (text, other) = if cased { (Cow::Borrowed(text), Cow::Borrowed(other)) } else { (fold(text).into(), fold(other).into()) };
-    match place {
-        Place::Whole => text == other,
-        Place::Start => text.starts_with(&*other),
-        Place::End => text.ends_with(&*other),
-        Place::Inside => text.contains(&*other),
-    }
 }
 
 /// A scalar's text, an object's compact JSON; `None` for null.
