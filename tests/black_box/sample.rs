@@ -54,9 +54,6 @@ fn the_57_rules_match_as_often_as_jq_says() {
         let [rule, id, count, program] = row.as_slice() else { panic!("{row:?}") };
         let expected: u64 = count.parse().unwrap();
         assert_eq!(matches.get(id), Some(&expected), "{rule}");
-        if expected == 0 {
-            continue;
-        }
         let Ok(jq) = Command::new("jq").args(["-n", program]).args(&files).output() else {
             assert!(std::env::var("CI").as_deref() != Ok("true"), "jq is missing, and CI may skip nothing");
             eprintln!("SKIPPED: jq's own count of {rule}: jq is not installed");
