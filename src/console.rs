@@ -9,8 +9,8 @@ use crate::cli::{Global, LogFormat, When};
 use crate::commands::CommandError;
 use crate::diagnostics;
 use crate::pack::PackError;
-use crate::report::Terminal;
 use crate::report::escape::terminal;
+use crate::report::{Terminal, text};
 
 /// Where the program speaks.
 #[derive(Debug)]
@@ -21,9 +21,6 @@ pub(crate) struct Console {
     log_format: LogFormat,
     ci: bool,
 }
-
-/// Most findings of one policy listed in a terminal.
-pub(crate) const MAX_FINDINGS: usize = 5;
 
 /// Columns when the output is no terminal.
 const DEFAULT_WIDTH: usize = 110;
@@ -61,7 +58,7 @@ impl Console {
             When::Auto => io::stdout().is_terminal(),
         };
         let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        Terminal { colour, width: columns.unwrap_or(DEFAULT_WIDTH).clamp(40, 200), findings: MAX_FINDINGS }
+        Terminal { colour, width: columns.unwrap_or(DEFAULT_WIDTH).clamp(40, 200), findings: text::PER_POLICY }
     }
 
     /// Writes a result to standard output. A reader that has seen enough (a closed pipe) is no error.

@@ -5,6 +5,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::pack::PolicyFile;
 use crate::report::escape::terminal;
+use crate::report::words;
 
 /// All mistakes, in order, as text that ends with a line break; and a last line with their number.
 pub(crate) fn render(diagnostics: &[Diagnostic], files: &[PolicyFile]) -> String {
@@ -16,15 +17,10 @@ pub(crate) fn render(diagnostics: &[Diagnostic], files: &[PolicyFile]) -> String
             .and_then(|file| file.text.lines().nth(found.span.at.line.saturating_sub(1)));
         out.push(one(found, line));
     }
-    let count = |severity| diagnostics.iter().filter(|found| found.severity == severity).count();
+    let count = |severity| diagnostics.iter().filter(|found| found.severity == severity).count() as u64;
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    out.push(format!("{}, {}\n", counted(errors, "error", "errors"), counted(warnings, "warning", "warnings")));
+    out.push(format!("{}, {}\n", words::plural(errors, "error", "errors"), words::plural(warnings, "warning", "warnings")));
     out.concat()
-}
-
-/// `1 policy`, `2 policies`.
-pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn one(found: &Diagnostic, line: Option<&str>) -> String {

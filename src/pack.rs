@@ -82,23 +82,14 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
 impl Pack {
     /// Keeps the policies whose id matches one of `patterns` (all if there is none) and whose level is high enough.
     pub(crate) fn select(&mut self, patterns: &[String], min_level: Level) -> Result<(), PackError> {
-        let wanted = |policy: &Policy| patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, &policy.id));
+        let wanted =
+            |policy: &Policy| patterns.is_empty() || patterns.iter().any(|pattern| policy::matches_glob(pattern, &policy.id));
         self.policies.retain(|policy| policy.level >= min_level && wanted(policy));
         if self.policies.is_empty() {
             let asked = if patterns.is_empty() { "--min-level".to_owned() } else { format!("`{}`", patterns.join(",")) };
             return Err(PackError::NothingSelected(asked));
         }
         Ok(())
-    }
-}
-
-/// `*` stands for any text.
-fn matches(pattern: &str, id: &str) -> bool {
-    match pattern.split_once('*') {
-        None => pattern == id,
-        Some((head, tail)) => id.strip_prefix(head).is_some_and(|rest| {
-            rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| matches(tail, rest.split_at(at).1))
-        }),
     }
 }
 
@@ -168,6 +159,7 @@ mod tests {
 
     #[test]
     fn selection_goes_by_pattern_and_level() {
+        use policy::matches_glob as matches;
         assert!(matches("a*c", "abbc") && matches("*", "x") && !matches("a*c", "abd"));
         let mut pack = load(&[]).unwrap();
         pack.select(&[], Level::Critical).unwrap();

@@ -91,21 +91,25 @@ fn evaluate(
     };
     let mut partial = Partial::new(policies);
     let mut objects: Vec<(usize, ObjectOutcome)> = Vec::new();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..context.threads.max(1)).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            match worker.join() {
-                Ok((theirs, mut outcomes)) => {
-                    partial.merge(theirs);
-                    objects.append(&mut outcomes);
-                }
-                // A panic in a worker is a bug; it must end the run and not leave its objects out of the books.
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
+    for (theirs, mut outcomes) in on_threads(context.threads, work) {
+        partial.merge(theirs);
+        objects.append(&mut outcomes);
+    }
     objects.sort_by_key(|(number, _)| *number);
     (partial, objects.into_iter().map(|(_, outcome)| outcome).collect())
+}
+
+/// Runs the same work on each of so many threads and returns what each gave.
+fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(&work)).collect();
+        let join = |worker: thread::ScopedJoinHandle<'_, T>| match worker.join() {
+            Ok(given) => given,
+            // A panic in a worker is a bug; it must end the run and not leave its objects out of the books.
+            Err(panic) => std::panic::resume_unwind(panic),
+        };
+        workers.into_iter().map(join).collect()
+    })
 }
 
 impl Scanned {

@@ -39,10 +39,11 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     let request = request(args, &bucket, &summary);
     let (document, scanned) = evaluate(&request, &pack, &inputs, console);
     let formats = [Format::Html, Format::Markdown, Format::Json];
-    write_files(&document, &scanned, &pack, &Templates::load(None)?, (&args.out, &formats))?;
+    let templates = Templates::load(None)?;
+    write_files(&document, &scanned, &pack, &templates, (&args.out, &formats))?;
     // The report has everything; here the worst are enough.
     let terminal = report::Terminal { findings: 2, ..console.terminal() };
-    console.result(&report::render(Format::Text, &document, &Templates::load(None)?, terminal)?)?;
+    console.result(&report::render(Format::Text, &document, &templates, terminal)?)?;
     console.result(&closing(&document, &scanned, &pack, &summary, &args.out))?;
     Ok(Exit::Clean)
 }

@@ -11,11 +11,12 @@ use unicode_width::UnicodeWidthStr;
 use super::CommandError;
 use crate::cli::{ListFormat, PolicyArgs, PolicyCommand};
 use crate::console::Console;
-use crate::diagnostics::{self, counted};
+use crate::diagnostics;
 use crate::exit::Exit;
 use crate::pack;
 use crate::report::ReportError;
 use crate::report::escape::terminal;
+use crate::report::words;
 
 /// Runs `assize policy`.
 pub(crate) fn run(command: &PolicyCommand, console: &Console) -> Result<Exit, CommandError> {
@@ -30,8 +31,8 @@ fn check(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
     let pack = pack::load(&args.paths)?;
     let counts = format!(
         "{}, {}",
-        counted(pack.policies.len(), "policy", "policies"),
-        counted(pack.frameworks.len(), "framework", "frameworks")
+        words::plural(pack.policies.len() as u64, "policy", "policies"),
+        words::plural(pack.frameworks.len() as u64, "framework", "frameworks")
     );
     if pack.warnings.is_empty() {
         console.result(&format!("{counts}: no mistake found\n"))?;
@@ -68,10 +69,10 @@ fn test(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
             ));
         }
     }
-    let policies = counted(pack.policies.len(), "policy", "policies");
+    let policies = words::plural(pack.policies.len() as u64, "policy", "policies");
     out.push(format!(
         "{policies}: {} run, {failed} failed, {untested} without both kinds of test\n",
-        counted(run, "test", "tests")
+        words::plural(run, "test", "tests")
     ));
     console.result(&out.concat())?;
     Ok(Exit::decide(failed > 0, untested == 0))

@@ -12,12 +12,11 @@ use assize_engine::time;
 use super::CommandError;
 use crate::cli::{Format, ScanArgs};
 use crate::console::Console;
-use crate::diagnostics::counted;
 use crate::exit::Exit;
 use crate::pack::{self, Pack};
 use crate::report::build::{self, Detail, Parts};
 use crate::report::templates::Templates;
-use crate::report::{self, findings_jsonl, v1};
+use crate::report::{self, findings_jsonl, v1, words};
 use crate::scan::evidence;
 use crate::scan::input::{self, Inputs};
 use crate::scan::{self, ScanContext, Scanned};
@@ -27,12 +26,12 @@ pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandErr
     if args.format.len() > 1 && args.out.is_none() {
         return Err(CommandError::SeveralFormats);
     }
-    let request = Request::new("scan", args)?;
+    let request = Request::new(args)?;
     let templates = Templates::load(args.templates.as_deref())?;
     let mut pack = pack::load(&args.policies)?;
     pack.select(&args.select, args.min_level.into())?;
     if !pack.warnings.is_empty() {
-        let count = counted(pack.warnings.len(), "warning", "warnings");
+        let count = words::plural(pack.warnings.len() as u64, "warning", "warnings");
         console.note(&format!("{count} about the policies; `assize policy check` shows them"));
     }
     let inputs = input::list(&args.paths)?;
@@ -63,7 +62,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    fn new(command: &'static str, args: &ScanArgs) -> Result<Request, CommandError> {
+    fn new(args: &ScanArgs) -> Result<Request, CommandError> {
         let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
         let period = Period { since: at("--since", &args.since)?, until: at("--until", &args.until)? };
         if period.since.zip(period.until).is_some_and(|(since, until)| since >= until) {
@@ -74,7 +73,7 @@ impl Request {
         let paths = args.paths.iter().map(|path| path.display().to_string()).collect();
         let (threads, fail_on) = (scan::threads(args.threads), args.fail_on.into());
         let detail = if args.format == [Format::Text] && args.out.is_none() { Detail::Glance } else { Detail::Full };
-        Ok(Request { command, period, as_of, threads, limits, fail_on, paths, detail })
+        Ok(Request { command: "scan", period, as_of, threads, limits, fail_on, paths, detail })
     }
 }
 
@@ -104,7 +103,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
     tracing::info!(records = scanned.partial.records.read, findings = scanned.findings.len(), "records evaluated");
     let wanted = build::wanted(&scanned, request.detail);
     let matcher = scanned.evaluation.matcher();
-    let evidence = evidence::read(wanted, inputs, &pack.policies, matcher, request.threads, request.limits);
+    let evidence = evidence::read(wanted, inputs, &pack.policies, matcher, &context);
     let parts =
         Parts { pack, inputs, scanned: &scanned, evidence: &evidence, run: run_of(request, pack), fail_on: request.fail_on };
     (build::document(&parts), scanned)

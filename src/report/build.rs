@@ -8,7 +8,7 @@ use assize_engine::policy::{AnsweredBy, Evidence as Grade, Framework, Kind, Leve
 use assize_engine::time;
 
 use super::activity;
-use super::{v1, words};
+use super::{summary, text, v1, words};
 use crate::pack::Pack;
 use crate::scan::Scanned;
 use crate::scan::evidence::{Evidence, Wanted};
@@ -53,7 +53,7 @@ pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
     let glance = |finding: &&Finding| {
         let before = listed.entry(finding.policy).or_default();
         *before += 1;
-        *before <= crate::console::MAX_FINDINGS && finding.group.values.is_empty()
+        *before <= text::PER_POLICY && finding.group.values.is_empty()
     };
     let shown: Vec<(&Finding, usize)> = match detail {
         Detail::Glance => scanned.findings.iter().filter(glance).map(|finding| (finding, 1)).collect(),
@@ -64,8 +64,8 @@ pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
         hits.map(|hit| Wanted { policy: finding.policy, hit: hit.clone(), expected: Truth::True })
     });
     let unjudged = scanned.partial.policies.iter().enumerate().flat_map(|(policy, result)| {
-        let hits = finding::distinct(result.not_evaluable.clone()).into_iter().take(MAX_REVIEW);
-        hits.map(move |hit| Wanted { policy, hit, expected: Truth::Unknown })
+        let hits = result.not_evaluable.iter().take(MAX_REVIEW);
+        hits.map(move |hit| Wanted { policy, hit: hit.clone(), expected: Truth::Unknown })
     });
     sampled.chain(unjudged).collect()
 }
@@ -74,7 +74,8 @@ pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
 pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let (problems, problems_total) = problems(parts);
     let books = books(parts);
-    let policies = policies(parts);
+    let mut policies = policies(parts);
+    policies.sort_by(|a, b| summary::rank(&a.level).cmp(&summary::rank(&b.level)).then_with(|| a.id.cmp(&b.id)));
     let findings: Vec<v1::Finding> = parts.scanned.findings.iter().map(|finding| finding_of(finding, parts)).collect();
     let at_level = |policy: usize| parts.pack.policies.get(policy).is_some_and(|policy| policy.level >= parts.fail_on);
     let unjudged = parts
@@ -92,23 +93,17 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let unjudged_records =
         results.iter().flat_map(|result| &result.not_evaluable).map(|hit| hit.digest).collect::<BTreeSet<_>>().len() as u64;
     let coverage = coverage(parts, &books, (readable, unjudged_records), (problems, problems_total));
-    let mut policies_sorted = policies;
-    policies_sorted.sort_by(|a, b| rank(&b.level).cmp(&rank(&a.level)).then_with(|| a.id.cmp(&b.id)));
-    let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies_sorted)).collect();
+    let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies)).collect();
     v1::Document {
         version: v1::VERSION,
         run,
         books,
         coverage,
-        policies: policies_sorted,
+        policies,
         frameworks,
         findings,
         activity: activity::of(parts.scanned, &parts.pack.policies),
     }
-}
-
-fn rank(level: &str) -> Option<Level> {
-    Level::from_name(level)
 }
 
 fn books(parts: &Parts<'_>) -> v1::Books {
@@ -235,20 +230,19 @@ fn coverage(
 
 fn statement(books: &v1::Books, (complete, unjudged): (bool, u64), accounts: usize, regions: usize) -> String {
     let (objects, records) = (&books.objects, &books.records);
-    let plural = |count: u64, one: &str, many: &str| format!("{} {}", words::count(count), if count == 1 { one } else { many });
     let read = format!(
         "{} in {} were read, from {} and {}.",
-        plural(records.read, "record", "records"),
-        plural(objects.read, "object", "objects"),
-        plural(accounts as u64, "account", "accounts"),
-        plural(regions as u64, "region", "regions")
+        words::plural(records.read, "record", "records"),
+        words::plural(objects.read, "object", "objects"),
+        words::plural(accounts as u64, "account", "accounts"),
+        words::plural(regions as u64, "region", "regions")
     );
     let hole = if records.read == 0 {
         " No record was found, so nothing can be said.".to_owned()
     } else if !complete {
         " Not everything could be read or taken at face value; see the problems.".to_owned()
     } else if unjudged > 0 {
-        let some = plural(unjudged, "record", "records");
+        let some = words::plural(unjudged, "record", "records");
         format!(" Everything that was listed could be read, but {some} could not be judged, because AWS omitted a field.")
     } else {
         " Everything that was listed could be read.".to_owned()
@@ -277,7 +271,7 @@ fn policies(parts: &Parts<'_>) -> Vec<v1::Policy> {
 
 fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matches): (u64, u64), parts: &Parts<'_>) -> v1::Policy {
     let (population, population_of) = finding::population(index, policy, partial);
-    let unjudged = partial.policies.get(index).map(|result| finding::distinct(result.not_evaluable.clone())).unwrap_or_default();
+    let unjudged = partial.policies.get(index).map(|result| result.not_evaluable.as_slice()).unwrap_or_default();
     let not_evaluable = unjudged.len() as u64;
     let status = match (matches, not_evaluable) {
         (0, 0) => "no match",

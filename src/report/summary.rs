@@ -14,7 +14,7 @@ pub(crate) const LEVELS: [&str; 5] = ["critical", "high", "medium", "low", "info
 /// The statuses of a requirement, the ones that need attention first.
 const STATUSES: [&str; 6] = ["exception", "review", "not evaluable", "needs configuration", "no match", "not answered by logs"];
 
-/// Why no report of a scan says PASS. Part of every report, beside the statement of the document.
+/// Why no report of a scan says PASS: the long form of what the document's statement says in every report.
 pub(crate) const NO_PASS: &str = "A scan of files has no scope to be complete against: it cannot know which accounts, \
     regions or hours should have been there. It says what was read and what matched, and never PASS.";
 

@@ -7,6 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 use tera::{ErrorKind, Kwargs, State, Tera, Value};
 
@@ -131,7 +132,7 @@ impl Templates {
 
     /// The content security policy of the HTML report: no network, only this script.
     pub(crate) fn content_security_policy(&self) -> String {
-        let hash = base64(&Sha256::digest(self.script.as_bytes()));
+        let hash = BASE64_STANDARD.encode(Sha256::digest(self.script.as_bytes()));
         format!(
             "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{hash}'; \
              base-uri 'none'; form-action 'none'"
@@ -261,20 +262,6 @@ fn problems_of(template: &str, error: &tera::Error) -> Vec<TemplateProblem> {
 
 fn list(problems: &[TemplateProblem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
-/// Base64 with padding, for the hash in the content security policy.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let index = (group >> (18 - 6 * place)) & 63;
-            out.push(if place > chunk.len() { '=' } else { char::from(ALPHABET[index as usize]) });
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -20,9 +20,12 @@ pub(crate) struct Options {
     pub(crate) findings: usize,
 }
 
+/// Findings of one policy that a terminal shows.
+pub(crate) const PER_POLICY: usize = 5;
+
 impl Default for Options {
     fn default() -> Self {
-        Self { colour: false, width: 100, findings: 5 }
+        Self { colour: false, width: 100, findings: PER_POLICY }
     }
 }
 

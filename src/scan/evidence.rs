@@ -6,19 +6,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use assize_engine::decode::{self, Malformed, Place, Sink};
 use assize_engine::identity::RecordDigest;
-use assize_engine::inflate::Limits;
 use assize_engine::linear;
 use assize_engine::matcher::{Matcher, Subject};
 use assize_engine::partial::Hit;
 use assize_engine::policy::{Policy, Truth};
-use assize_engine::record::AccountList;
 
 use super::input::{Inputs, Object};
 use super::object::Reader;
+use super::{ScanContext, on_threads};
 
 /// Longest record shown whole, bytes.
 pub(crate) const MAX_SHOWN: usize = 64 << 10;
@@ -55,8 +53,7 @@ pub(crate) fn read(
     inputs: &Inputs,
     policies: &[Policy],
     matcher: &Matcher,
-    threads: usize,
-    limits: Limits,
+    context: &ScanContext,
 ) -> HashMap<Wanted, Evidence> {
     let objects: HashMap<&str, &Object> = inputs.objects.iter().map(|object| (&*object.name, object)).collect();
     let mut by_object: BTreeMap<Arc<str>, Vec<Wanted>> = BTreeMap::new();
@@ -65,7 +62,7 @@ pub(crate) fn read(
     }
     let queue = Mutex::new(by_object.into_iter());
     let work = || {
-        let mut reader = Reader::new(limits);
+        let mut reader = Reader::new(context.limits);
         let mut found = HashMap::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
@@ -78,17 +75,7 @@ pub(crate) fn read(
             collecting.give_up();
         }
     };
-    let mut all = HashMap::new();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
-        for worker in workers {
-            match worker.join() {
-                Ok(found) => all.extend(found),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-    });
-    all
+    on_threads(context.threads, work).into_iter().flatten().collect()
 }
 
 fn by_place(wanted: Vec<Wanted>) -> BTreeMap<u64, Vec<Wanted>> {
@@ -124,7 +111,7 @@ impl Collecting<'_> {
         let Some(policy) = self.policies.get(one.policy) else { return changed() };
         let text = String::from_utf8_lossy(bytes);
         let show = policy.show.iter().map(|path| self.matcher.shown(path, subject)).collect();
-        let matched = match linear::judge(policy, &text, &AccountList::new()) {
+        let matched = match linear::judge(policy, &text, self.matcher.accounts()) {
             Ok(judgement) if judgement.truth == one.expected => judgement.matched,
             _ => return Evidence { show, missing: Some(DISAGREE.to_owned()), ..Evidence::default() },
         };

@@ -47,10 +47,12 @@ impl Finding {
 
 /// Makes the findings of all policies: most severe first, then by account, region, policy and start.
 ///
-/// Takes the matches out of `partial`, except those of policies that require a match: they are what should be there.
+/// Takes the matches out of `partial`, except those of policies that require a match: they are what should be there. The
+/// records that could not be judged stay, each once.
 pub fn findings(policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
     let mut all = Vec::new();
     for (index, (policy, result)) in policies.iter().zip(&mut partial.policies).enumerate() {
+        result.not_evaluable = distinct(std::mem::take(&mut result.not_evaluable));
         if policy.require == Require::Any {
             continue;
         }

@@ -84,6 +84,11 @@ impl Matcher {
         }
     }
 
+    /// What is known of accounts.
+    pub fn accounts(&self) -> &AccountList {
+        &self.accounts
+    }
+
     /// Puts the record to every policy that may match it; `found` gets the index and True or Unknown, in index order.
     pub fn evaluate(&self, subject: Subject<'_>, scratch: &mut Scratch, mut found: impl FnMut(usize, Truth)) {
         self.detections.candidates(&subject.facts, scratch);

@@ -5,6 +5,8 @@
 
 use std::borrow::Cow;
 
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use crate::policy::Modifier;
 
 /// A text with wildcards.
@@ -245,17 +247,7 @@ fn base64_at(bytes: &[u8], shift: usize) -> Vec<u8> {
 
 /// Base64 with padding (RFC 4648, section 4).
 fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::new();
-    for group in bytes.chunks(3) {
-        let byte = |at: usize| u32::from(group.get(at).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for place in 0..4 {
-            let digit = DIGITS.get((bits >> (18 - 6 * place) & 63) as usize).copied().unwrap_or(b'=');
-            out.push(if place > group.len() { '=' } else { char::from(digit) });
-        }
-    }
-    out
+    BASE64_STANDARD.encode(bytes)
 }
 
 /// The dashes that `windash` exchanges (Sigma 2.1, appendix on modifiers).

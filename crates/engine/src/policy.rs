@@ -12,6 +12,7 @@ mod needs;
 mod reader;
 mod values;
 
+pub use condition::matches_glob;
 #[cfg(test)]
 pub(crate) use detection::read as read_detection;
 pub(crate) use detection::regex_from;

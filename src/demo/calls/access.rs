@@ -7,6 +7,15 @@ use crate::demo::random::Random;
 use crate::demo::record::Call;
 use crate::demo::session::{Session, Who};
 
+/// What every way of assuming a role for an hour asks for.
+fn role_request(session: &Session) -> Json {
+    object! {
+        "roleArn": session.role_arn(),
+        "roleSessionName": session_name(session),
+        "durationSeconds": 3600,
+    }
+}
+
 /// Credentials as STS answers them; `key` appears again in the session's records.
 fn credentials(key: &str, expires: i64, random: &mut Random) -> Json {
     object! {
@@ -33,35 +42,23 @@ fn session_name(session: &Session) -> &str {
 
 /// `sts:AssumeRole` that begins `session` at `now`.
 pub(crate) fn assume_role(session: &Session, now: i64, random: &mut Random) -> Call {
-    let call = Call::read("sts", "AssumeRole")
-        .request(object! {
-            "roleArn": session.role_arn(),
-            "roleSessionName": session_name(session),
-            "durationSeconds": 3600,
-        })
-        .response(object! {
-            "credentials": credentials(&session.key, now + 3600, random),
-            "assumedRoleUser": assumed(session),
-        });
+    let call = Call::read("sts", "AssumeRole").request(role_request(session)).response(object! {
+        "credentials": credentials(&session.key, now + 3600, random),
+        "assumedRoleUser": assumed(session),
+    });
     role_resource(call, session)
 }
 
 /// `sts:AssumeRoleWithWebIdentity` that begins `session`, vouched for by an OIDC provider.
 pub(crate) fn assume_role_with_web_identity(session: &Session, subject: &str, now: i64, random: &mut Random) -> Call {
     let provider = session.web.unwrap_or_default();
-    let call = Call::read("sts", "AssumeRoleWithWebIdentity")
-        .request(object! {
-            "roleArn": session.role_arn(),
-            "roleSessionName": session_name(session),
-            "durationSeconds": 3600,
-        })
-        .response(object! {
-            "credentials": credentials(&session.key, now + 3600, random),
-            "subjectFromWebIdentityToken": subject,
-            "assumedRoleUser": assumed(session),
-            "provider": format!("arn:aws:iam::{}:oidc-provider/{provider}", session.member.id()),
-            "audience": "sts.amazonaws.com",
-        });
+    let call = Call::read("sts", "AssumeRoleWithWebIdentity").request(role_request(session)).response(object! {
+        "credentials": credentials(&session.key, now + 3600, random),
+        "subjectFromWebIdentityToken": subject,
+        "assumedRoleUser": assumed(session),
+        "provider": format!("arn:aws:iam::{}:oidc-provider/{provider}", session.member.id()),
+        "audience": "sts.amazonaws.com",
+    });
     role_resource(call, session)
 }
 

@@ -112,6 +112,14 @@ fn workload(stage: &mut Stage<'_>) -> Member {
     *stage.random.pick(&[Member::WebProd, Member::WebProd, Member::DataProd, Member::DataProd, Member::WebDev, Member::DataDev])
 }
 
+/// A workload, and Auto Scaling at work in it.
+fn auto_scaling<'a>(stage: &mut Stage<'a>, cast: &Cast) -> (Member, Region, &'a Site, Session) {
+    let member = workload(stage);
+    let region = region(stage);
+    let scaling = cast.service_role(member, "AWSServiceRoleForAutoScaling", "autoscaling.amazonaws.com", stage.now);
+    (member, region, stage.site(member, region), scaling)
+}
+
 /// A region; the home region as often as the others together.
 fn region(stage: &mut Stage<'_>) -> Region {
     *stage.random.pick(&[Region::Tokyo, Region::Tokyo, Region::Tokyo, Region::Oregon, Region::Ireland, Region::Virginia])
@@ -215,10 +223,7 @@ fn throttled(stage: &mut Stage<'_>, session: &Session, region: Region, makers: &
 
 /// Auto Scaling starts instances, which read what they need to begin.
 pub(super) fn growth(stage: &mut Stage<'_>, cast: &mut Cast) {
-    let member = workload(stage);
-    let region = region(stage);
-    let site = stage.site(member, region);
-    let scaling = cast.service_role(member, "AWSServiceRoleForAutoScaling", "autoscaling.amazonaws.com", stage.now);
+    let (member, region, site, scaling) = auto_scaling(stage, cast);
     for _ in 0..stage.random.between(2, 4) {
         let instance = stage.random.resource_id("i");
         let call = compute::run_instances(site, stage.random, &instance);
@@ -238,10 +243,7 @@ pub(super) fn growth(stage: &mut Stage<'_>, cast: &mut Cast) {
 
 /// Auto Scaling stops instances.
 pub(super) fn shrinkage(stage: &mut Stage<'_>, cast: &mut Cast) {
-    let member = workload(stage);
-    let region = region(stage);
-    let site = stage.site(member, region);
-    let scaling = cast.service_role(member, "AWSServiceRoleForAutoScaling", "autoscaling.amazonaws.com", stage.now);
+    let (_, region, site, scaling) = auto_scaling(stage, cast);
     for _ in 0..stage.random.between(2, 4) {
         let instance = stage.random.resource_id("i");
         stage.call(&scaling, region, &compute::move_target(site, &instance, false));

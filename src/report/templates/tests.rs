@@ -72,6 +72,7 @@ fn a_folder_that_is_not_there_is_an_error() {
 
 #[test]
 fn the_hash_in_the_policy_is_base64_of_sha256() {
+    let base64 = |bytes: &[u8]| BASE64_STANDARD.encode(bytes);
     assert_eq!(
         [base64(b""), base64(b"f"), base64(b"fo"), base64(b"foo"), base64(b"foob")],
         ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]

@@ -231,8 +231,8 @@ fn single(mut parts: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> C
     parts.pop().expect("the caller parsed at least one part")
 }
 
-/// `*` stands for any run of characters.
-fn matches_glob(glob: &str, name: &str) -> bool {
+/// Whether a name fits a pattern in which `*` stands for any run of characters: of selections, and of policy ids.
+pub fn matches_glob(glob: &str, name: &str) -> bool {
     match glob.split_once('*') {
         None => glob == name,
         Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
