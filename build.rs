@@ -13,8 +13,10 @@ fn main() -> io::Result<()> {
     let mut source = String::from("&[\n");
     for file in &files {
         let name = file.strip_prefix(&root).map_err(io::Error::other)?.to_string_lossy().replace('\\', "/");
-        let path = file.to_string_lossy();
-        writeln!(source, "    ({}, include_str!({})),", literal(&name), literal(&path)).map_err(io::Error::other)?;
+        // Through the variable and not by the path of today: two checkouts may share one build folder.
+        let place = literal(&format!("/{name}"));
+        writeln!(source, "    ({}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {place}))),", literal(&name))
+            .map_err(io::Error::other)?;
     }
     source += "]\n";
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?).join("policies.rs");

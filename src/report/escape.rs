@@ -7,7 +7,8 @@
 use std::io::{self, Write};
 
 /// Whether a reader would not see this character, or would see something else because of it: control characters,
-/// bidirectional overrides and isolates, zero-width characters, fillers, variation selectors and tags.
+/// bidirectional overrides and isolates, zero-width characters, fillers, variation selectors, tags, and the code points
+/// that Unicode reserves as no characters (an error in HTML).
 #[must_use]
 pub(crate) fn is_invisible(c: char) -> bool {
     c.is_control()
@@ -16,7 +17,8 @@ pub(crate) fn is_invisible(c: char) -> bool {
             | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
             | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
-            | '\u{e0000}'..='\u{e0fff}')
+            | '\u{e0000}'..='\u{e0fff}' | '\u{fdd0}'..='\u{fdef}')
+        || u32::from(c) & 0xfffe == 0xfffe
 }
 
 /// Appends `c` to `out` so that it can be seen: `\n`, `\t`, `\r` or `\u{202e}` for an invisible character.

@@ -86,6 +86,7 @@ fn without_code(kinds: Vec<String>) -> Vec<String> {
 #[test]
 fn invisible_characters_are_spelt_out() {
     assert_eq!(terminal("a\u{1b}[31m\u{202e}\u{200b}\n\t日本語é🙂"), "a\\u{1b}[31m\\u{202e}\\u{200b}\\n\\t日本語é🙂");
+    assert_eq!(html_text("\u{fdd0}\u{ffff}\u{10fffe}\u{fffd}"), "\\u{fdd0}\\u{ffff}\\u{10fffe}\u{fffd}");
     assert_eq!(html_text("<a href=\"'\">&\u{0}\n\r"), "&lt;a href=&quot;&#39;&quot;&gt;&amp;\\u{0}\n\\r");
 }
 
