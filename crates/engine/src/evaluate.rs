@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decode::{self, Decoded, Malformed, Place, Sink};
-use crate::identity::{RecordDigest, SeenRecords, Sighting};
+use crate::identity::{RecordDigest, SeenEntry, SeenRecords, Sighting};
 use crate::matcher::{Matcher, Scratch, Subject, takes};
-use crate::partial::{Cell, GroupKey, Hit, MalformedRecord, Partial};
+use crate::partial::{ByHour, Cell, GroupKey, Hit, MalformedRecord, NO_HOUR, Partial};
 use crate::policy::{Category, Policy, Truth};
 use crate::record::{AccountList, RecordKind};
 use crate::time;
@@ -60,13 +60,27 @@ impl Evaluation {
 
     /// Evaluates the inflated bytes of one object into `partial`.
     pub fn object(&self, object: &ObjectName, text: &[u8], partial: &mut Partial) -> Decoded {
-        let mut sink = Evaluating { evaluation: self, object, partial, scratch: Scratch::default(), cell: None };
+        self.into_results(object, text, Results::Whole(partial))
+    }
+
+    /// Evaluates the inflated bytes of one object, and keeps the hours of event time apart.
+    pub fn object_by_hour(&self, object: &ObjectName, text: &[u8], hours: &mut ByHour) -> Decoded {
+        self.into_results(object, text, Results::ByHour(hours))
+    }
+
+    fn into_results(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
+        let mut sink = Evaluating { evaluation: self, object, results, scratch: Scratch::default(), cell: None };
         let decoded = decode::decode(text, &mut sink);
         sink.finish_cell();
         if let Some(other) = decoded.other {
-            *partial.kinds.entry(other.name()).or_default() += 1;
+            *sink.results.at(NO_HOUR).kinds.entry(other.name()).or_default() += 1;
         }
         decoded
+    }
+
+    /// Adds records of earlier evaluations, before the first object.
+    pub fn remember(&mut self, earlier: impl IntoIterator<Item = SeenEntry>) {
+        self.seen.remember(earlier);
     }
 
     /// The compiled policies.
@@ -84,29 +98,56 @@ impl Evaluation {
     }
 }
 
+/// Where results go.
+enum Results<'p> {
+    Whole(&'p mut Partial),
+    ByHour(&'p mut ByHour),
+}
+
+impl Results<'_> {
+    fn at(&mut self, hour: i64) -> &mut Partial {
+        match self {
+            Results::Whole(partial) => partial,
+            Results::ByHour(hours) => &mut hours.hour(hour).partial,
+        }
+    }
+
+    /// The hours that share a cell.
+    fn cell_of(&self, hour: i64) -> i64 {
+        match self {
+            Results::Whole(_) => NO_HOUR,
+            Results::ByHour(_) => hour,
+        }
+    }
+}
+
 struct Evaluating<'e, 'p> {
     evaluation: &'e Evaluation,
     object: &'e ObjectName,
-    partial: &'p mut Partial,
+    results: Results<'p>,
     scratch: Scratch,
-    /// The cell of the last record: those of one object nearly always share it.
-    cell: Option<((String, String), Cell)>,
+    /// The hour and cell of the last record: those of one object nearly always share them.
+    cell: Option<(i64, (String, String), Cell)>,
 }
 
 impl Sink for Evaluating<'_, '_> {
     fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
-        self.partial.records.read += 1;
-        *self.partial.kinds.entry(subject.kind.name()).or_default() += 1;
-        if !self.evaluation.wants(subject.kind) {
-            self.partial.records.other_kinds += 1;
+        let time = subject.facts.time.and_then(|value| time::parse(&value.text()));
+        let wanted = self.evaluation.wants(subject.kind);
+        let hour = time.filter(|_| wanted).map_or(NO_HOUR, |time| time.div_euclid(3600));
+        let partial = self.results.at(hour);
+        partial.records.read += 1;
+        *partial.kinds.entry(subject.kind.name()).or_default() += 1;
+        if !wanted {
+            partial.records.other_kinds += 1;
             return;
         }
-        let Some(time) = subject.facts.time.and_then(|value| time::parse(&value.text())) else {
+        let Some(time) = time else {
             self.note_malformed(place, bytes.len() as u64, "eventTime is missing or not a UTC time".to_owned());
             return;
         };
         if !self.evaluation.period.contains(time) {
-            self.partial.records.outside_period += 1;
+            partial.records.outside_period += 1;
             return;
         }
         let digest = RecordDigest::of(bytes);
@@ -114,9 +155,12 @@ impl Sink for Evaluating<'_, '_> {
         let account = subject.facts.account_id(subject.root);
         let sighting = self.evaluation.seen.note(&account, &event_id, digest, (self.object.number, place.index));
         if sighting == Sighting::Duplicate {
-            self.partial.records.duplicate += 1;
+            partial.records.duplicate += 1;
         } else {
-            self.partial.records.evaluated += 1;
+            partial.records.evaluated += 1;
+            if let Results::ByHour(hours) = &mut self.results {
+                hours.hour(hour).seen.push(SeenEntry::of(&account, &event_id, digest));
+            }
             self.count(subject, &account, time);
         }
         // Further copies are matched too: a finding names the first place of a record among all its copies, whichever
@@ -130,7 +174,7 @@ impl Sink for Evaluating<'_, '_> {
             length: bytes.len() as u64,
         };
         let matcher = &self.evaluation.matcher;
-        let policies = &mut self.partial.policies;
+        let policies = &mut self.results.at(hour).policies;
         matcher.evaluate(subject, &mut self.scratch, |index, truth| {
             let Some(policy) = policies.get_mut(index) else { return };
             if truth == Truth::Unknown {
@@ -144,27 +188,30 @@ impl Sink for Evaluating<'_, '_> {
     }
 
     fn malformed(&mut self, place: Place, length: u64, why: &Malformed) {
-        self.partial.records.read += 1;
+        self.results.at(NO_HOUR).records.read += 1;
         self.note_malformed(place, length, why.to_string());
     }
 }
 
 impl Evaluating<'_, '_> {
     fn note_malformed(&mut self, place: Place, length: u64, why: String) {
-        self.partial.records.malformed += 1;
-        self.partial.add_malformed(MalformedRecord { object: Arc::clone(&self.object.name), place, length, why });
+        let partial = self.results.at(NO_HOUR);
+        partial.records.malformed += 1;
+        partial.add_malformed(MalformedRecord { object: Arc::clone(&self.object.name), place, length, why });
     }
 
     fn count(&mut self, subject: Subject<'_>, account: &str, time: i64) {
         let region = subject.facts.region_name();
-        let same = self.cell.as_ref().is_some_and(|((known, place), _)| known == account && *place == region);
+        let hour = self.results.cell_of(time.div_euclid(3600));
+        let same =
+            self.cell.as_ref().is_some_and(|(then, (known, place), _)| *then == hour && known == account && *place == region);
         if !same {
             self.finish_cell();
             let key = (bounded(account.to_owned()), bounded(region.into_owned()));
-            let cell = self.partial.cells.remove(&key).unwrap_or_default();
-            self.cell = Some((key, cell));
+            let cell = self.results.at(hour).cells.remove(&key).unwrap_or_default();
+            self.cell = Some((hour, key, cell));
         }
-        let Some((_, cell)) = &mut self.cell else { return };
+        let Some((_, _, cell)) = &mut self.cell else { return };
         let source = subject.facts.source.map_or(Cow::Borrowed(""), |value| value.text());
         if source.bytes().any(|byte| byte.is_ascii_uppercase()) || source.len() > MAX_GROUP_VALUE {
             cell.count(time, &bounded(source.to_ascii_lowercase()));
@@ -175,8 +222,8 @@ impl Evaluating<'_, '_> {
     }
 
     fn finish_cell(&mut self) {
-        if let Some((key, cell)) = self.cell.take() {
-            self.partial.cells.insert(key, cell);
+        if let Some((hour, key, cell)) = self.cell.take() {
+            self.results.at(hour).cells.insert(key, cell);
         }
     }
 }

@@ -48,6 +48,37 @@ pub enum Sighting {
 #[derive(Debug)]
 pub struct SeenRecords {
     shards: Vec<Mutex<Shard>>,
+    earlier: HashMap<u64, Vec<u64>>,
+}
+
+/// A record as it is remembered from one evaluation to the next: 16 bytes.
+///
+/// Half of the number for account and id, half of the digest. Should two records ever share both, which chance does once
+/// in 2^128 pairs and an attacker only by trying 2^64 records, one of them is missing from a count. It is still put to
+/// every policy, because all copies are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeenEntry {
+    /// Account and event id.
+    pub key: u64,
+    /// The record's bytes.
+    pub digest: u64,
+}
+
+impl SeenEntry {
+    /// The entry of a record.
+    pub fn of(account: &str, event_id: &str, digest: RecordDigest) -> SeenEntry {
+        SeenEntry { key: fold(record_key(account, event_id, digest)), digest: fold(digest.0) }
+    }
+}
+
+/// Both halves take part: keys of made-up ids may differ in one of them only.
+fn fold(number: u128) -> u64 {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = number.to_be_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h]).rotate_left(29) ^ u64::from_be_bytes(rest)
+}
+
+fn record_key(account: &str, event_id: &str, digest: RecordDigest) -> u128 {
+    if event_id.is_empty() { digest.0 } else { key_of(account, event_id) }
 }
 
 #[derive(Debug, Default)]
@@ -77,21 +108,38 @@ impl SeenRecords {
     /// spent here. A wrong guess costs memory or time, never correctness.
     pub fn expecting(records: usize) -> SeenRecords {
         let shard = || Mutex::new(Shard { first: HashMap::with_capacity(records / 64), conflicts: BTreeMap::new() });
-        SeenRecords { shards: (0..64).map(|_| shard()).collect() }
+        SeenRecords { shards: (0..64).map(|_| shard()).collect(), earlier: HashMap::new() }
+    }
+
+    /// Adds records of earlier evaluations: what equals one of them is a duplicate, and the same id with other bytes is a
+    /// conflict.
+    pub fn remember(&mut self, earlier: impl IntoIterator<Item = SeenEntry>) {
+        for entry in earlier {
+            self.earlier.entry(entry.key).or_default().push(entry.digest);
+        }
     }
 
     /// Notes a record. Whichever copy comes first, the totals over all copies are the same, and so are the conflicts.
     ///
     /// A record without an event id is only ever the same as one with its bytes.
     pub fn note(&self, account: &str, event_id: &str, digest: RecordDigest, copy: CopyPlace) -> Sighting {
-        let key = if event_id.is_empty() { digest.0 } else { key_of(account, event_id) };
+        let key = record_key(account, event_id, digest);
+        let earlier = if self.earlier.is_empty() { None } else { self.earlier.get(&fold(key)) };
+        if earlier.is_some_and(|digests| digests.contains(&fold(digest.0))) {
+            return Sighting::Duplicate;
+        }
         let shard = self.shards.get((key % 64) as usize).expect("there are 64 shards");
         let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
         let Shard { first, conflicts } = &mut *shard;
         match first.entry(key) {
             Entry::Vacant(empty) => {
                 empty.insert((digest, copy));
-                Sighting::First
+                if earlier.is_none() || event_id.is_empty() {
+                    return Sighting::First;
+                }
+                // The other version was read by an earlier evaluation; this one is all that is known of here.
+                conflicts.insert(key, (event_id.to_owned(), BTreeMap::from([(digest, copy)])));
+                Sighting::Conflict
             }
             Entry::Occupied(mut known) if known.get().0 == digest => {
                 let (_, first_copy) = known.get_mut();
@@ -175,6 +223,20 @@ mod tests {
         assert_eq!(seen.note("a", "id", one, (2, 2)), Sighting::Duplicate);
         let versions = vec![(two, (0, 7)), (one, (2, 2))];
         assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions }]);
+    }
+
+    #[test]
+    fn records_of_earlier_evaluations_are_known() {
+        let (one, two) = (RecordDigest::of(b"one"), RecordDigest::of(b"two"));
+        let mut seen = SeenRecords::default();
+        seen.remember([SeenEntry::of("a", "id", one), SeenEntry::of("a", "", two)]);
+        assert_eq!(seen.note("a", "id", one, (0, 0)), Sighting::Duplicate);
+        assert_eq!(seen.note("a", "", two, (0, 1)), Sighting::Duplicate);
+        assert_eq!(seen.conflicts(), []);
+        assert_eq!(seen.note("b", "id", one, (0, 2)), Sighting::First);
+        assert_eq!(seen.note("a", "id", two, (0, 3)), Sighting::Conflict);
+        assert_eq!(seen.note("a", "id", two, (0, 4)), Sighting::Duplicate);
+        assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions: vec![(two, (0, 3))] }]);
     }
 
     #[test]

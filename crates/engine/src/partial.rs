@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::decode::Place;
-use crate::identity::RecordDigest;
+use crate::identity::{RecordDigest, SeenEntry};
 
 /// Most malformed records that are kept with their place; all are counted.
 pub const MAX_MALFORMED_KEPT: usize = 1_000;
@@ -160,6 +160,54 @@ pub struct Partial {
     pub policies: Vec<PolicyPartial>,
     /// The first [`MAX_MALFORMED_KEPT`] by object and place.
     pub malformed: BTreeSet<MalformedRecord>,
+}
+
+/// The hour of what has no event time: malformed records, records of kinds that are not evaluated, digests.
+pub const NO_HOUR: i64 = i64::MIN;
+
+/// Results by hour of event time, for a collector that keeps them: a later report merges the hours it is about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ByHour {
+    /// By hours since 1970, or [`NO_HOUR`].
+    pub hours: BTreeMap<i64, HourPart>,
+    policies: usize,
+}
+
+/// What one hour gave, and which records it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HourPart {
+    /// Its results.
+    pub partial: Partial,
+    /// The records that were counted as evaluated; a later evaluation counts none of them again.
+    pub seen: Vec<SeenEntry>,
+}
+
+impl ByHour {
+    /// Nothing yet, for so many policies.
+    pub fn new(policies: usize) -> ByHour {
+        ByHour { hours: BTreeMap::new(), policies }
+    }
+
+    pub(crate) fn hour(&mut self, hour: i64) -> &mut HourPart {
+        let policies = self.policies;
+        self.hours.entry(hour).or_insert_with(|| HourPart { partial: Partial::new(policies), seen: Vec::new() })
+    }
+
+    /// Adds other results over the same policies, hour by hour; as [`Partial::merge`].
+    pub fn merge(&mut self, other: ByHour) {
+        for (hour, mut part) in other.hours {
+            let mine = self.hour(hour);
+            mine.partial.merge(part.partial);
+            mine.seen.append(&mut part.seen);
+        }
+    }
+
+    /// All hours as one.
+    pub fn whole(self) -> Partial {
+        let mut whole = Partial::new(self.policies);
+        self.hours.into_values().for_each(|part| whole.merge(part.partial));
+        whole
+    }
 }
 
 impl Partial {
