@@ -290,7 +290,7 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
     }
     let needs =
-        format!("{}{}", policy.needs, if policy.evidence == Grade::Verified { ", covered by signed digests" } else { "" });
+        format!("{}{}", policy.needs, if policy.evidence != Some(Grade::Delivered) { ", covered by signed digests" } else { "" });
     v1::Policy {
         id: policy.id.clone(),
         title: policy.title.clone(),

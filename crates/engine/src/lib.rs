@@ -6,6 +6,7 @@
 
 pub mod candidates;
 mod cidr;
+pub mod coverage;
 pub mod decode;
 pub mod diagnostic;
 pub mod evaluate;
@@ -13,6 +14,7 @@ pub mod finding;
 pub mod identity;
 pub mod inflate;
 pub mod json;
+pub mod layout;
 pub mod linear;
 pub mod matcher;
 pub mod partial;
@@ -20,4 +22,5 @@ mod pattern;
 pub mod policy;
 pub mod record;
 pub mod time;
+pub mod verdict;
 pub mod yaml;

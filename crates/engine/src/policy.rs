@@ -131,8 +131,8 @@ pub struct Policy {
     pub require: Require,
     /// The cell that gets a verdict.
     pub per: Per,
-    /// The grade of evidence that a PASS needs.
-    pub evidence: Evidence,
+    /// The grade of evidence that a PASS needs, where the policy says so; the default is [`Evidence::Verified`].
+    pub evidence: Option<Evidence>,
     /// Fields whose values part findings, besides account and region.
     pub group_by: Vec<FieldPath>,
     /// Fields shown with each occurrence.

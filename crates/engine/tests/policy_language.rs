@@ -326,7 +326,10 @@ fn the_defaults_are_those_of_the_table() {
     assert!(defaults["level"].contains("`medium`"));
     assert_eq!((policy.per, defaults["per"].as_str()), (Per::Account, "`account`"));
     assert_eq!((policy.require, defaults["require"].as_str()), (Require::None, "`none`"));
-    assert_eq!((policy.evidence, defaults["evidence"].as_str()), (policy::Evidence::Verified, "`verified`"));
+    assert_eq!(
+        (policy.evidence.unwrap_or(policy::Evidence::Verified), defaults["evidence"].as_str()),
+        (policy::Evidence::Verified, "`verified`")
+    );
     assert_eq!(defaults["group-by"], written(&policy.group_by));
     assert_eq!(defaults["show"], written(&policy.show));
 }

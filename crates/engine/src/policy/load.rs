@@ -172,7 +172,7 @@ fn read_policy(node: &Node, file: &str, report: &mut Report<'_>) -> Option<Polic
         needs_derived: node.get("needs").is_none(),
         require: require.unwrap_or(Require::None),
         per: per.unwrap_or(Per::Account),
-        evidence: evidence.unwrap_or(Evidence::Verified),
+        evidence,
         group_by,
         show,
         remediation: text("remediation", report),

@@ -1,0 +1,217 @@
+//! What a policy says of each account, or account and region, over a period: PASS, FAIL, UNKNOWN with its reasons, or not
+//! applicable. Missing is never passed: a PASS needs every hour of every cell it speaks for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use crate::coverage::{CellEvidence, Hours, Reason, Tally};
+use crate::finding::Finding;
+use crate::partial::Partial;
+use crate::policy::{Evidence, Per, Policy, Require};
+
+/// What is said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing that must not be was found on complete evidence, or what must be was found.
+    Pass,
+    /// Found what must not be, or not found what must be on complete evidence.
+    Fail,
+    /// Not known, and why: hours by reason; 0 for a reason that has no hours of its own.
+    Unknown(BTreeMap<Reason, u64>),
+    /// Nothing was due.
+    NotApplicable,
+}
+
+impl Verdict {
+    /// The name in output.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+            Verdict::Unknown(_) => "UNKNOWN",
+            Verdict::NotApplicable => "NOT_APPLICABLE",
+        }
+    }
+}
+
+/// A verdict and the cell it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellVerdict {
+    /// The account; `None` for the organisation.
+    pub account: Option<String>,
+    /// The region; `None` for all of them.
+    pub region: Option<String>,
+    /// What is said.
+    pub verdict: Verdict,
+    /// Hours that the evidence covers, and those it does not.
+    pub hours: Tally,
+    /// Findings of the policy in this cell.
+    pub findings: u64,
+}
+
+/// What verdicts are made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// Every cell in scope, by account and region.
+    pub cells: &'a BTreeMap<(String, String), CellEvidence>,
+    /// The hours to judge.
+    pub hours: &'a Range<i64>,
+    /// The findings of the period, of all policies.
+    pub findings: &'a [Finding],
+    /// The merged results of the period.
+    pub partial: &'a Partial,
+    /// Hours that hold records which a policy, by index, was not evaluated over.
+    pub not_backfilled: &'a BTreeMap<usize, Hours>,
+}
+
+/// The verdicts of one policy, by cell.
+pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdict> {
+    let mut groups: BTreeMap<(Option<&str>, Option<&str>), Tally> = BTreeMap::new();
+    for ((account, region), cell) in case.cells {
+        let key = match policy.per {
+            Per::Organization => (None, None),
+            Per::Account => (Some(account.as_str()), None),
+            Per::Region => (Some(account.as_str()), Some(region.as_str())),
+        };
+        let mut tally = cell.tally(case.hours.clone(), Some(&policy.needs));
+        not_backfilled(&mut tally, case, index);
+        groups.entry(key).or_default().add(&tally);
+    }
+    groups.into_iter().map(|((account, region), hours)| judge(index, policy, case, (account, region), hours)).collect()
+}
+
+/// Hours that a policy was not evaluated over are not known to it, however well they were collected.
+fn not_backfilled(tally: &mut Tally, case: &Case<'_>, index: usize) {
+    let Some(missing) = case.not_backfilled.get(&index) else { return };
+    let within = case.hours.clone().filter(|hour| missing.contains(*hour)).count() as u64;
+    let lost = within.min(tally.delivered);
+    if lost > 0 {
+        tally.delivered -= lost;
+        *tally.unknown.entry(Reason::NotBackfilled).or_default() += lost;
+    }
+}
+
+fn judge(
+    index: usize,
+    policy: &Policy,
+    case: &Case<'_>,
+    (account, region): (Option<&str>, Option<&str>),
+    hours: Tally,
+) -> CellVerdict {
+    let inside =
+        |place: &(&str, &str)| account.is_none_or(|account| account == place.0) && region.is_none_or(|region| region == place.1);
+    let of_policy = case.findings.iter().filter(|finding| finding.policy == index);
+    let findings = of_policy.filter(|finding| inside(&(&finding.group.account, &finding.group.region))).count() as u64;
+    let results = case.partial.policies.get(index);
+    let required = results
+        .is_some_and(|results| results.groups.keys().any(|group| inside(&(group.account.as_str(), group.region.as_str()))));
+    let mut reasons = hours.unknown.clone();
+    // A record that could not be judged carries its cell in no place but itself, so it speaks for every cell.
+    if results.is_some_and(|results| !results.not_evaluable.is_empty()) {
+        reasons.entry(Reason::NotEvaluable).or_default();
+    }
+    if policy.evidence == Some(Evidence::Verified) {
+        reasons.entry(Reason::NotVerified).or_default();
+    }
+    let verdict = match policy.require {
+        _ if hours.due == 0 && findings == 0 => Verdict::NotApplicable,
+        Require::None if findings > 0 => Verdict::Fail,
+        Require::Any if required => Verdict::Pass,
+        _ if !reasons.is_empty() => Verdict::Unknown(reasons),
+        Require::None => Verdict::Pass,
+        Require::Any => Verdict::Fail,
+    };
+    CellVerdict { account: account.map(str::to_owned), region: region.map(str::to_owned), verdict, hours, findings }
+}
+
+/// One verdict of many: a failure outweighs what is not known, which outweighs a pass.
+pub fn overall<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Verdict {
+    let (mut reasons, mut names) = (BTreeMap::new(), BTreeSet::new());
+    for verdict in verdicts {
+        names.insert(verdict.name());
+        if let Verdict::Unknown(theirs) = verdict {
+            for (reason, hours) in theirs {
+                *reasons.entry(*reason).or_default() += hours;
+            }
+        }
+    }
+    if names.contains("FAIL") {
+        Verdict::Fail
+    } else if names.contains("UNKNOWN") {
+        Verdict::Unknown(reasons)
+    } else if names.contains("PASS") {
+        Verdict::Pass
+    } else {
+        Verdict::NotApplicable
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coverage::Recording;
+    use crate::partial::GroupKey;
+    use crate::policy;
+
+    fn policy(extra: &str) -> Policy {
+        let text = format!(
+            "id: p\ntitle: t\nlevel: high\nlogsource: {{product: aws, service: cloudtrail}}\nneeds: {{category: management}}\n\
+             detection: {{a: {{eventName: X}}, condition: a}}\n{extra}"
+        );
+        let mut loaded = policy::load([("p.yaml", text.as_str())]);
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        loaded.policies.remove(0)
+    }
+
+    fn cells() -> BTreeMap<(String, String), CellEvidence> {
+        let whole = CellEvidence {
+            collected: Hours::of(0..10),
+            recorded: vec![(0, Some(Recording::management()))],
+            ..CellEvidence::default()
+        };
+        let denied = CellEvidence { blocked: Some(Reason::Denied), ..CellEvidence::default() };
+        let key = |account: &str| (account.to_owned(), "r".to_owned());
+        BTreeMap::from([(key("1"), whole), (key("2"), denied)])
+    }
+
+    fn finding(account: &str) -> Finding {
+        let group = GroupKey { account: account.to_owned(), region: "r".to_owned(), values: vec![] };
+        Finding { policy: 0, fingerprint: String::new(), group, hits: vec![] }
+    }
+
+    fn names(policy: &Policy, findings: &[Finding], partial: &Partial, missing: &BTreeMap<usize, Hours>) -> Vec<&'static str> {
+        let cells = cells();
+        let case = Case { cells: &cells, hours: &(0..10), findings, partial, not_backfilled: missing };
+        verdicts(0, policy, &case).iter().map(|verdict| verdict.verdict.name()).collect()
+    }
+
+    #[test]
+    fn a_pass_needs_every_hour_and_a_finding_does_not() {
+        let (plain, none) = (Partial::new(1), BTreeMap::new());
+        assert_eq!(names(&policy(""), &[], &plain, &none), ["PASS", "UNKNOWN"]);
+        assert_eq!(names(&policy(""), &[finding("1"), finding("2")], &plain, &none), ["FAIL", "FAIL"]);
+        assert_eq!(names(&policy("per: organization\n"), &[], &plain, &none), ["UNKNOWN"]);
+        assert_eq!(names(&policy("evidence: verified\n"), &[], &plain, &none), ["UNKNOWN", "UNKNOWN"]);
+        let late = BTreeMap::from([(0, Hours::of(3..4))]);
+        assert_eq!(names(&policy(""), &[], &plain, &late), ["UNKNOWN", "UNKNOWN"]);
+    }
+
+    #[test]
+    fn what_is_required_fails_only_on_complete_evidence() {
+        let required = policy("require: any\n");
+        let mut partial = Partial::new(1);
+        assert_eq!(names(&required, &[], &partial, &BTreeMap::new()), ["FAIL", "UNKNOWN"]);
+        let group = GroupKey { account: "2".to_owned(), region: "r".to_owned(), values: vec![] };
+        partial.policies.iter_mut().for_each(|results| drop(results.groups.insert(group.clone(), vec![])));
+        assert_eq!(names(&required, &[], &partial, &BTreeMap::new()), ["FAIL", "PASS"]);
+    }
+
+    #[test]
+    fn unknown_outweighs_a_pass_and_a_failure_outweighs_both() {
+        let unknown = Verdict::Unknown(BTreeMap::from([(Reason::Denied, 3)]));
+        assert_eq!(overall([&Verdict::Pass, &unknown, &unknown]), Verdict::Unknown(BTreeMap::from([(Reason::Denied, 6)])));
+        assert_eq!(overall([&unknown, &Verdict::Fail]), Verdict::Fail);
+        assert_eq!(overall([&Verdict::Pass, &Verdict::NotApplicable]), Verdict::Pass);
+        assert_eq!(overall([]), Verdict::NotApplicable);
+    }
+}
