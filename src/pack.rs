@@ -27,7 +27,7 @@ pub(crate) struct Pack {
 }
 
 /// A file that was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct PolicyFile {
     /// As the user named it.
     pub(crate) name: String,
