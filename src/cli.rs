@@ -18,7 +18,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0  clean: no finding at or above --fail-on, and everything could be read and judged
   1  findings at or above --fail-on
-  2  could not run: usage, policy, internal error
+  2  could not run: usage, configuration, policy, internal error
   3  no such findings, but incomplete: nothing, or not everything, could be read or judged
   4  both: findings, and incomplete";
 
@@ -63,6 +63,11 @@ pub(crate) enum Command {
     /// Check, test or list policies
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Write a configuration, a waivers file and scheduled workflows to start from
+    Init(InitArgs),
+    /// Check the configuration, or print its JSON Schema
+    #[command(subcommand)]
+    Config(ConfigCommand),
 }
 
 /// What to evaluate, and how to report it.
@@ -140,6 +145,43 @@ pub(crate) enum PolicyCommand {
         #[arg(long, value_enum, default_value_t = ListFormat::Text)]
         format: ListFormat,
     },
+}
+
+/// What to start from, and where.
+#[derive(Args, Debug)]
+pub(crate) struct InitArgs {
+    /// How the accounts are organised
+    #[arg(long, value_enum, default_value_t = Preset::Organization)]
+    pub(crate) preset: Preset,
+    /// Folder to write to
+    #[arg(long, default_value = ".", value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// How accounts are organised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Preset {
+    /// A Control Tower landing zone: the log archive's bucket is read in place
+    ControlTower,
+    /// AWS Organizations: the trails of all accounts are copied
+    Organization,
+    /// A list of accounts, without AWS Organizations
+    Accounts,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Report every mistake in a configuration
+    Check {
+        /// The file; `assize.yaml`, `assize.yml` or `assize.json` if none is given
+        #[arg(value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of the configuration, for editors
+    Schema,
 }
 
 /// Which policies.

@@ -1,12 +1,15 @@
 //! One file per subcommand.
 
+pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod init;
 pub(crate) mod policy;
 pub(crate) mod scan;
 
 use std::io;
 use std::path::PathBuf;
 
+use crate::config::ConfigError;
 use crate::pack::PackError;
 use crate::report::ReportError;
 use crate::report::templates::TemplatesError;
@@ -15,6 +18,9 @@ use crate::scan::input::InputError;
 /// Why a command could not do its work. All of them end with exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The policies.
     #[error(transparent)]
     Pack(#[from] PackError),

@@ -7,6 +7,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::{Global, LogFormat, When};
 use crate::commands::CommandError;
+use crate::config::ConfigError;
 use crate::diagnostics;
 use crate::pack::PackError;
 use crate::report::escape::terminal;
@@ -79,8 +80,14 @@ impl Console {
 
     /// Explains why a command failed.
     pub(crate) fn error(&self, error: &CommandError) {
-        if let CommandError::Pack(PackError::Mistakes { diagnostics, files }) = error {
-            say(diagnostics::render(diagnostics, files).trim_end());
+        match error {
+            CommandError::Pack(PackError::Mistakes { diagnostics, files }) => {
+                say(diagnostics::render(diagnostics, files).trim_end());
+            }
+            CommandError::Config(ConfigError::Mistakes { diagnostics, file }) => {
+                say(diagnostics::render(diagnostics, std::slice::from_ref(file)).trim_end());
+            }
+            _ => {}
         }
         say(&format!("error: {}", terminal(&error.to_string())));
     }

@@ -27,6 +27,8 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Scan(args) => commands::scan::run(&args, &console),
         Command::Demo(args) => commands::demo::run(&args, &console),
+        Command::Init(args) => commands::init::run(&args, &console),
+        Command::Config(command) => commands::config::run(&command, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),
     };
     outcome

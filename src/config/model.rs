@@ -9,8 +9,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use assize_engine::diagnostic::Diagnostic;
-use assize_engine::policy::Level;
+use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
+use assize_engine::policy::{Level, matches_glob};
 
 use crate::cli::Format;
 use crate::pack::PolicyFile;
@@ -56,6 +56,28 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<Diagnostic>,
     /// The text for showing the line of a warning; external ids are masked.
     pub(crate) source: PolicyFile,
+    /// Policies and frameworks that the file names; what of them exists is known when policies are loaded.
+    pub(super) names: Vec<Name>,
+}
+
+/// A name that must lead to something that is loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Name {
+    /// What it names.
+    pub(super) kind: NameKind,
+    /// A pattern, or an id.
+    pub(super) text: String,
+    /// Where it stands.
+    pub(super) span: Span,
+}
+
+/// What a name names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NameKind {
+    /// Policies, by a pattern.
+    Policy,
+    /// A framework, by its id.
+    Framework,
 }
 
 impl Config {
@@ -67,6 +89,27 @@ impl Config {
     /// The role to assume in an account: its own, or the one of everybody.
     pub(crate) fn role_of(&self, account: &str) -> &RoleConfig {
         self.account(account).and_then(|account| account.role.as_ref()).unwrap_or(&self.role)
+    }
+
+    /// Names of the file that lead nowhere, given the ids of the policies and frameworks that are loaded. Each is a
+    /// mistake: an override with a slip in its name would otherwise change nothing, silently.
+    pub(crate) fn unknown_names(&self, policies: &[&str], frameworks: &[&str]) -> Vec<Diagnostic> {
+        let mut report = Report::new(&self.file);
+        for name in &self.names {
+            let (what, known, loaded) = match name.kind {
+                NameKind::Policy => ("policy", policies.iter().any(|id| matches_glob(&name.text, id)), policies),
+                NameKind::Framework => ("framework", frameworks.contains(&name.text.as_str()), frameworks),
+            };
+            if !known {
+                let found =
+                    report.error(name.span, "unknown-name", format!("no {what} that is loaded is called `{}`", name.text));
+                match closest(&name.text, loaded) {
+                    Some(meant) => found.hint(format!("did you mean `{meant}`?")),
+                    None => found.hint("`assize policy list` shows the ids; `policies.paths` says what is loaded"),
+                }
+            }
+        }
+        report.finish()
     }
 
     /// The regions of an account: its own, or those of everybody.

@@ -63,21 +63,24 @@ pub struct Diagnostic {
 
 /// Collects the mistakes of one file while it is read.
 #[derive(Debug)]
-pub(crate) struct Report<'a> {
+pub struct Report<'a> {
     file: &'a str,
     found: Vec<Diagnostic>,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(file: &'a str) -> Report<'a> {
+    /// Nothing found yet in `file`, named as the user named it.
+    pub fn new(file: &'a str) -> Report<'a> {
         Report { file, found: Vec::new() }
     }
 
-    pub(crate) fn error(&mut self, span: Span, code: &'static str, message: impl Into<String>) -> &mut Diagnostic {
+    /// Adds a mistake that stops the run; the result takes a hint.
+    pub fn error(&mut self, span: Span, code: &'static str, message: impl Into<String>) -> &mut Diagnostic {
         self.add(span, Severity::Error, code, message.into())
     }
 
-    pub(crate) fn warning(&mut self, span: Span, code: &'static str, message: impl Into<String>) -> &mut Diagnostic {
+    /// Adds something worth saying that stops nothing; the result takes a hint.
+    pub fn warning(&mut self, span: Span, code: &'static str, message: impl Into<String>) -> &mut Diagnostic {
         self.add(span, Severity::Warning, code, message.into())
     }
 
@@ -88,25 +91,27 @@ impl<'a> Report<'a> {
         self.found.get_mut(last).expect("the entry was pushed in the line above")
     }
 
-    pub(crate) fn has_errors(&self) -> bool {
+    /// Whether anything found so far stops the run.
+    pub fn has_errors(&self) -> bool {
         self.found.iter().any(|found| found.severity == Severity::Error)
     }
 
     /// Everything found, in the order of the file.
-    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+    pub fn finish(mut self) -> Vec<Diagnostic> {
         self.found.sort_by(|a, b| a.span.cmp(&b.span).then(a.code.cmp(b.code)));
         self.found
     }
 }
 
 impl Diagnostic {
-    pub(crate) fn hint(&mut self, hint: impl Into<String>) {
+    /// Says what to do about it.
+    pub fn hint(&mut self, hint: impl Into<String>) {
         self.hint = Some(hint.into());
     }
 }
 
 /// The candidate closest to `word`, if it is close enough to be what was meant.
-pub(crate) fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let limit = (word.chars().count() / 2).clamp(1, 3);
     candidates
         .iter()

@@ -9,7 +9,7 @@ mod detection;
 mod framework;
 mod load;
 mod needs;
-mod reader;
+pub mod reader;
 mod values;
 
 pub use condition::matches_glob;

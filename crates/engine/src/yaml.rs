@@ -70,7 +70,7 @@ impl Node {
 }
 
 /// Reads every document of a file. Mistakes go to `report`; after a syntax error the documents before it are returned.
-pub(crate) fn parse(source: &str, report: &mut Report<'_>) -> Vec<Node> {
+pub fn parse(source: &str, report: &mut Report<'_>) -> Vec<Node> {
     if source.len() > MAX_BYTES {
         report.error(Span::START, "file-too-large", format!("the file is larger than {MAX_BYTES} bytes"));
         return Vec::new();

@@ -4,7 +4,7 @@ use crate::diagnostic::{Report, closest};
 use crate::yaml::{Node, Yaml};
 
 /// Reports keys that are not in `known`; as a warning if `lenient` (Sigma allows custom fields).
-pub(crate) fn check_keys(node: &Node, known: &[&str], lenient: bool, report: &mut Report<'_>) {
+pub fn check_keys(node: &Node, known: &[&str], lenient: bool, report: &mut Report<'_>) {
     let Yaml::Map(entries) = &node.value else { return };
     for (key, _) in entries {
         let Some(name) = key.text().filter(|name| !known.contains(name)) else { continue };
@@ -22,7 +22,7 @@ pub(crate) fn check_keys(node: &Node, known: &[&str], lenient: bool, report: &mu
 }
 
 /// The text under `key`; `None` if it is missing, left empty, or not a text.
-pub(crate) fn text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
+pub fn text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
     let value = node.get(key).filter(|value| !value.is_null())?;
     match value.text() {
         Some(text) => Some(text.trim().to_owned()),
@@ -34,7 +34,7 @@ pub(crate) fn text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<St
 }
 
 /// The text under `key`, which must be there.
-pub(crate) fn required_text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
+pub fn required_text(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
     match node.get(key) {
         None => {
             report.error(node.span, "missing-key", format!("`{key}` is missing"));
@@ -48,7 +48,7 @@ pub(crate) fn required_text(node: &Node, key: &str, report: &mut Report<'_>) -> 
 }
 
 /// A list of texts under `key`; a single text counts as a list of one. Empty if missing or left empty.
-pub(crate) fn texts(node: &Node, key: &str, report: &mut Report<'_>) -> Vec<String> {
+pub fn texts(node: &Node, key: &str, report: &mut Report<'_>) -> Vec<String> {
     let Some(value) = node.get(key).filter(|value| !value.is_null()) else { return Vec::new() };
     match &value.value {
         Yaml::Scalar { text, .. } => vec![text.trim().to_owned()],
@@ -70,7 +70,7 @@ pub(crate) fn texts(node: &Node, key: &str, report: &mut Report<'_>) -> Vec<Stri
 }
 
 /// `true` or `false` under `key`.
-pub(crate) fn boolean(node: &Node, key: &str, report: &mut Report<'_>) -> Option<bool> {
+pub fn boolean(node: &Node, key: &str, report: &mut Report<'_>) -> Option<bool> {
     let value = node.get(key)?;
     match value.text() {
         Some("true") => Some(true),
@@ -83,7 +83,7 @@ pub(crate) fn boolean(node: &Node, key: &str, report: &mut Report<'_>) -> Option
 }
 
 /// One of a few words under `key`.
-pub(crate) fn choice<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
+pub fn choice<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)], report: &mut Report<'_>) -> Option<T> {
     let value = node.get(key)?;
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     let Some(word) = value.text() else {
@@ -102,6 +102,6 @@ pub(crate) fn choice<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)], rep
 }
 
 /// Reports a value of the wrong kind.
-pub(crate) fn wrong_kind(node: &Node, key: &str, expected: &str, report: &mut Report<'_>) {
+pub fn wrong_kind(node: &Node, key: &str, expected: &str, report: &mut Report<'_>) {
     report.error(node.span, "wrong-type", format!("`{key}` must be {expected}, this is {}", node.kind()));
 }

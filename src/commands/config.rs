@@ -1,0 +1,96 @@
+//! `assize config`: check the configuration, or print its schema.
+
+use std::path::Path;
+
+use super::CommandError;
+use crate::cli::ConfigCommand;
+use crate::config::{Config, ConfigError, Location, Mode, RegionsConfig, SourceKind, schema};
+use crate::console::Console;
+use crate::diagnostics;
+use crate::exit::Exit;
+use crate::pack::{self, PackError};
+use crate::report::escape::terminal;
+use crate::report::words::plural;
+
+/// Runs `assize config`.
+pub(crate) fn run(command: &ConfigCommand, console: &Console) -> Result<Exit, CommandError> {
+    match command {
+        ConfigCommand::Check { file } => check(&file.clone().unwrap_or_else(Config::default_path), console),
+        ConfigCommand::Schema => {
+            console.result(schema::SCHEMA)?;
+            Ok(Exit::Clean)
+        }
+    }
+}
+
+/// Reports every mistake, those of the policies that the file names included.
+fn check(file: &Path, console: &Console) -> Result<Exit, CommandError> {
+    let config = Config::load(file)?;
+    let (policies, frameworks) = loaded(&config)?;
+    let (policies, frameworks) = (texts(&policies), texts(&frameworks));
+    let unknown = config.unknown_names(&policies, &frameworks);
+    if !unknown.is_empty() {
+        let diagnostics = config.warnings.iter().cloned().chain(unknown).collect();
+        return Err(ConfigError::Mistakes { diagnostics, file: config.source }.into());
+    }
+    if config.warnings.is_empty() {
+        console.result(&format!("{}: no mistake found\n", terminal(&config.file)))?;
+    } else {
+        console.result(&diagnostics::render(&config.warnings, std::slice::from_ref(&config.source)))?;
+    }
+    console.result(&meaning(&config, policies.len()))?;
+    Ok(Exit::Clean)
+}
+
+fn texts(ids: &[String]) -> Vec<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+/// Ids of the policies and frameworks that the configuration loads.
+fn loaded(config: &Config) -> Result<(Vec<String>, Vec<String>), PackError> {
+    let mut packs = Vec::new();
+    if config.policies.built_in {
+        packs.push(pack::load(&[])?);
+    }
+    if !config.policies.paths.is_empty() {
+        packs.push(pack::load(&config.policies.paths)?);
+    }
+    let policies = packs.iter().flat_map(|pack| pack.policies.iter().map(|policy| policy.id.clone())).collect();
+    let frameworks = packs.iter().flat_map(|pack| pack.frameworks.iter().map(|framework| framework.id.clone())).collect();
+    Ok((policies, frameworks))
+}
+
+/// What the file means, so that a reader sees what was understood.
+fn meaning(config: &Config, policies: usize) -> String {
+    let listed = plural(config.accounts.listed.len() as u64, "account listed", "accounts listed");
+    let accounts = match &config.accounts.organization {
+        Some(organization) => {
+            let left_out = plural(organization.exclude.len() as u64, "exclusion", "exclusions");
+            let whole = organization.include_ous.is_empty() && organization.include_tags.is_empty();
+            format!("{listed}, and {} of the organisation ({left_out})", if whole { "all" } else { "some" })
+        }
+        None => listed,
+    };
+    let regions = match &config.regions {
+        RegionsConfig::AllEnabled => "all that an account has enabled".to_owned(),
+        RegionsConfig::Listed(regions) => regions.join(", "),
+    };
+    let audit = match &config.audit.location {
+        Location::S3(place) if place.prefix.is_empty() => format!("s3://{}", place.bucket),
+        Location::S3(place) => format!("s3://{}/{}", place.bucket, place.prefix),
+        Location::Folder(folder) => folder.display().to_string(),
+    };
+    let source = |kind: &SourceKind| match kind {
+        SourceKind::Discovered => "the trails that accounts have".to_owned(),
+        SourceKind::Bucket(bucket) => format!("s3://{}/{}", bucket.bucket, bucket.prefix),
+    };
+    let mode = |mode| match mode {
+        Mode::Copy => "copied",
+        Mode::InPlace => "read in place",
+    };
+    let sources: Vec<String> = config.sources.iter().map(|one| format!("{}, {}", source(&one.kind), mode(one.mode))).collect();
+    let policies = plural(policies as u64, "policy loaded", "policies loaded");
+    let rows =
+        [("accounts", accounts), ("regions", regions), ("sources", sources.join("; ")), ("audit", audit), ("policies", policies)];
+    rows.iter().map(|(name, value)| format!("  {name:<8}  {}\n", terminal(value))).collect()
+}

@@ -1,0 +1,119 @@
+//! Hides external ids in the text of a configuration, so that showing the line of a mistake shows none.
+//!
+//! The text keeps its length in characters: carets still point at what they mean. It is better to mask too much, so
+//! keys that only resemble `external-id` count too, and after a syntax error lines are searched instead of the tree.
+
+use assize_engine::yaml::{Node, Yaml};
+
+/// `text` with every external id replaced by stars.
+pub(super) fn external_ids(text: &str, documents: &[Node]) -> String {
+    let mut secrets = Vec::new();
+    for document in documents {
+        collect(document, &mut secrets);
+    }
+    // The longest first, so that none is left half hidden by one that is part of it.
+    secrets.sort_by_key(|secret: &String| std::cmp::Reverse(secret.len()));
+    let masked = secrets.iter().fold(text.to_owned(), |masked, secret| masked.replace(secret, &hidden(secret)));
+    masked.split_inclusive('\n').map(line).collect()
+}
+
+/// Whether a key means an external id, however it is written.
+fn is_external_id(key: &str) -> bool {
+    key.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).eq("externalid".chars())
+}
+
+fn collect(node: &Node, secrets: &mut Vec<String>) {
+    match &node.value {
+        Yaml::Scalar { .. } => {}
+        Yaml::List(items) => items.iter().for_each(|item| collect(item, secrets)),
+        Yaml::Map(entries) => {
+            for (key, value) in entries {
+                match (key.text().is_some_and(is_external_id), value.text()) {
+                    // A block stands on several lines, each of which may be shown.
+                    (true, Some(text)) => {
+                        let parts = text.lines().map(str::trim).filter(|part| part.chars().count() > 1);
+                        secrets.extend(parts.map(str::to_owned));
+                    }
+                    _ => collect(value, secrets),
+                }
+            }
+        }
+    }
+}
+
+/// A line with what follows `external-id:` on it masked up to the end of the value; variables are shown.
+fn line(line: &str) -> String {
+    let Some((colon, _)) = line.match_indices(':').find(|(at, _)| line.get(..*at).is_some_and(ends_in_external_id)) else {
+        return line.to_owned();
+    };
+    let (before, after) = line.split_at_checked(colon + 1).unwrap_or((line, ""));
+    let (value, rest) = after.split_at_checked(end_of_value(after)).unwrap_or((after, ""));
+    format!("{before}{}{rest}", hidden(value))
+}
+
+/// Where a value ends on its line: at what ends it in a flow map, or at a comment; never inside `${…}`.
+fn end_of_value(text: &str) -> usize {
+    let (mut variable, mut last) = (false, ' ');
+    for (at, char) in text.char_indices() {
+        match char {
+            '{' if last == '$' => variable = true,
+            '}' if variable => variable = false,
+            ',' | '}' => return at,
+            '#' if last.is_whitespace() => return at,
+            _ => {}
+        }
+        last = char;
+    }
+    text.len()
+}
+
+fn ends_in_external_id(before: &str) -> bool {
+    let word = before.trim_end().trim_end_matches(['"', '\'']);
+    let start = word.rfind([' ', '{', ',', '"', '\'']).map_or(0, |at| at + 1);
+    word.get(start..).is_some_and(is_external_id)
+}
+
+/// Stars for every character but spaces, quotes and `${…}`.
+fn hidden(text: &str) -> String {
+    let (mut variable, mut out) = (false, String::new());
+    let mut chars = text.chars().peekable();
+    while let Some(char) = chars.next() {
+        variable |= char == '$' && chars.peek() == Some(&'{');
+        let shown = variable || char.is_whitespace() || "\"'|>".contains(char);
+        out.push(if shown { char } else { '*' });
+        variable &= char != '}';
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use assize_engine::diagnostic::Report;
+    use assize_engine::yaml;
+
+    use super::*;
+
+    fn masked(text: &str) -> String {
+        external_ids(text, &yaml::parse(text, &mut Report::new("f")))
+    }
+
+    #[test]
+    fn external_ids_are_hidden_wherever_they_stand() {
+        assert_eq!(masked("external-id: s3cret-1 # ours\n"), "external-id: ******** # ours\n");
+        assert_eq!(masked("role: {external_id: s3cret-1, name: x}\n"), "role: {external_id: ********, name: x}\n");
+        assert_eq!(masked("{\"external-id\": \"s3cret-1\"}"), "{\"external-id\": \"********\"}");
+        assert_eq!(masked("external-id: |\n  s3cret-1\nname: s3cret-1\n"), "external-id: |\n  ********\nname: ********\n");
+    }
+
+    #[test]
+    fn external_ids_are_hidden_after_a_syntax_error() {
+        assert_eq!(masked("a: [1\nExternalId: s3cret-1\n"), "a: [1\nExternalId: ********\n");
+    }
+
+    #[test]
+    fn variables_and_other_lines_stay() {
+        assert_eq!(masked("external-id: s3-${env:ID}-x\n"), "external-id: ***${env:ID}**\n");
+        let text = "external-id: ${env:ID}\nname: external-id\nvia: [arn:aws:iam::1:role/x]\n";
+        assert_eq!(masked(text), text);
+    }
+}

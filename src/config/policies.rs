@@ -1,0 +1,112 @@
+//! `policies` and `waivers`: what is evaluated, how strictly, and where exceptions are written down.
+
+use std::path::PathBuf;
+
+use assize_engine::policy::Level;
+use assize_engine::policy::reader;
+use assize_engine::yaml::{Node, Yaml};
+
+use super::context::{Context, Text};
+use super::model::{AccountSelector, Name, NameKind, PoliciesConfig, PolicyOverride};
+
+const KEYS: &[&str] = &["paths", "frameworks", "select", "overrides"];
+
+/// The word for the policies in the binary.
+const BUILT_IN: &str = "built-in";
+
+/// Levels by name.
+pub(super) const LEVELS: [(&str, Level); 5] = [
+    ("informational", Level::Informational),
+    ("low", Level::Low),
+    ("medium", Level::Medium),
+    ("high", Level::High),
+    ("critical", Level::Critical),
+];
+
+pub(super) fn read(root: &Node, context: &mut Context<'_>) -> PoliciesConfig {
+    let default =
+        PoliciesConfig { built_in: true, paths: Vec::new(), frameworks: Vec::new(), select: Vec::new(), overrides: Vec::new() };
+    let Some(node) = context.value(root, "policies") else { return default };
+    if !context.keys(node, "policies", KEYS) {
+        return default;
+    }
+    let mut policies = default;
+    if context.value(node, "paths").is_some() {
+        let named = context.texts(node, "paths");
+        policies.built_in = named.iter().any(|text| text.value == BUILT_IN);
+        policies.paths = named.iter().filter(|text| text.value != BUILT_IN).map(|text| context.path(text)).collect();
+        no_policies(node, context);
+    }
+    let frameworks = context.texts(node, "frameworks");
+    note(&frameworks, NameKind::Framework, context);
+    policies.frameworks = values(frameworks);
+    policies.select = patterns(node, "select", context);
+    for item in context.items(node, "overrides") {
+        policies.overrides.extend(policy_override(item, context));
+    }
+    policies
+}
+
+/// Files with waivers.
+pub(super) fn waivers(root: &Node, context: &mut Context<'_>) -> Vec<PathBuf> {
+    let texts = context.texts(root, "waivers");
+    texts.iter().map(|text| context.path(text)).collect()
+}
+
+fn no_policies(node: &Node, context: &mut Context<'_>) {
+    if let Some(list) = context.value(node, "paths")
+        && matches!(&list.value, Yaml::List(items) if items.is_empty())
+    {
+        let hint = format!("write `{BUILT_IN}` for the built-in policies, a folder of yours, or both");
+        context.report.error(list.span, "no-policies", "the list of policies is empty").hint(hint);
+    }
+}
+
+fn policy_override(node: &Node, context: &mut Context<'_>) -> Option<PolicyOverride> {
+    if !matches!(node.value, Yaml::Map(_)) {
+        reader::wrong_kind(node, "overrides", "a list of maps", &mut context.report);
+        return None;
+    }
+    context.keys(node, "overrides", &["policies", "accounts", "level"]);
+    context.require(node, "policies", "the ids of the policies; `*` stands for any text");
+    context.require(node, "level", "one of informational, low, medium, high, critical");
+    let policies = patterns(node, "policies", context);
+    let accounts = context.value(node, "accounts").map(|accounts| selector(accounts, context)).unwrap_or_default();
+    let level = context.choice(node, "level", &LEVELS)?;
+    (!policies.is_empty()).then_some(PolicyOverride { policies, accounts, level })
+}
+
+fn selector(node: &Node, context: &mut Context<'_>) -> AccountSelector {
+    if !context.keys(node, "accounts", &["id", "env", "tags"]) {
+        return AccountSelector::default();
+    }
+    let mut ids = context.texts(node, "id");
+    ids.retain(|id| context.account_id(id));
+    let tags = context.tag_filter(node, "tags");
+    AccountSelector { ids: values(ids), envs: values(context.texts(node, "env")), tags }
+}
+
+/// Patterns of policy ids.
+fn patterns(node: &Node, key: &str, context: &mut Context<'_>) -> Vec<String> {
+    let mut patterns = context.texts(node, key);
+    patterns.retain(|pattern| {
+        let fits = |char: char| char.is_ascii_alphanumeric() || "-_*".contains(char);
+        let good = !pattern.value.is_empty() && pattern.value.chars().all(fits);
+        if !good {
+            let message = format!("`{}` matches no policy id", pattern.written);
+            let hint = "an id is lower-case words joined by hyphens, or a UUID; `*` stands for any text";
+            context.report.error(pattern.span, "bad-pattern", message).hint(hint);
+        }
+        good
+    });
+    note(&patterns, NameKind::Policy, context);
+    values(patterns)
+}
+
+fn note(texts: &[Text], kind: NameKind, context: &mut Context<'_>) {
+    context.names.extend(texts.iter().map(|text| Name { kind, text: text.value.clone(), span: text.span }));
+}
+
+fn values(texts: Vec<Text>) -> Vec<String> {
+    texts.into_iter().map(|text| text.value).collect()
+}
