@@ -110,7 +110,8 @@ impl MiniStack {
     }
 }
 
-fn variables(url: &str, key: &str) -> Vec<(&'static str, String)> {
+/// What a process needs to reach `url`, which may be a proxy, with an access key.
+pub(crate) fn variables(url: &str, key: &str) -> Vec<(&'static str, String)> {
     let given = [
         ("AWS_ENDPOINT_URL", url),
         ("AWS_ACCESS_KEY_ID", key),
