@@ -11,6 +11,8 @@ mod exit;
 mod pack;
 mod report;
 mod scan;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing collects yet"))]
+mod state;
 
 use std::process::ExitCode;
 

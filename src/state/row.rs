@@ -1,0 +1,112 @@
+//! What the ledger writes down of one object, and how an object is named in a listing.
+
+use assize_engine::partial::RecordCounts;
+use serde::{Deserialize, Serialize};
+
+/// A version of an object as a listing names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listed<'a> {
+    /// UTC day (days since 1970) under which the object is listed: the date in its key. The caller chooses a day for keys
+    /// without a date, and must choose the same each time.
+    pub(crate) day: i64,
+    /// The source: a name that stays the same from run to run, such as `s3://bucket`.
+    pub(crate) source: &'a str,
+    /// The key at the source.
+    pub(crate) key: &'a str,
+    /// The etag as the listing gives it; empty if it gives none.
+    pub(crate) etag: &'a str,
+    /// Stored bytes as the listing gives them.
+    pub(crate) size: u64,
+}
+
+/// Why an object was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum RowStatus {
+    /// Its key was new.
+    Taken,
+    /// Its key was known with another version: it was replaced at the source.
+    Replaced,
+}
+
+/// One object in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct LedgerRow {
+    /// The source; see [`Listed`].
+    pub(crate) source: String,
+    /// The key at the source.
+    pub(crate) key: String,
+    /// UTC day under which it is listed.
+    pub(crate) day: i64,
+    /// Stored bytes, as listed.
+    pub(crate) size: u64,
+    /// The etag as listed; empty if the listing gave none.
+    pub(crate) etag: String,
+    /// The version id at the source, if it keeps versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) version_id: Option<String>,
+    /// SHA-256 of the stored bytes, lower-case hex.
+    pub(crate) stored_sha256: String,
+    /// SHA-256 of the inflated bytes, lower-case hex; none if the object is not compressed or cannot be inflated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) inflated_sha256: Option<String>,
+    /// Inflated bytes; 0 if there is no inflated form.
+    pub(crate) inflated_bytes: u64,
+    /// Where the copy is in the audit bucket; none for a source that is read in place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) evidence_key: Option<String>,
+    /// The delivery time in the key's name, seconds since 1970 UTC; none if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) delivered: Option<i64>,
+    /// `as_of` of the run that took it, seconds since 1970 UTC.
+    pub(crate) taken: i64,
+    /// Why it was taken.
+    pub(crate) status: RowStatus,
+    /// What its records came to.
+    pub(crate) records: RowRecords,
+    /// The set of policies that judged it, by the name under which [`View::policy_sets`](super::View::policy_sets) has
+    /// them. [`State::commit`](super::State::commit) writes it; what the caller puts here is not kept.
+    #[serde(default)]
+    pub(crate) policy_set: String,
+    /// What is wrong with it, if anything: a code, or a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+impl LedgerRow {
+    /// The row's object as a listing names it.
+    pub(crate) fn listed(&self) -> Listed<'_> {
+        Listed { day: self.day, source: &self.source, key: &self.key, etag: &self.etag, size: self.size }
+    }
+}
+
+/// [`RecordCounts`] as stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct RowRecords {
+    /// Seen.
+    pub(crate) read: u64,
+    /// Put to the policies.
+    pub(crate) evaluated: u64,
+    /// Further copies.
+    pub(crate) duplicate: u64,
+    /// Not records.
+    pub(crate) malformed: u64,
+    /// Of kinds that no policy is for.
+    pub(crate) other_kinds: u64,
+    /// Outside the asked period.
+    pub(crate) outside_period: u64,
+}
+
+impl From<RecordCounts> for RowRecords {
+    fn from(counts: RecordCounts) -> RowRecords {
+        let RecordCounts { read, evaluated, duplicate, malformed, other_kinds, outside_period } = counts;
+        RowRecords { read, evaluated, duplicate, malformed, other_kinds, outside_period }
+    }
+}
+
+impl From<RowRecords> for RecordCounts {
+    fn from(counts: RowRecords) -> RecordCounts {
+        let RowRecords { read, evaluated, duplicate, malformed, other_kinds, outside_period } = counts;
+        RecordCounts { read, evaluated, duplicate, malformed, other_kinds, outside_period }
+    }
+}
