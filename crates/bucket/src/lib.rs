@@ -10,6 +10,7 @@ mod local_folder;
 mod memory;
 
 pub mod conformance;
+pub mod faulty;
 
 use std::collections::BTreeMap;
 use std::fmt;
