@@ -83,6 +83,9 @@ pub struct Entry {
     /// The version that was listed, equal to what [`Bucket::head`] tells of it. `None` where the store could tell
     /// only by reading the object: a listing must not cost as much as reading everything.
     pub etag: Option<Etag>,
+    /// Where S3 keeps the object, in S3's words: `STANDARD`, `GLACIER`, `DEEP_ARCHIVE`. `None` where there is no such
+    /// thing. Objects in an archive are listed as all others and cannot be read.
+    pub storage_class: Option<String>,
 }
 
 /// An object, or a range of its bytes.

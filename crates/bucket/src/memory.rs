@@ -38,7 +38,7 @@ impl Memory {
             .range::<str, _>((after.as_ref().map(String::as_str), Bound::Unbounded))
             .take_while(|(key, _)| key.starts_with(prefix))
             .take(PAGE)
-            .map(|(key, held)| Entry { key: key.clone(), size: held.size(), etag: Some(held.etag.clone()) })
+            .map(|(key, held)| Entry { key: key.clone(), size: held.size(), etag: Some(held.etag.clone()), storage_class: None })
             .collect()
     }
 }

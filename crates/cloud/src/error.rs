@@ -1,6 +1,22 @@
 //! What can go wrong with AWS, read from AWS's own answers.
+//!
+//! A [`CloudError`] is data: it can be cloned, compared and counted, and it holds no secret. Its message says what
+//! failed, on what, why, and what to do next; its [`Reason`] is a stable code for reports. What AWS says in a
+//! message is quoted on one line, cut, and without anything that looks like a token.
 
-use std::fmt;
+mod classify;
+mod denial;
+mod sdk;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::{self, Write as _};
+
+use assize_bucket::BucketError;
+
+pub(crate) use classify::{Answer, classify};
+pub use denial::{Denial, DenialCause};
+pub(crate) use sdk::{from_sdk, no_credentials, story};
 
 /// Which call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,7 +25,7 @@ pub struct Call {
     pub service: &'static str,
     /// The operation: "DescribeTrails".
     pub operation: &'static str,
-    /// The region asked.
+    /// The region asked: "eu-west-1".
     pub region: String,
 }
 
@@ -19,24 +35,25 @@ impl fmt::Display for Call {
     }
 }
 
-/// Why a call to AWS gave no answer.
+/// Why a call to AWS gave no answer that can be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloudError {
-    /// IAM said no.
-    #[error("{0}")]
+    /// A policy does not allow the call, or forbids it.
+    #[error("cannot call {call}: {denial}; {advice}", call = .0.call, denial = .0, advice = .0.advice())]
     Denied(Box<Denial>),
-    /// A role could not be assumed.
-    #[error("cannot assume {role}: {message}")]
+
+    /// STS refused AssumeRole. If AWS gives no cause, it is one of three that AWS does not tell apart: the role does
+    /// not exist, its trust policy does not name the caller, or the external id is missing or wrong.
+    #[error("cannot assume role {role}: {denial}; {advice}", advice = denial::role_advice(denial))]
     RoleNotAssumable {
         /// The role's ARN.
         role: String,
-        /// Who tried, if AWS said.
-        principal: Option<String>,
         /// What AWS said.
-        message: String,
+        denial: Box<Denial>,
     },
-    /// What was asked for does not exist.
-    #[error("{call}: {code}: {message}")]
+
+    /// What was asked about does not exist.
+    #[error("cannot call {call}: AWS found nothing ({code}: {message}); check the name, the account and the region")]
     NotFound {
         /// The call.
         call: Call,
@@ -45,8 +62,9 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
+
     /// Too many calls, still after all attempts.
-    #[error("{call}: {code}: {message}")]
+    #[error("cannot call {call}: AWS limits the rate ({code}: {message}); run again later, or lower the concurrency")]
     Throttled {
         /// The call.
         call: Call,
@@ -55,8 +73,12 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
-    /// The region is not enabled in the account, or the service is not there.
-    #[error("{call}: {code}: {message}")]
+
+    /// The region is not enabled in the account, or the account may not use the service there. In regions that are
+    /// off until an account enables them, AWS answers as if the credentials were unknown.
+    #[error(
+        "cannot call {call}: the region or service is not enabled in this account ({code}: {message}); enable it, or leave the region out"
+    )]
     RegionDisabled {
         /// The call.
         call: Call,
@@ -65,14 +87,18 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
+
     /// No credentials were found, or AWS does not know them.
-    #[error("no credentials: {message}")]
+    #[error(
+        "no AWS credentials that work: {message}; set AWS_PROFILE or the AWS_* variables, log in, or give the machine a role"
+    )]
     NoCredentials {
-        /// What was tried.
+        /// What was tried, or what AWS said.
         message: String,
     },
-    /// The credentials have expired.
-    #[error("{call}: {code}: {message}")]
+
+    /// The credentials have expired and could not be renewed.
+    #[error("cannot call {call}: the credentials have expired ({code}: {message}); log in again, or start a new job")]
     Expired {
         /// The call.
         call: Call,
@@ -81,27 +107,35 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
-    /// No answer.
-    #[error("{call}: {message}")]
+
+    /// There was no answer, or it broke off, still after all attempts.
+    #[error("cannot reach {call}: {message}; check network, proxy and endpoint settings, then run again")]
     Network {
         /// The call.
         call: Call,
         /// What happened.
         message: String,
     },
-    /// The object is in an archive and must be restored before it can be read.
-    #[error("{key} is archived")]
+
+    /// The object is in an archive tier and must be restored before it can be read.
+    #[error(
+        "cannot read {object}: it is archived{place}; restore it, or leave its time out of the period",
+        place = storage_class.as_deref().map(|class| format!(" in {class}")).unwrap_or_default()
+    )]
     Archived {
         /// The object, as `s3://bucket/key`.
-        key: String,
+        object: String,
         /// Its storage class, if AWS said.
         storage_class: Option<String>,
     },
-    /// KMS said no.
-    #[error("{0}")]
+
+    /// The object was found, but the KMS key it is encrypted with cannot be used. The resource is the key's ARN, if
+    /// AWS said.
+    #[error("cannot call {call}: {denial}; {advice}", call = .0.call, denial = .0, advice = denial::key_advice(.0))]
     KmsDenied(Box<Denial>),
-    /// The clock of this machine is wrong.
-    #[error("{call}: {code}: {message}")]
+
+    /// The clock of this machine differs from AWS's by more than the five to fifteen minutes that AWS accepts.
+    #[error("cannot call {call}: the clock of this machine is wrong ({code}: {message}); set it by NTP and run again")]
     ClockSkew {
         /// The call.
         call: Call,
@@ -110,8 +144,9 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
-    /// Anything else AWS said.
-    #[error("{call}: {code}: {message}")]
+
+    /// Anything else that AWS said. The code is AWS's, or `HTTP 500` and the like where the answer has none.
+    #[error("cannot call {call}: AWS answered {code}: {message}; look the code up in the API reference of {service}", service = call.service)]
     Service {
         /// The call.
         call: Call,
@@ -120,18 +155,42 @@ pub enum CloudError {
         /// What AWS said.
         message: String,
     },
-    /// The answer does not make sense.
-    #[error("{call}: {reason}")]
+
+    /// A request could not be built, or an answer cannot be read.
+    #[error("cannot call {call}: {reason}; if the endpoint is AWS's own, please report this")]
     Malformed {
         /// The call.
         call: Call,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
 }
 
 impl CloudError {
-    /// AWS's error code, where there is one.
+    /// The stable code of this failure.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Denied(denial) => match denial.cause {
+                DenialCause::Scp { .. } => Reason::ScpDenied,
+                DenialCause::ResourceControlPolicy => Reason::RcpDenied,
+                _ => Reason::Denied,
+            },
+            Self::RoleNotAssumable { .. } => Reason::RoleNotAssumable,
+            Self::NotFound { .. } => Reason::NotFound,
+            Self::Throttled { .. } => Reason::Throttled,
+            Self::RegionDisabled { .. } => Reason::RegionDisabled,
+            Self::NoCredentials { .. } => Reason::NoCredentials,
+            Self::Expired { .. } => Reason::CredentialsExpired,
+            Self::Network { .. } => Reason::Network,
+            Self::Archived { .. } => Reason::Archived,
+            Self::KmsDenied(_) => Reason::KmsDenied,
+            Self::ClockSkew { .. } => Reason::ClockSkew,
+            Self::Service { .. } => Reason::ServiceError,
+            Self::Malformed { .. } => Reason::Malformed,
+        }
+    }
+
+    /// AWS's error code, such as `TrailNotFoundException`, where the kind of failure keeps one.
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::NotFound { code, .. }
@@ -140,59 +199,121 @@ impl CloudError {
             | Self::Expired { code, .. }
             | Self::ClockSkew { code, .. }
             | Self::Service { code, .. } => Some(code),
+            Self::Denied(denial) | Self::KmsDenied(denial) | Self::RoleNotAssumable { denial, .. } => Some(&denial.code),
+            Self::NoCredentials { .. } | Self::Network { .. } | Self::Archived { .. } | Self::Malformed { .. } => None,
+        }
+    }
+
+    /// Who was denied what, if this is a denial of any kind.
+    pub fn denial(&self) -> Option<&Denial> {
+        match self {
+            Self::Denied(denial) | Self::KmsDenied(denial) | Self::RoleNotAssumable { denial, .. } => Some(denial),
+            _ => None,
+        }
+    }
+
+    /// What this crate put into an error of a bucket: the reason, the denial. `None` if the error did not come from
+    /// AWS.
+    pub fn of(error: &BucketError) -> Option<&Self> {
+        match error {
+            BucketError::Service { source, .. } => source.downcast_ref(),
             _ => None,
         }
     }
 }
 
-/// An authorisation that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denial {
-    /// The IAM action: "cloudtrail:DescribeTrails".
-    pub action: String,
-    /// Who asked.
-    pub principal: Option<String>,
-    /// On what.
-    pub resource: Option<String>,
-    /// Which kind of policy said no.
-    pub cause: DenialCause,
-    /// What AWS said.
-    pub message: String,
+/// A stable code for each kind of failure. Codes are never renamed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// `denied`: a policy other than those below, or AWS did not say which.
+    Denied,
+    /// `scp-denied`: a service control policy of the organisation.
+    ScpDenied,
+    /// `rcp-denied`: a resource control policy of the organisation.
+    RcpDenied,
+    /// `role-not-assumable`
+    RoleNotAssumable,
+    /// `kms-denied`
+    KmsDenied,
+    /// `archived`
+    Archived,
+    /// `not-found`
+    NotFound,
+    /// `throttled`
+    Throttled,
+    /// `region-disabled`
+    RegionDisabled,
+    /// `no-credentials`
+    NoCredentials,
+    /// `credentials-expired`
+    CredentialsExpired,
+    /// `network`
+    Network,
+    /// `clock-skew`
+    ClockSkew,
+    /// `service-error`
+    ServiceError,
+    /// `malformed-answer`
+    Malformed,
 }
 
-impl fmt::Display for Denial {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} is denied: {}", self.action, self.message)
+impl Reason {
+    /// The code, in kebab case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Denied => "denied",
+            Self::ScpDenied => "scp-denied",
+            Self::RcpDenied => "rcp-denied",
+            Self::RoleNotAssumable => "role-not-assumable",
+            Self::KmsDenied => "kms-denied",
+            Self::Archived => "archived",
+            Self::NotFound => "not-found",
+            Self::Throttled => "throttled",
+            Self::RegionDisabled => "region-disabled",
+            Self::NoCredentials => "no-credentials",
+            Self::CredentialsExpired => "credentials-expired",
+            Self::Network => "network",
+            Self::ClockSkew => "clock-skew",
+            Self::ServiceError => "service-error",
+            Self::Malformed => "malformed-answer",
+        }
     }
 }
 
-/// Which kind of policy said no.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DenialCause {
-    /// A service control policy.
-    Scp {
-        /// Its ARN, if AWS named it.
-        arn: Option<String>,
-    },
-    /// A resource control policy.
-    ResourceControlPolicy,
-    /// A permissions boundary.
-    PermissionsBoundary,
-    /// A session policy.
-    SessionPolicy,
-    /// The resource's own policy.
-    ResourcePolicy,
-    /// The principal's policies.
-    IdentityPolicy,
-    /// The policy of a KMS key.
-    KmsKey,
-    /// AWS did not say.
-    Unknown,
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
 }
 
-/// A stable code for each kind of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Reason {
-    /// `denied`
-    Denied,
+/// A text from outside as one line that may be shown: control characters escaped, long runs without a space, a
+/// slash or a colon left out (tokens and encoded messages look like that), and cut to a readable length.
+pub(crate) fn clean(text: &str) -> String {
+    const MOST: usize = 600;
+    const LONGEST_RUN: usize = 100;
+    let mut shown = String::new();
+    let mut length = 0;
+    for run in text.trim().split_inclusive([' ', ':', '/', '\n', ',']) {
+        if length > MOST {
+            shown.push('…');
+            break;
+        }
+        if run.len() > LONGEST_RUN {
+            shown.push_str("… ");
+            length += 2;
+            continue;
+        }
+        for character in run.chars() {
+            let plain = matches!(character, '\'' | '"') || !character.is_control();
+            match character {
+                '\n' | '\r' | '\t' => shown.push(' '),
+                _ if plain => shown.push(character),
+                // Writing to a string cannot fail.
+                other => drop(write!(shown, "{}", other.escape_default())),
+            }
+        }
+        length += run.len();
+    }
+    shown.truncate(shown.trim_end().len());
+    shown
 }

@@ -100,7 +100,7 @@ impl Walk {
     fn entry(&self, key: String) -> Result<Entry, BucketError> {
         let path = self.bucket.root.join(name::object_path(&key));
         let found = fs::symlink_metadata(&path).map_err(BucketError::io("look at", &self.prefix, &path))?;
-        Ok(Entry { key, size: found.len(), etag: None })
+        Ok(Entry { key, size: found.len(), etag: None, storage_class: None })
     }
 
     /// Whether a key that begins with `start` (empty or ending in a slash) can be in the listing.
