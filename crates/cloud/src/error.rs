@@ -10,7 +10,7 @@ mod sdk;
 #[cfg(test)]
 mod tests;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use assize_bucket::BucketError;
 
@@ -286,34 +286,39 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A text from outside as one line that may be shown: control characters escaped, long runs without a space, a
-/// slash or a colon left out (tokens and encoded messages look like that), and cut to a readable length.
+/// A text from outside as one line that may be shown: control characters escaped, cut to a readable length, and
+/// without what looks like a token or an encoded message.
 pub(crate) fn clean(text: &str) -> String {
     const MOST: usize = 600;
-    const LONGEST_RUN: usize = 100;
     let mut shown = String::new();
     let mut length = 0;
-    for run in text.trim().split_inclusive([' ', ':', '/', '\n', ',']) {
+    for run in text.trim().split_inclusive([' ', ':', '\n', ',', '&', '"', '\'']) {
         if length > MOST {
             shown.push('…');
             break;
         }
-        if run.len() > LONGEST_RUN {
+        if is_token(run) {
             shown.push_str("… ");
             length += 2;
             continue;
         }
         for character in run.chars() {
-            let plain = matches!(character, '\'' | '"') || !character.is_control();
             match character {
                 '\n' | '\r' | '\t' => shown.push(' '),
-                _ if plain => shown.push(character),
-                // Writing to a string cannot fail.
-                other => drop(write!(shown, "{}", other.escape_default())),
+                '\'' | '"' | '\\' => shown.push(character),
+                other => shown.extend(other.escape_debug()),
             }
         }
         length += run.len();
     }
     shown.truncate(shown.trim_end().len());
     shown
+}
+
+/// Whether a run of characters looks like a token. Long keys of objects have slashes and something that is not base64.
+fn is_token(run: &str) -> bool {
+    const LONGEST: usize = 100;
+    let base64 = |byte: u8| byte.is_ascii_alphanumeric() || b"+/=%".contains(&byte);
+    let run = run.trim_end_matches([' ', ':', '\n', ',', '&', '"', '\'']);
+    run.len() > LONGEST && (!run.contains('/') || run.bytes().all(base64) || run.len() > 1200)
 }

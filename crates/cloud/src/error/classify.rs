@@ -105,7 +105,7 @@ fn key_denial(call: &Call, action: &str, code: &str, message: &str) -> Option<De
     if denial.resource.is_none() {
         denial.resource = message.split([' ', '"', '\'', ',']).find(|word| is_key_arn(word)).map(str::to_owned);
     }
-    if matches!(denial.cause, DenialCause::ResourcePolicy) {
+    if denial.cause == DenialCause::ResourcePolicy || by_kms && denial.cause == DenialCause::Unknown {
         denial.cause = DenialCause::KmsKey;
     }
     Some(denial)

@@ -174,14 +174,20 @@ impl<'a> Told<'a> {
         let principal = between(message, "User: ", " is not authorized");
         let after = message.split_once("is not authorized to perform: ").map(|(_, after)| after);
         let action = after.and_then(|after| after.split([' ', ',']).next()).map(|action| action.trim_end_matches('.'));
-        let resource = after.and_then(|after| after.split_once(" on resource: ")).map(|(_, after)| {
-            let end = [" because ", " with an explicit", " due to an explicit", " as ", " Encoded auth"];
-            let resource = end.iter().fold(after, |text, end| text.split(end).next().unwrap_or(text));
-            resource.trim().trim_end_matches('.').trim_matches('"')
-        });
+        let resource = after.and_then(|after| after.split_once(" on resource: ")).map(|(_, after)| resource_in(after));
         let (cause, explicit, policy) = read_cause(message);
         Self { principal, action, resource: resource.filter(|resource| !resource.is_empty()), cause, explicit, policy }
     }
+}
+
+/// What stands behind `on resource: `, in quotation marks or not.
+fn resource_in(text: &str) -> &str {
+    if let Some((quoted, _)) = text.strip_prefix('"').and_then(|text| text.split_once('"')) {
+        return quoted;
+    }
+    let ends = [" because ", " with an explicit", " due to an explicit", " Encoded auth"];
+    let resource = ends.iter().fold(text, |text, end| text.split(end).next().unwrap_or(text));
+    resource.trim().trim_end_matches('.')
 }
 
 /// The kind of policy, whether it denies explicitly, and its ARN.
