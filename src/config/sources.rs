@@ -46,13 +46,15 @@ fn source(node: &Node, context: &mut Context<'_>) -> Option<SourceConfig> {
     context.keys(node, "sources", KEYS);
     let modes = [("copy", Mode::Copy), ("in-place", Mode::InPlace)];
     let mode = context.choice(node, "mode", &modes).unwrap_or(Mode::Copy);
+    // Read in any case: what is wrong in it is said even if the entry is wrong as a whole.
+    let bucket = bucket(node, context);
     let kind = match (node.get("trails").is_some(), node.get("bucket").is_some()) {
         (true, false) => {
             context.choice(node, "trails", &[("discovered", ())])?;
             only_for_buckets(node, context);
             SourceKind::Discovered
         }
-        (false, true) => SourceKind::Bucket(bucket(node, context)?),
+        (false, true) => SourceKind::Bucket(bucket?),
         (true, true) => {
             let message = "a source is either `trails: discovered` or a `bucket`, this is both";
             context.report.error(node.span, "bad-source", message).hint("write two entries");

@@ -7,7 +7,7 @@ use crate::cli::Format;
 use crate::diagnostics;
 
 /// The least that is a configuration.
-const SMALL: &str = "name: example\naudit: {bucket: s3://example-audit}\naccounts: {list: [111122223333]}\n";
+pub(super) const SMALL: &str = "name: example\naudit: {bucket: s3://example-audit}\naccounts: {list: [111122223333]}\n";
 
 fn no_variables(_: &str) -> Option<String> {
     None
@@ -77,7 +77,7 @@ fn what_is_not_said_has_a_default() {
     assert_eq!(config.sha256.len(), 64);
 }
 
-const FULL: &str = "\
+pub(super) const FULL: &str = "\
 name: example
 partition: aws
 audit:
@@ -186,7 +186,7 @@ fn a_json_file_is_read_by_the_same_reader() {
     assert_eq!((config.accounts.listed[0].id.as_str(), config.limits.concurrency), ("012345678901", 4));
 }
 
-const TWENTY: &str = "\
+pub(super) const TWENTY: &str = "\
 nmae: example
 partition: aws-cn
 audit:
@@ -199,7 +199,7 @@ role:
   external-id: no secrets, please
   session-name: ${env:SESSION}
   session-tags: {'aws:x': 1}
-  via: [arn:aws:iam::111122223333:role/Hub]
+  via: ['arn:aws:iam::111122223333:role/Hub']
 accounts:
   list:
     - 12345678901
@@ -211,7 +211,7 @@ regions: [cn-north-1, eu-west-1]
 sources: [{mode: in-place}]
 limits: {deadline: 50}
 report: {fail-on: hihg}
-judge: {settle:}
+judge: {settle: }
 ";
 
 #[test]
