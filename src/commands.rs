@@ -58,10 +58,17 @@ pub(crate) enum CommandError {
     /// Standard output.
     #[error("cannot write to standard output: {0}")]
     Output(#[source] io::Error),
+    /// Files that are there already.
+    #[error("these files exist, and nothing was written: {}; --force overwrites them", list(.0))]
+    WouldOverwrite(Vec<PathBuf>),
     /// The folder of the demo.
     #[error("{} holds something else than an earlier demo; choose another folder with --out", .0.display())]
     NotADemo(PathBuf),
     /// The bucket of the demo.
     #[error("cannot write the demo's logs: {0}")]
     Bucket(#[from] assize_bucket::BucketError),
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -101,6 +101,9 @@ impl<'a> Context<'a> {
             return None;
         }
         let text = text.trim();
+        if self.is_placeholder(text, value.span) {
+            return None;
+        }
         Some(Text { value: text.to_owned(), written: text.to_owned(), span: value.span })
     }
 
@@ -116,6 +119,9 @@ impl<'a> Context<'a> {
             reader::wrong_kind(value, key, "a text", &mut self.report);
             return None;
         };
+        if self.is_placeholder(written, value.span) {
+            return None;
+        }
         let (mut out, mut rest, mut complete) = (String::new(), written, true);
         while let Some((before, after)) = rest.split_once("${") {
             out.push_str(before);
@@ -139,6 +145,17 @@ impl<'a> Context<'a> {
         }
         out.push_str(rest);
         complete.then(|| Text { value: out, written: written.to_owned(), span: value.span })
+    }
+
+    /// Whether a text still holds a placeholder of `assize init`, such as `<audit bucket>`; reports it.
+    fn is_placeholder(&mut self, written: &str, span: Span) -> bool {
+        let inner = written.split_once('<').and_then(|(_, behind)| behind.split_once('>')).map(|(inner, _)| inner);
+        let words =
+            |inner: &str| inner.starts_with(char::is_alphabetic) && inner.chars().all(|char| char.is_alphabetic() || char == ' ');
+        let Some(name) = inner.filter(|inner| words(inner)) else { return false };
+        let message = format!("`<{name}>` is still to be filled in");
+        self.report.error(span, "placeholder", message).hint("write your own value in its place, without the brackets");
+        true
     }
 
     /// Whether `check` lets the text pass; if not, the mistake is reported as `code`.

@@ -265,6 +265,13 @@ fn files_that_are_no_configuration() {
 }
 
 #[test]
+fn placeholders_must_be_filled_in() {
+    assert_eq!(codes("report: {templates: <your folder>}\n"), ["4:21 placeholder"]);
+    assert_eq!(codes("role: {external-id: <external id>}\n"), ["4:21 placeholder"]);
+    assert_eq!(codes("report: {templates: 'a<1>'}\n"), [""; 0]);
+}
+
+#[test]
 fn accounts_must_make_sense() {
     assert_eq!(account_codes("  {}\n"), ["4:3 no-accounts"]);
     assert_eq!(account_codes("  list: []\n"), ["4:3 no-accounts"]);
