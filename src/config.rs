@@ -8,6 +8,8 @@ mod accounts;
 mod audit;
 mod bounds;
 mod context;
+#[cfg(test)]
+mod documentation;
 mod mask;
 mod model;
 mod notifications;

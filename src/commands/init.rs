@@ -31,13 +31,13 @@ pub(crate) fn run(args: &InitArgs, console: &Console) -> Result<Exit, CommandErr
     let files =
         || std::iter::once((CONFIG, config.as_str(), "the configuration; fill in what stands in <brackets>")).chain(FILES);
     let in_the_way: Vec<PathBuf> =
-        files().map(|(name, ..)| args.dir.join(name)).filter(|path| fs::symlink_metadata(path).is_ok()).collect();
+        files().map(|(name, ..)| below(&args.dir, name)).filter(|path| fs::symlink_metadata(path).is_ok()).collect();
     if !in_the_way.is_empty() && !args.force {
         return Err(CommandError::WouldOverwrite(in_the_way));
     }
     let mut out = Vec::new();
     for (name, text, what) in files() {
-        let path = args.dir.join(name);
+        let path = below(&args.dir, name);
         write(&path, text, args.force).map_err(|source| CommandError::Write { path: path.clone(), source })?;
         out.push((terminal(&path.display().to_string()), what));
     }
@@ -70,6 +70,11 @@ fn write(path: &Path, text: &str, force: bool) -> io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
+/// A path as a user would write it.
+fn below(dir: &Path, name: &str) -> PathBuf {
+    if dir == Path::new(".") { PathBuf::from(name) } else { dir.join(name) }
+}
+
 /// Two columns.
 fn rows(rows: &[(String, &str)], mark: &str) -> String {
     let width = rows.iter().map(|(left, _)| left.width()).max().unwrap_or(0);
@@ -78,10 +83,8 @@ fn rows(rows: &[(String, &str)], mark: &str) -> String {
 
 /// The next three commands, and what each is for.
 fn next(dir: &Path) -> [(String, &'static str); 3] {
-    let here = dir == Path::new(".");
-    let file = if here { PathBuf::from(CONFIG) } else { dir.join(CONFIG) };
-    let file = terminal(&file.display().to_string());
-    let named = if here { String::new() } else { format!(" --config {file}") };
+    let file = terminal(&below(dir, CONFIG).display().to_string());
+    let named = if file == CONFIG { String::new() } else { format!(" --config {file}") };
     [
         (format!("assize config check {file}"), "what is still to be filled in; ASSIZE_EXTERNAL_ID must be set"),
         (format!("assize role{named} --format cloudformation --out roles"), "the roles and policies to deploy"),

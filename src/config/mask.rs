@@ -9,12 +9,13 @@ use assize_engine::yaml::{Node, Yaml};
 pub(super) fn external_ids(text: &str, documents: &[Node]) -> String {
     let mut secrets = Vec::new();
     for document in documents {
-        collect(document, &mut secrets);
+        collect(document, false, &mut secrets);
     }
     // The longest first, so that none is left half hidden by one that is part of it.
     secrets.sort_by_key(|secret: &String| std::cmp::Reverse(secret.len()));
     let masked = secrets.iter().fold(text.to_owned(), |masked, secret| masked.replace(secret, &hidden(secret)));
-    masked.split_inclusive('\n').map(line).collect()
+    let mut key_column = None;
+    masked.split_inclusive('\n').map(|text| line(text, &mut key_column)).collect()
 }
 
 /// Whether a key means an external id, however it is written.
@@ -22,32 +23,40 @@ fn is_external_id(key: &str) -> bool {
     key.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).eq("externalid".chars())
 }
 
-fn collect(node: &Node, secrets: &mut Vec<String>) {
+/// The values of external ids below a node; `inside` if the node is such a value itself, whatever its kind.
+fn collect(node: &Node, inside: bool, secrets: &mut Vec<String>) {
     match &node.value {
+        Yaml::Scalar { text, .. } if inside => {
+            // A block stands on several lines, each of which may be shown.
+            secrets.extend(text.lines().map(str::trim).filter(|part| part.chars().count() > 1).map(str::to_owned));
+        }
         Yaml::Scalar { .. } => {}
-        Yaml::List(items) => items.iter().for_each(|item| collect(item, secrets)),
+        Yaml::List(items) => items.iter().for_each(|item| collect(item, inside, secrets)),
         Yaml::Map(entries) => {
             for (key, value) in entries {
-                match (key.text().is_some_and(is_external_id), value.text()) {
-                    // A block stands on several lines, each of which may be shown.
-                    (true, Some(text)) => {
-                        let parts = text.lines().map(str::trim).filter(|part| part.chars().count() > 1);
-                        secrets.extend(parts.map(str::to_owned));
-                    }
-                    _ => collect(value, secrets),
-                }
+                collect(value, inside || key.text().is_some_and(is_external_id), secrets);
             }
         }
     }
 }
 
-/// A line with what follows `external-id:` on it masked up to the end of the value; variables are shown.
-fn line(line: &str) -> String {
-    let Some((colon, _)) = line.match_indices(':').find(|(at, _)| line.get(..*at).is_some_and(ends_in_external_id)) else {
+/// A line with what follows `external-id:` on it masked up to the end of the value; variables are shown. So are lines
+/// after it that stand deeper than the key, whose column is kept in `key_column`: a value may go on there.
+fn line(line: &str, key_column: &mut Option<usize>) -> String {
+    let found = line.match_indices(':').find_map(|(at, _)| Some((at, external_id_at(line.get(..at)?)?)));
+    let Some((colon, column)) = found else {
+        let indent = line.len() - line.trim_start().len();
+        if key_column.is_some_and(|column| indent > column) {
+            return hidden(line);
+        }
+        *key_column = None;
         return line.to_owned();
     };
+    *key_column = Some(column);
     let (before, after) = line.split_at_checked(colon + 1).unwrap_or((line, ""));
-    let (value, rest) = after.split_at_checked(end_of_value(after)).unwrap_or((after, ""));
+    // A list or a map is no external id; what was meant is somewhere on the line.
+    let end = if after.trim_start().starts_with(['[', '{']) { after.len() } else { end_of_value(after) };
+    let (value, rest) = after.split_at_checked(end).unwrap_or((after, ""));
     format!("{before}{}{rest}", hidden(value))
 }
 
@@ -67,10 +76,11 @@ fn end_of_value(text: &str) -> usize {
     text.len()
 }
 
-fn ends_in_external_id(before: &str) -> bool {
+/// Where the word at the end of `before` begins, if it means an external id.
+fn external_id_at(before: &str) -> Option<usize> {
     let word = before.trim_end().trim_end_matches(['"', '\'']);
     let start = word.rfind([' ', '{', ',', '"', '\'']).map_or(0, |at| at + 1);
-    word.get(start..).is_some_and(is_external_id)
+    word.get(start..).is_some_and(is_external_id).then_some(start)
 }
 
 /// Stars for every character but spaces, quotes and `${…}`.
@@ -108,6 +118,8 @@ mod tests {
     #[test]
     fn external_ids_are_hidden_after_a_syntax_error() {
         assert_eq!(masked("a: [1\nExternalId: s3cret-1\n"), "a: [1\nExternalId: ********\n");
+        let block = "a:\n  - external-id: |\n      s3cret-1\n    arn: x\nb: [1\nc: d\n";
+        assert_eq!(masked(block), block.replace("s3cret-1", "********"));
     }
 
     #[test]

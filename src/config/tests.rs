@@ -329,6 +329,31 @@ fn the_rest_must_make_sense() {
     assert!(mistakes(audit).contains("error[only-for-s3]"));
 }
 
+/// What is left of a good file when something is cut off or broken is refused or read, and shows no external id.
+#[test]
+fn broken_files_neither_panic_nor_leak() {
+    let cut = FULL.char_indices().map(|(at, _)| FULL[..at].to_owned());
+    let lines: Vec<&str> = FULL.lines().collect();
+    let broken =
+        ["", "- x", "  [", "  {a: 1}", "  \u{7}", "  *a", "\t", "  é: [日本, {}]", "  external-id: [second-id, {a: org-id}]"];
+    let replaced = (0..lines.len()).flat_map(|at| {
+        let lines = &lines;
+        broken.iter().map(move |other| {
+            let line = |(index, line)| if index == at { *other } else { line };
+            lines.iter().copied().enumerate().map(line).collect::<Vec<_>>().join("\n")
+        })
+    });
+    let mut refused = 0;
+    for text in cut.chain(replaced) {
+        if let Err(ConfigError::Mistakes { diagnostics, file }) = Config::parse("assize.yaml", &text, &variables) {
+            refused += 1;
+            let shown = diagnostics::render(&diagnostics, &[file]);
+            assert!(!shown.contains("second-") && !shown.contains("org-id") && !shown.contains("canary"), "{text}\n\n{shown}");
+        }
+    }
+    assert!(refused > 1_000, "{refused}");
+}
+
 #[test]
 fn paths_that_the_file_names_must_exist() {
     let text = format!("{SMALL}waivers: [waivers.yaml]\npolicies: {{paths: [built-in, ours]}}\n");
