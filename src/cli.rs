@@ -68,6 +68,8 @@ pub(crate) enum Command {
     /// Check the configuration, or print its JSON Schema
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Write roles, bucket, key and queue as templates, with exactly the permissions that the configuration needs
+    Role(RoleArgs),
 }
 
 /// What to evaluate, and how to report it.
@@ -190,6 +192,56 @@ pub(crate) struct PolicyArgs {
     /// Policy files or folders; the built-in ones if none is given
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// Templates of roles and what belongs to them.
+#[derive(Args, Debug)]
+pub(crate) struct RoleArgs {
+    /// How templates are written
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: RoleFormat,
+    /// Which part; `all` is what the configuration needs
+    #[arg(long, value_enum, default_value_t = RolePart::All, value_name = "PART")]
+    pub(crate) part: RolePart,
+    /// The configuration [default: assize.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Write the templates into this folder; several need it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Give a parameter of the templates its default, or a policy its value; may be repeated
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// Formats of templates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RoleFormat {
+    /// AWS CloudFormation, as YAML
+    Cloudformation,
+    /// Terraform and OpenTofu
+    Terraform,
+    /// Policy documents alone
+    Json,
+}
+
+/// Parts of what is deployed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RolePart {
+    /// The role in each audited account
+    Member,
+    /// The roles of the management account, or of a delegated administrator
+    Management,
+    /// The role of the run itself
+    Hub,
+    /// The audit bucket
+    Bucket,
+    /// The audit bucket's KMS key
+    Key,
+    /// A queue that tells of new log objects
+    Notifications,
+    /// Everything that the configuration needs
+    All,
 }
 
 /// Formats of a list.

@@ -4,6 +4,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod init;
 pub(crate) mod policy;
+pub(crate) mod role;
 pub(crate) mod scan;
 
 use std::io;
@@ -13,6 +14,7 @@ use crate::config::ConfigError;
 use crate::pack::PackError;
 use crate::report::ReportError;
 use crate::report::templates::TemplatesError;
+use crate::role::RoleError;
 use crate::scan::input::InputError;
 
 /// Why a command could not do its work. All of them end with exit code 2.
@@ -24,6 +26,9 @@ pub(crate) enum CommandError {
     /// The policies.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// The templates of roles.
+    #[error(transparent)]
+    Role(#[from] RoleError),
     /// The paths to scan.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -47,6 +52,9 @@ pub(crate) enum CommandError {
     /// Several formats for one output.
     #[error("standard output takes one format; give --out DIR to write several files")]
     SeveralFormats,
+    /// Several templates for one output.
+    #[error("standard output takes one template, and these are several: {0}; choose one with --part, or give --out DIR")]
+    SeveralTemplates(String),
     /// A report that could not be written.
     #[error("cannot write {}: {source}; check the folder, its permissions and its space", path.display())]
     Write {

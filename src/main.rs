@@ -10,6 +10,7 @@ mod diagnostics;
 mod exit;
 mod pack;
 mod report;
+mod role;
 mod scan;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing collects yet"))]
 mod state;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Demo(args) => commands::demo::run(&args, &console),
         Command::Init(args) => commands::init::run(&args, &console),
         Command::Config(command) => commands::config::run(&command, &console),
+        Command::Role(args) => commands::role::run(&args, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),
     };
     outcome

@@ -177,7 +177,7 @@ pub(crate) fn write_files(
 }
 
 /// Writes a file whole or not at all: a report that a full disk cut short must not be taken for the report.
-fn into_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+pub(crate) fn into_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || {
         let mut file = tempfile::Builder::new().prefix(".assize-").tempfile_in(folder)?;

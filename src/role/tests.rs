@@ -1,0 +1,1 @@
+//! Templates of some configurations, held against snapshots, grammar and the code.
