@@ -68,8 +68,12 @@ def refused(call, environ, body):
     return None
 
 
-def after(call, status, body):
-    """Remembers the sessions that moto hands out."""
+def after(call, status, headers, body):
+    """Makes moto's answer AWS's, and remembers the sessions that it hands out."""
+    if call.service == "s3" and call.operation in ("GetObject", "HeadObject", "PutObject") and status < 300:
+        # Since 2023 everything is encrypted.
+        if not any(name.lower() == "x-amz-server-side-encryption" for name in headers):
+            headers["x-amz-server-side-encryption"] = "AES256"
     if call.service != "sts" or status != 200 or not call.operation.startswith("AssumeRole"):
         return
     key, arn = re.search(rb"<AccessKeyId>([^<]+)<", body), re.search(rb"<AssumedRoleUser>.*?<Arn>([^<]+)<", body, re.DOTALL)
@@ -205,6 +209,8 @@ def bucket_refused(call, environ):
         return None
     partition, account = owner
     if environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", account) != account:
+        return error("s3", 403, "AccessDenied", "Access Denied")
+    if call.account != account and name in STATE.private and call.account not in STATE.private[name]:
         return error("s3", 403, "AccessDenied", "Access Denied")
     region = s3_backends[account][partition].buckets[name].region_name
     if region == call.region or not call.account:

@@ -14,6 +14,8 @@ Control plane (JSON; test-only, no signature):
   DELETE /_emulator/roles?arn=    the role is gone
   POST   /_emulator/regions       {"account": id | "*", "enabled": [...], "disabled": [...]}
   POST   /_emulator/organization  {"management", "id"?, "units": [...], "accounts": [...]}, see organization.py
+  POST   /_emulator/private       {"bucket", "accounts"?: [...]}: of other accounts only these may use it; moto lets all
+  POST   /_emulator/objects       many objects at once, see objects.py
   POST   /_emulator/events        {"account", "region", "events": [CloudTrail records]}: what LookupEvents finds
   POST   /_emulator/public-keys   {"region", "keys": [...]}: what ListPublicKeys finds
   POST   /_emulator/trail-status  {"arn", "status": {...}}: laid over what GetTrailStatus says
@@ -41,6 +43,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 import answers  # noqa: E402
 import calls  # noqa: E402
 import faults  # noqa: E402
+import objects  # noqa: E402
 import organization  # noqa: E402
 from state import STATE  # noqa: E402
 
@@ -103,7 +106,7 @@ class Emulator:
                 body = b"".join(self.moto(environ, start))
         else:
             body = b"".join(self.moto(environ, start))
-        answers.after(call, said["status"], body)
+        answers.after(call, said["status"], said["headers"], body)
         return said["status"], said["headers"], body
 
     def control(self, environ, start_response):
@@ -132,6 +135,10 @@ class Emulator:
                     STATE.regions[given["account"]] = given
                 case "POST", "/organization":
                     return organization.create(given)
+                case "POST", "/private":
+                    STATE.private[given["bucket"]] = given.get("accounts", [])
+                case "POST", "/objects":
+                    return objects.put(given)
                 case "POST", "/events":
                     STATE.events[given["account"], given["region"]] += given["events"]
                 case "POST", "/public-keys":

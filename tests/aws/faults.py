@@ -132,7 +132,8 @@ def denial(call, deny):
     """Access denied, by the code of the service and in AWS's words."""
     action, resource = call.action(), None
     if call.service == "s3":
-        resource = f"arn:aws:s3:::{call.path.lstrip('/')}".rstrip("/")
+        # S3 quotes it, the others do not.
+        resource = f'"arn:aws:s3:::{call.path.strip("/")}"'
     elif call.operation == "AssumeRole":
         resource = call.parameters.get("RoleArn")
     elif call.service == "cloudtrail":

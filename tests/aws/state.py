@@ -14,6 +14,7 @@ class State:
         """Everything but the sessions: a client may still hold one."""
         self.roles, self.strict, self.regions, self.delegated = {}, set(), {}, set()
         self.events, self.public_keys = collections.defaultdict(list), collections.defaultdict(list)
+        self.private = {}
         self.trail_status = collections.defaultdict(dict)
         self.canned, self.faults, self.requests = [], [], []
         self.occurrences = collections.Counter()
