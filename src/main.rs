@@ -1,18 +1,21 @@
 //! Assize: audits AWS organisations. This file wires the command line to the commands and turns their outcome into an
 //! exit code; everything else is in the modules.
 
+mod aws;
 mod cli;
+mod collect;
 mod commands;
 mod config;
 mod console;
 mod demo;
 mod diagnostics;
+mod discover;
+mod estate;
 mod exit;
 mod pack;
 mod report;
 mod role;
 mod scan;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing collects yet"))]
 mod state;
 
 use std::process::ExitCode;

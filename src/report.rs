@@ -7,6 +7,7 @@ mod example;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;
 pub(crate) mod markdown;
+pub(crate) mod scanned;
 pub(crate) mod summary;
 pub(crate) mod templates;
 pub(crate) mod text;

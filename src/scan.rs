@@ -100,7 +100,7 @@ fn evaluate(
 }
 
 /// Runs the same work on each of so many threads and returns what each gave.
-fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
+pub(crate) fn on_threads<T: Send>(threads: usize, work: impl Fn() -> T + Sync) -> Vec<T> {
     thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(&work)).collect();
         let join = |worker: thread::ScopedJoinHandle<'_, T>| match worker.join() {

@@ -101,11 +101,22 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
     let scanned = scan::scan(inputs, &pack.policies, &context, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     tracing::info!(records = scanned.partial.records.read, findings = scanned.findings.len(), "records evaluated");
-    let wanted = build::wanted(&scanned, request.detail);
+    let wanted = build::wanted(&scanned.findings, &scanned.partial, request.detail);
     let matcher = scanned.evaluation.matcher();
     let evidence = evidence::read(wanted, inputs, &pack.policies, matcher, &context);
-    let parts =
-        Parts { pack, inputs, scanned: &scanned, evidence: &evidence, run: run_of(request, pack), fail_on: request.fail_on };
+    let parts = Parts {
+        pack,
+        partial: &scanned.partial,
+        findings: &scanned.findings,
+        conflicts: scanned.conflicts.len() as u64,
+        objects: report::scanned::objects(&scanned, inputs),
+        problems: report::scanned::problems(&scanned, inputs),
+        skipped: report::scanned::skipped(&scanned, inputs),
+        evidence: &evidence,
+        run: run_of(request, pack),
+        fail_on: request.fail_on,
+        judged: None,
+    };
     (build::document(&parts), scanned)
 }
 

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use assize_engine::finding::Finding;
+use assize_engine::partial::Partial;
 use assize_engine::policy::{Level, Policy};
 use assize_engine::time;
 
 use super::v1;
-use crate::scan::Scanned;
 
 /// Most accounts with a series of their own.
 const MAX_ACCOUNTS: usize = 20;
@@ -18,8 +19,8 @@ const MAX_SOURCES: usize = 20;
 const MAX_STEPS: i64 = 3_660;
 
 /// Sums up the evaluated records.
-pub(crate) fn of(scanned: &Scanned, policies: &[Policy]) -> v1::Activity {
-    let hours: Vec<i64> = scanned.partial.cells.values().flat_map(|cell| cell.hours.keys().copied()).collect();
+pub(crate) fn of(partial: &Partial, findings: &[Finding], policies: &[Policy]) -> v1::Activity {
+    let hours: Vec<i64> = partial.cells.values().flat_map(|cell| cell.hours.keys().copied()).collect();
     let (Some(&first), Some(&last)) = (hours.iter().min(), hours.iter().max()) else {
         return v1::Activity {
             step: "hour".to_owned(),
@@ -37,9 +38,9 @@ pub(crate) fn of(scanned: &Scanned, policies: &[Policy]) -> v1::Activity {
     v1::Activity {
         step: step.to_owned(),
         times: (begin..=end).map(|number| time::format(number * size * 3600)).collect(),
-        accounts: accounts(scanned, &steps),
-        levels: levels(scanned, policies, &steps),
-        sources: sources(scanned),
+        accounts: accounts(partial, &steps),
+        levels: levels(findings, policies, &steps),
+        sources: sources(partial),
     }
 }
 
@@ -63,9 +64,9 @@ impl Steps {
     }
 }
 
-fn accounts(scanned: &Scanned, steps: &Steps) -> Vec<v1::Series> {
+fn accounts(partial: &Partial, steps: &Steps) -> Vec<v1::Series> {
     let mut by_account: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
-    for ((account, _), cell) in &scanned.partial.cells {
+    for ((account, _), cell) in &partial.cells {
         let counts = by_account.entry(account).or_insert_with(|| steps.empty());
         for (hour, count) in &cell.hours {
             steps.add(counts, *hour, *count);
@@ -86,9 +87,9 @@ fn accounts(scanned: &Scanned, steps: &Steps) -> Vec<v1::Series> {
     series
 }
 
-fn levels(scanned: &Scanned, policies: &[Policy], steps: &Steps) -> Vec<v1::Series> {
+fn levels(findings: &[Finding], policies: &[Policy], steps: &Steps) -> Vec<v1::Series> {
     let mut by_level: BTreeMap<Level, Vec<u64>> = BTreeMap::new();
-    for finding in &scanned.findings {
+    for finding in findings {
         let Some(policy) = policies.get(finding.policy) else { continue };
         let counts = by_level.entry(policy.level).or_insert_with(|| steps.empty());
         for hit in &finding.hits {
@@ -98,9 +99,9 @@ fn levels(scanned: &Scanned, policies: &[Policy], steps: &Steps) -> Vec<v1::Seri
     by_level.into_iter().rev().map(|(level, counts)| v1::Series { label: level.name().to_owned(), counts }).collect()
 }
 
-fn sources(scanned: &Scanned) -> Vec<v1::Count> {
+fn sources(partial: &Partial) -> Vec<v1::Count> {
     let mut by_source: BTreeMap<&str, u64> = BTreeMap::new();
-    for cell in scanned.partial.cells.values() {
+    for cell in partial.cells.values() {
         for (source, count) in &cell.sources {
             *by_source.entry(source).or_default() += count;
         }

@@ -10,10 +10,7 @@ use assize_engine::time;
 use super::activity;
 use super::{summary, text, v1, words};
 use crate::pack::Pack;
-use crate::scan::Scanned;
 use crate::scan::evidence::{Evidence, Wanted};
-use crate::scan::input::Inputs;
-use crate::scan::object::Status;
 
 /// Most problems and skipped objects listed; all are counted.
 const MAX_LISTED: usize = 1_000;
@@ -27,14 +24,34 @@ pub(crate) const SAMPLE: usize = 5;
 /// Not evaluable records listed per policy.
 const MAX_REVIEW: usize = 100;
 
-/// What the document is made of.
+/// What the document is made of, whether files were scanned or a scope was judged.
 pub(crate) struct Parts<'a> {
     pub(crate) pack: &'a Pack,
-    pub(crate) inputs: &'a Inputs,
-    pub(crate) scanned: &'a Scanned,
+    /// The merged results.
+    pub(crate) partial: &'a Partial,
+    /// Most severe first.
+    pub(crate) findings: &'a [Finding],
+    /// Event ids with several versions.
+    pub(crate) conflicts: u64,
+    /// Books of objects.
+    pub(crate) objects: v1::ObjectBooks,
+    /// What cannot be taken at face value, besides malformed records.
+    pub(crate) problems: Vec<v1::Problem>,
+    /// Objects that are no logs.
+    pub(crate) skipped: Vec<v1::Skipped>,
     pub(crate) evidence: &'a HashMap<Wanted, Evidence>,
     pub(crate) run: v1::Run,
     pub(crate) fail_on: Level,
+    /// Coverage and verdicts, if there is a scope.
+    pub(crate) judged: Option<Judged>,
+}
+
+/// What is said of a scope.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    pub(crate) scope: v1::Scope,
+    /// By index of the policy: over the whole scope, and by cell.
+    pub(crate) verdicts: Vec<(String, Vec<v1::Verdict>)>,
 }
 
 /// How much of the evidence a report shows.
@@ -48,7 +65,7 @@ pub(crate) enum Detail {
 }
 
 /// The records that the report shows, which must be read again.
-pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
+pub(crate) fn wanted(findings: &[Finding], partial: &Partial, detail: Detail) -> Vec<Wanted> {
     let mut listed: BTreeMap<usize, usize> = BTreeMap::new();
     let glance = |finding: &&Finding| {
         let before = listed.entry(finding.policy).or_default();
@@ -56,14 +73,14 @@ pub(crate) fn wanted(scanned: &Scanned, detail: Detail) -> Vec<Wanted> {
         *before <= text::PER_POLICY && finding.group.values.is_empty()
     };
     let shown: Vec<(&Finding, usize)> = match detail {
-        Detail::Glance => scanned.findings.iter().filter(glance).map(|finding| (finding, 1)).collect(),
-        Detail::Full => scanned.findings.iter().take(MAX_DETAILED).map(|finding| (finding, SAMPLE + 1)).collect(),
+        Detail::Glance => findings.iter().filter(glance).map(|finding| (finding, 1)).collect(),
+        Detail::Full => findings.iter().take(MAX_DETAILED).map(|finding| (finding, SAMPLE + 1)).collect(),
     };
     let sampled = shown.into_iter().flat_map(|(finding, most)| {
         let hits = finding.sample(SAMPLE).take(most);
         hits.map(|hit| Wanted { policy: finding.policy, hit: hit.clone(), expected: Truth::True })
     });
-    let unjudged = scanned.partial.policies.iter().enumerate().flat_map(|(policy, result)| {
+    let unjudged = partial.policies.iter().enumerate().flat_map(|(policy, result)| {
         let hits = result.not_evaluable.iter().take(MAX_REVIEW);
         hits.map(move |hit| Wanted { policy, hit: hit.clone(), expected: Truth::Unknown })
     });
@@ -76,24 +93,24 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let books = books(parts);
     let mut policies = policies(parts);
     policies.sort_by(|a, b| summary::rank(&a.level).cmp(&summary::rank(&b.level)).then_with(|| a.id.cmp(&b.id)));
-    let findings: Vec<v1::Finding> = parts.scanned.findings.iter().map(|finding| finding_of(finding, parts)).collect();
+    let findings: Vec<v1::Finding> = parts.findings.iter().map(|finding| finding_of(finding, parts)).collect();
     let at_level = |policy: usize| parts.pack.policies.get(policy).is_some_and(|policy| policy.level >= parts.fail_on);
-    let unjudged = parts
-        .scanned
-        .partial
-        .policies
-        .iter()
-        .enumerate()
-        .any(|(policy, result)| at_level(policy) && !result.not_evaluable.is_empty());
-    let readable = books.records.read > 0 && books.balanced && problems_total == 0;
-    let failing = parts.scanned.findings.iter().any(|finding| at_level(finding.policy));
+    let unjudged =
+        parts.partial.policies.iter().enumerate().any(|(policy, result)| at_level(policy) && !result.not_evaluable.is_empty());
+    // With a scope, coverage says whether enough was seen: a quiet hour without a record is covered too.
+    let readable = match &parts.judged {
+        None => books.records.read > 0 && books.balanced && problems_total == 0,
+        Some(judged) => judged.scope.complete && judged.scope.collection.balanced && books.balanced && problems_total == 0,
+    };
+    let failing = parts.findings.iter().any(|finding| at_level(finding.policy));
     let mut run = parts.run.clone();
     run.exit_code = crate::exit::Exit::decide(failing, readable && !unjudged).code();
-    let results = &parts.scanned.partial.policies;
+    let results = &parts.partial.policies;
     let unjudged_records =
         results.iter().flat_map(|result| &result.not_evaluable).map(|hit| hit.digest).collect::<BTreeSet<_>>().len() as u64;
     let coverage = coverage(parts, &books, (readable, unjudged_records), (problems, problems_total));
-    let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies)).collect();
+    let scoped = parts.judged.is_some();
+    let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies, scoped)).collect();
     v1::Document {
         version: v1::VERSION,
         run,
@@ -102,24 +119,14 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
         policies,
         frameworks,
         findings,
-        activity: activity::of(parts.scanned, &parts.pack.policies),
+        activity: activity::of(parts.partial, parts.findings, &parts.pack.policies),
+        scope: parts.judged.as_ref().map(|judged| judged.scope.clone()),
     }
 }
 
 fn books(parts: &Parts<'_>) -> v1::Books {
-    let scanned = parts.scanned;
-    let skipped = scanned.count(Status::Skipped) + parts.inputs.skipped.len() as u64;
-    let failed = scanned.count(Status::Failed) + parts.inputs.unlisted.len() as u64;
-    let sum = |bytes: fn(&crate::scan::object::ObjectOutcome) -> u64| scanned.objects.iter().map(bytes).sum();
-    let objects = v1::ObjectBooks {
-        listed: (parts.inputs.objects.len() + parts.inputs.skipped.len() + parts.inputs.unlisted.len()) as u64,
-        read: scanned.count(Status::Read),
-        skipped,
-        failed,
-        stored_bytes: sum(|object| object.stored_bytes),
-        inflated_bytes: sum(|object| object.inflated_bytes),
-    };
-    let counts = scanned.partial.records;
+    let objects = parts.objects.clone();
+    let counts = parts.partial.records;
     let records = v1::RecordBooks {
         read: counts.read,
         evaluated: counts.evaluated,
@@ -127,10 +134,10 @@ fn books(parts: &Parts<'_>) -> v1::Books {
         malformed: counts.malformed,
         other_kinds: counts.other_kinds,
         outside_period: counts.outside_period,
-        conflicts: scanned.conflicts.len() as u64,
+        conflicts: parts.conflicts,
     };
     let mut kinds: Vec<v1::Count> =
-        scanned.partial.kinds.iter().map(|(label, count)| v1::Count { label: (*label).to_owned(), count: *count }).collect();
+        parts.partial.kinds.iter().map(|(label, count)| v1::Count { label: (*label).to_owned(), count: *count }).collect();
     kinds.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.label.cmp(&b.label)));
     let balanced = counts.balanced() && objects.listed == objects.read + objects.skipped + objects.failed;
     v1::Books { objects, records, kinds, balanced }
@@ -138,58 +145,21 @@ fn books(parts: &Parts<'_>) -> v1::Books {
 
 /// Everything that could not be taken at face value, tampering first; and how many there are in all.
 fn problems(parts: &Parts<'_>) -> (Vec<v1::Problem>, u64) {
-    let mut all = Vec::new();
-    let problem = |code: &str, tampering, object: &str, message: String| v1::Problem {
-        code: code.to_owned(),
-        tampering,
-        object: object.to_owned(),
-        record: None,
-        offset: None,
-        message,
-    };
-    for (object, outcome) in parts.inputs.objects.iter().zip(&parts.scanned.objects) {
-        if let Some(trouble) = &outcome.trouble {
-            all.push(problem(trouble.code, trouble.tampering, &object.name, trouble.message.clone()));
-        }
-    }
-    for (name, why) in &parts.inputs.unlisted {
-        all.push(problem("unreadable", false, name, format!("cannot be listed: {why}; give this user read permission")));
-    }
-    for conflict in &parts.scanned.conflicts {
-        let places: Vec<String> = conflict
-            .versions
-            .iter()
-            .map(|(digest, (object, record))| {
-                format!("{} record {record} (sha256 {})", object_name(parts, *object), digest.hex())
-            })
-            .collect();
-        let first = conflict.versions.first().map_or("", |(_, (object, _))| object_name(parts, *object));
-        let message = format!(
-            "event id {} stands for {} different records: {}; all were evaluated; one of them may have been planted",
-            conflict.event_id,
-            conflict.versions.len(),
-            places.join("; ")
-        );
-        let record = conflict.versions.first().map(|(_, (_, record))| *record);
-        all.push(v1::Problem { record, ..problem("event-id-conflict", true, first, message) });
-    }
-    for malformed in &parts.scanned.partial.malformed {
+    let mut all = parts.problems.clone();
+    for malformed in &parts.partial.malformed {
         let message = match malformed.length {
             0 => malformed.why.clone(),
             length => format!("{}; {length} bytes were not evaluated", malformed.why),
         };
         let (record, offset) = (Some(malformed.place.index), Some(malformed.place.offset));
-        all.push(v1::Problem { record, offset, ..problem("malformed-record", false, &malformed.object, message) });
+        let (code, object) = ("malformed-record".to_owned(), malformed.object.to_string());
+        all.push(v1::Problem { code, tampering: false, object, record, offset, message });
     }
-    let unlisted_malformed = parts.scanned.partial.records.malformed - parts.scanned.partial.malformed.len() as u64;
+    let unlisted_malformed = parts.partial.records.malformed - parts.partial.malformed.len() as u64;
     let total = all.len() as u64 + unlisted_malformed;
     all.sort_by(|a, b| (!a.tampering, &a.object, a.record).cmp(&(!b.tampering, &b.object, b.record)));
     all.truncate(MAX_LISTED);
     (all, total)
-}
-
-fn object_name<'a>(parts: &'a Parts<'_>, number: u32) -> &'a str {
-    parts.inputs.objects.get(number as usize).map_or("an object", |object| &*object.name)
 }
 
 fn coverage(
@@ -198,25 +168,21 @@ fn coverage(
     (complete, unjudged): (bool, u64),
     (problems, problems_total): (Vec<v1::Problem>, u64),
 ) -> v1::Coverage {
-    let cells = &parts.scanned.partial.cells;
+    let cells = &parts.partial.cells;
     let set =
         |part: fn(&(String, String)) -> &String| cells.keys().map(part).cloned().collect::<BTreeSet<_>>().into_iter().collect();
     let accounts: Vec<String> = set(|(account, _)| account);
     let regions: Vec<String> = set(|(_, region)| region);
     let first = cells.values().map(|cell| cell.first).min().filter(|_| books.records.evaluated > 0);
     let last = cells.values().map(|cell| cell.last).max().filter(|_| books.records.evaluated > 0);
-    let objects = &parts.inputs.objects;
-    let inside = objects
-        .iter()
-        .zip(&parts.scanned.objects)
-        .filter_map(|(object, outcome)| Some((object.name.to_string(), outcome.skipped?)));
-    let named = parts.inputs.skipped.iter().map(|(object, reason)| (object.clone(), *reason));
-    let mut skipped: Vec<v1::Skipped> =
-        named.chain(inside).map(|(object, reason)| v1::Skipped { object, reason: reason.to_owned() }).collect();
+    let mut skipped = parts.skipped.clone();
     skipped.sort_by(|a, b| a.object.cmp(&b.object));
     skipped.truncate(MAX_LISTED);
     v1::Coverage {
-        statement: statement(books, (complete, unjudged), accounts.len(), regions.len()),
+        statement: match &parts.judged {
+            Some(judged) => judged.scope.statement.clone(),
+            None => statement(books, (complete, unjudged), accounts.len(), regions.len()),
+        },
         complete,
         accounts,
         regions,
@@ -254,17 +220,17 @@ fn statement(books: &v1::Books, (complete, unjudged): (bool, u64), accounts: usi
 
 fn policies(parts: &Parts<'_>) -> Vec<v1::Policy> {
     let mut findings: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-    for finding in &parts.scanned.findings {
+    for finding in parts.findings {
         let (count, matches) = findings.entry(finding.policy).or_default();
         *count += 1;
         *matches += finding.hits.len() as u64;
     }
-    let all = parts.pack.policies.iter().zip(&parts.scanned.partial.policies).enumerate();
+    let all = parts.pack.policies.iter().zip(&parts.partial.policies).enumerate();
     all.map(|(index, (policy, result))| {
         let (count, mut matches) = findings.get(&index).copied().unwrap_or_default();
         // What a policy requires to be there does not become findings.
         matches += result.groups.values().map(|hits| finding::distinct(hits.clone()).len() as u64).sum::<u64>();
-        policy_of(index, policy, &parts.scanned.partial, (count, matches), parts)
+        policy_of(index, policy, &parts.partial, (count, matches), parts)
     })
     .collect()
 }
@@ -289,6 +255,7 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         let records = if not_evaluable == 1 { "record" } else { "records" };
         statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
     }
+    let judged = parts.judged.as_ref().and_then(|judged| judged.verdicts.get(index));
     let needs =
         format!("{}{}", policy.needs, if policy.evidence != Some(Grade::Delivered) { ", covered by signed digests" } else { "" });
     v1::Policy {
@@ -310,6 +277,8 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         remediation: policy.remediation.clone(),
         references: policy.references.clone(),
         falsepositives: policy.falsepositives.clone(),
+        verdict: judged.map(|(verdict, _)| verdict.clone()),
+        verdicts: judged.map(|(_, verdicts)| verdicts.clone()).unwrap_or_default(),
     }
 }
 
@@ -374,7 +343,7 @@ fn matched(evidence: &Evidence) -> Vec<v1::MatchedSelection> {
         .collect()
 }
 
-fn framework_of(framework: &Framework, policies: &[v1::Policy]) -> v1::Framework {
+fn framework_of(framework: &Framework, policies: &[v1::Policy], scoped: bool) -> v1::Framework {
     let requirements = framework.requirements.iter().map(|requirement| {
         let found: Vec<(Kind, Option<&v1::Policy>)> = requirement
             .policies
@@ -397,6 +366,7 @@ fn framework_of(framework: &Framework, policies: &[v1::Policy]) -> v1::Framework
             status: status.to_owned(),
             statement,
             policies: parts.collect(),
+            verdict: scoped.then(|| verdict(&found)),
         }
     });
     v1::Framework {
@@ -405,6 +375,30 @@ fn framework_of(framework: &Framework, policies: &[v1::Policy]) -> v1::Framework
         version: framework.version.clone(),
         requirements: requirements.collect(),
     }
+}
+
+/// The verdict on a requirement. Matches of policies that must not match fail it; those that are only listed for review do
+/// not, but where one of them could not look, nobody can know.
+fn verdict(policies: &[(Kind, Option<&v1::Policy>)]) -> String {
+    let told = |kind: Option<Kind>, text: &str| {
+        policies.iter().any(|(own, policy)| {
+            kind.is_none_or(|kind| kind == *own) && policy.and_then(|policy| policy.verdict.as_deref()) == Some(text)
+        })
+    };
+    // A policy that is listed for review and fails has looked somewhere; whether everywhere, its cells tell.
+    let blind = policies.iter().any(|(kind, policy)| {
+        *kind == Kind::Monitored && policy.is_some_and(|policy| policy.verdicts.iter().any(|cell| !cell.unknown.is_empty()))
+    });
+    let text = if told(Some(Kind::Absent), "FAIL") {
+        "FAIL"
+    } else if policies.is_empty() || policies.iter().any(|(_, policy)| policy.is_none()) || told(None, "UNKNOWN") || blind {
+        "UNKNOWN"
+    } else if told(None, "PASS") || told(Some(Kind::Monitored), "FAIL") {
+        "PASS"
+    } else {
+        "NOT_APPLICABLE"
+    };
+    text.to_owned()
 }
 
 /// The answer to a requirement, in the order in which one outweighs another: an exception, what could not be judged or

@@ -2,8 +2,9 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedField, MatchedSelection, ObjectBooks,
-    Occurrence, Policy, Problem, RecordBooks, Requirement, RequirementPolicy, Run, Series, Skipped, VERSION,
+    Activity, Books, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, LeftOut, MatchedField,
+    MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Requirement,
+    RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Skipped, VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -16,6 +17,7 @@ pub(crate) fn document() -> Document {
         policies: vec![policy()],
         frameworks: vec![framework()],
         findings: vec![finding()],
+        scope: Some(scope()),
         activity: Activity {
             step: "hour".to_owned(),
             times: vec!["2026-11-21T08:00:00Z".to_owned()],
@@ -99,6 +101,16 @@ fn policy() -> Policy {
         remediation: "Start logging again: aws cloudtrail start-logging --name NAME.".to_owned(),
         references: vec!["https://docs.aws.amazon.com/awscloudtrail/latest/userguide/".to_owned()],
         falsepositives: vec!["A planned change of the trail".to_owned()],
+        verdict: Some("FAIL".to_owned()),
+        verdicts: vec![Verdict {
+            account: Some("111122223333".to_owned()),
+            region: None,
+            verdict: "FAIL".to_owned(),
+            unknown: unknown(),
+            findings: 1,
+            due: 168,
+            delivered: 160,
+        }],
     }
 }
 
@@ -115,6 +127,7 @@ fn framework() -> Framework {
             manual: true,
             status: "review".to_owned(),
             statement: "1 match among 40 events is listed for review".to_owned(),
+            verdict: Some("FAIL".to_owned()),
             policies: vec![RequirementPolicy {
                 policy: "cloudtrail-logging-changed".to_owned(),
                 kind: "monitored".to_owned(),
@@ -168,5 +181,84 @@ pub(crate) fn occurrence() -> Occurrence {
         }],
         event: Some(event.to_owned()),
         event_missing: Some("larger than 64 KiB".to_owned()),
+    }
+}
+
+fn unknown() -> Vec<ReasonHours> {
+    let words = "the encryption key may not be used".to_owned();
+    vec![ReasonHours { reason: "kms-denied".to_owned(), words, hours: 8 }]
+}
+
+fn scope() -> Scope {
+    let account = "111122223333".to_owned();
+    Scope {
+        statement: "Of 168 account-region-hours due, 160 are delivered; 8 are not: 8 kms-denied.".to_owned(),
+        grade: "delivered".to_owned(),
+        name: "example".to_owned(),
+        run_id: "20261122T080000Z-0a1b2c3d".to_owned(),
+        since: "2026-11-15T05:00:00Z".to_owned(),
+        horizon: "2026-11-22T05:00:00Z".to_owned(),
+        hours_due: 168,
+        hours_delivered: 160,
+        complete: false,
+        min_coverage: "100".to_owned(),
+        unknown: unknown(),
+        accounts: vec![ScopeAccount {
+            account: account.clone(),
+            name: "prod-app".to_owned(),
+            env: "prod".to_owned(),
+            due: 168,
+            delivered: 160,
+            findings: 1,
+        }],
+        cells: vec![ScopeCell {
+            account: account.clone(),
+            region: "eu-west-1".to_owned(),
+            due: 168,
+            delivered: 160,
+            not_applicable: 0,
+            unknown: unknown(),
+            records: 4_312,
+        }],
+        organization: Some("o-abcdefghij".to_owned()),
+        organization_accounts: Some(3),
+        left_out: vec![LeftOut {
+            account: "222233334444".to_owned(),
+            name: "sandbox".to_owned(),
+            reason: "a playground without data".to_owned(),
+        }],
+        strangers: vec!["333344445555".to_owned()],
+        obstacles: vec![Obstacle {
+            reason: "kms-denied".to_owned(),
+            message: "kms:Decrypt is denied on the key of the trail's bucket; add the role to the key policy".to_owned(),
+            accounts: vec![account],
+            cells: 1,
+        }],
+        notes: vec!["two trails record the same events; they are taken once".to_owned()],
+        collection: collection(),
+        abandoned: vec!["20261122T070000Z-9f8e7d6c".to_owned()],
+    }
+}
+
+fn collection() -> Collection {
+    Collection {
+        listed: 340,
+        taken: 30,
+        already: 301,
+        failed: 8,
+        skipped: 1,
+        left: 0,
+        balanced: true,
+        stored_bytes: 600_000,
+        inflated_bytes: 7_200_000,
+        owed: 8,
+        list_requests: 8,
+        get_requests: 38,
+        put_requests: 33,
+        api_requests: 12,
+        dollars: "0.0002".to_owned(),
+        event_to_object_seconds: 420,
+        object_to_run_seconds: 3_600,
+        stopped: None,
     }
 }

@@ -30,6 +30,188 @@ pub(crate) struct Document {
     pub(crate) findings: Vec<Finding>,
     /// Events over time, by account.
     pub(crate) activity: Activity,
+    /// What the run was to look at, and how much of it could be seen. Only `run` and `report` know a scope; a scan of files
+    /// has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) scope: Option<Scope>,
+}
+
+/// What a run was to look at: accounts × regions × hours of event time, and what became of each.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Scope {
+    /// One sentence: "Of 8,640 account-region-hours due, 8,632 are delivered; 8 are not: 8 kms-denied".
+    pub(crate) statement: String,
+    /// What the evidence rests on: `delivered` (every listed object was taken and hashed) or `verified` (by digests too).
+    pub(crate) grade: String,
+    /// Name of the organisation as configured.
+    pub(crate) name: String,
+    /// Id of the run.
+    pub(crate) run_id: String,
+    /// First hour that is judged.
+    pub(crate) since: String,
+    /// The hour at which judging ends; later hours are not yet due.
+    pub(crate) horizon: String,
+    /// Account-region-hours in the denominator.
+    pub(crate) hours_due: u64,
+    /// Those covered.
+    pub(crate) hours_delivered: u64,
+    /// Whether coverage is at least what the configuration asks for.
+    pub(crate) complete: bool,
+    /// Coverage that is asked for, in percent with up to two decimals.
+    pub(crate) min_coverage: String,
+    /// Hours not covered, by reason code, most first.
+    pub(crate) unknown: Vec<ReasonHours>,
+    /// Every account in scope, by id.
+    pub(crate) accounts: Vec<ScopeAccount>,
+    /// Every account and region in scope, by account and region.
+    pub(crate) cells: Vec<ScopeCell>,
+    /// Id of the organisation, if it was read.
+    pub(crate) organization: Option<String>,
+    /// Accounts that the organisation has in all, if they were read.
+    pub(crate) organization_accounts: Option<u64>,
+    /// Accounts that are left out, each with its reason.
+    pub(crate) left_out: Vec<LeftOut>,
+    /// Accounts whose logs lie in a source although they are neither in scope nor left out by the configuration.
+    pub(crate) strangers: Vec<String>,
+    /// What is missing, said once for everything that it concerns.
+    pub(crate) obstacles: Vec<Obstacle>,
+    /// Further remarks: duplicate trails, gaps in what trails tell.
+    pub(crate) notes: Vec<String>,
+    /// What was listed and taken.
+    pub(crate) collection: Collection,
+    /// Runs that began before this one and did not finish.
+    pub(crate) abandoned: Vec<String>,
+}
+
+/// Hours and why they are not covered.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ReasonHours {
+    /// Stable code, for example `kms-denied`.
+    pub(crate) reason: String,
+    /// The reason in words.
+    pub(crate) words: String,
+    /// Account-region-hours.
+    pub(crate) hours: u64,
+}
+
+/// One account in scope.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ScopeAccount {
+    /// Account id.
+    pub(crate) account: String,
+    /// Name.
+    pub(crate) name: String,
+    /// Environment, empty if none is known.
+    pub(crate) env: String,
+    /// Region-hours due.
+    pub(crate) due: u64,
+    /// Those covered.
+    pub(crate) delivered: u64,
+    /// Findings in it.
+    pub(crate) findings: u64,
+}
+
+/// One account in one region.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ScopeCell {
+    /// Account id.
+    pub(crate) account: String,
+    /// Region.
+    pub(crate) region: String,
+    /// Hours due.
+    pub(crate) due: u64,
+    /// Those covered.
+    pub(crate) delivered: u64,
+    /// Hours outside the denominator, because the region was not enabled.
+    pub(crate) not_applicable: u64,
+    /// Hours not covered, by reason code.
+    pub(crate) unknown: Vec<ReasonHours>,
+    /// Records evaluated.
+    pub(crate) records: u64,
+}
+
+/// Something that kept the run from seeing, and what to do about it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Obstacle {
+    /// Reason code.
+    pub(crate) reason: String,
+    /// What failed, on what, why, what to do next.
+    pub(crate) message: String,
+    /// The accounts concerned, by id.
+    pub(crate) accounts: Vec<String>,
+    /// How many accounts and regions are concerned.
+    pub(crate) cells: u64,
+}
+
+/// An account that is left out.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LeftOut {
+    /// Account id.
+    pub(crate) account: String,
+    /// Name.
+    pub(crate) name: String,
+    /// Why.
+    pub(crate) reason: String,
+}
+
+/// What was listed and taken: listed = taken + already there + failed + skipped + left.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Collection {
+    /// Objects seen in listings, or owed from earlier runs.
+    pub(crate) listed: u64,
+    /// Fetched, kept and evaluated in this run.
+    pub(crate) taken: u64,
+    /// In the ledger already.
+    pub(crate) already: u64,
+    /// Could not be fetched; they are tried again in every run.
+    pub(crate) failed: u64,
+    /// Not CloudTrail objects.
+    pub(crate) skipped: u64,
+    /// Not tried, because the run was to stop.
+    pub(crate) left: u64,
+    /// Whether the sum holds.
+    pub(crate) balanced: bool,
+    /// Stored bytes taken.
+    pub(crate) stored_bytes: u64,
+    /// Inflated bytes taken.
+    pub(crate) inflated_bytes: u64,
+    /// Objects owed in all, from this run and earlier ones.
+    pub(crate) owed: u64,
+    /// Pages of listings.
+    pub(crate) list_requests: u64,
+    /// Reads.
+    pub(crate) get_requests: u64,
+    /// Writes.
+    pub(crate) put_requests: u64,
+    /// Calls of other services.
+    pub(crate) api_requests: u64,
+    /// Estimated price of the requests in dollars, with four decimals.
+    pub(crate) dollars: String,
+    /// Longest time from an event to its object, seconds.
+    pub(crate) event_to_object_seconds: i64,
+    /// Longest time from an object to the run that took it, seconds.
+    pub(crate) object_to_run_seconds: i64,
+    /// Why collecting stopped early, if it did.
+    pub(crate) stopped: Option<String>,
+}
+
+/// What a policy says of a part of the scope.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Verdict {
+    /// Account id; `None` for the organisation.
+    pub(crate) account: Option<String>,
+    /// Region; `None` for all.
+    pub(crate) region: Option<String>,
+    /// `PASS`, `FAIL`, `UNKNOWN` or `NOT_APPLICABLE`.
+    pub(crate) verdict: String,
+    /// Why it is not known: reason codes with hours.
+    pub(crate) unknown: Vec<ReasonHours>,
+    /// Findings in it.
+    pub(crate) findings: u64,
+    /// Hours due and covered, for what this policy needs.
+    pub(crate) due: u64,
+    /// Those covered.
+    pub(crate) delivered: u64,
 }
 
 /// What ran, over what, with which parameters.
@@ -205,6 +387,12 @@ pub(crate) struct Policy {
     pub(crate) references: Vec<String>,
     /// Known causes of false alarms, as written.
     pub(crate) falsepositives: Vec<String>,
+    /// The verdict over the whole scope, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) verdict: Option<String>,
+    /// The verdicts by account, or account and region, as the policy asks; empty without a scope.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) verdicts: Vec<Verdict>,
 }
 
 /// A framework and its requirements.
@@ -241,6 +429,10 @@ pub(crate) struct Requirement {
     pub(crate) statement: String,
     /// The policies that answer it.
     pub(crate) policies: Vec<RequirementPolicy>,
+    /// The verdict over the whole scope, where there is one: that of the policies whose matches must be absent, and UNKNOWN
+    /// where the others could not look.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) verdict: Option<String>,
 }
 
 /// A policy's part in a requirement.

@@ -65,9 +65,7 @@ impl Advice {
 pub(crate) fn for_denial(denied: &Denied<'_>) -> Advice {
     let row = row_of(denied);
     let who = denied.principal.map(role_of);
-    let advice = |to: String, add| {
-        Advice { to, add, reason: row.map(|row| row.reason), without: row.map(|row| row.without) }
-    };
+    let advice = |to: String, add| Advice { to, add, reason: row.map(|row| row.reason), without: row.map(|row| row.without) };
     let policy = match denied.by {
         By::Role => "the policy of the role".to_owned(),
         By::Resource => format!("the policy of {}", denied.resource.map_or("the resource", owner_of_policy)),
@@ -234,9 +232,11 @@ mod tests {
         let advice = for_denial(&Denied { principal: Some(session), ..denied("kms:Decrypt", key, By::Key) });
         assert_eq!(advice.to, format!("add to the policy of the key {key}"));
         assert!(advice.json().contains(r#""kms:ViaService": "s3.*.amazonaws.com.cn""#), "{}", advice.json());
-        assert!(advice.json().contains(r#""Resource": [
+        assert!(advice.json().contains(
+            r#""Resource": [
     "*"
-  ]"#));
+  ]"#
+        ));
     }
 
     #[test]

@@ -68,13 +68,19 @@ fn one(stack: &str, document: &Document, needs: &Needs) -> Result<(), PolicyErro
 fn grammar(statement: &Statement, kind: Kind) -> Option<&'static str> {
     let of_role = matches!(kind, Kind::Inline | Kind::Managed);
     let checks = [
-        (statement.sid.is_empty() || !statement.sid.chars().all(|letter| letter.is_ascii_alphanumeric()), "its id must be letters and digits"),
+        (
+            statement.sid.is_empty() || !statement.sid.chars().all(|letter| letter.is_ascii_alphanumeric()),
+            "its id must be letters and digits",
+        ),
         (statement.actions.is_empty(), "it has no action"),
         (!statement.actions.iter().all(|action| is_action(action)), "an action is not `service:Name`"),
         (of_role == statement.principal.is_some(), "a principal belongs into policies of resources, and only there"),
         ((kind == Kind::Trust) != statement.resources.is_empty(), "resources belong into every policy but a trust policy"),
         (statement.conditions.iter().any(|condition| condition.values.is_empty()), "a condition has no value"),
-        (!statement.resources.iter().all(|text| is_resource(text.fill(|_| "x".to_owned()).as_str(), text.0.len())), "a resource is neither `*` nor an ARN"),
+        (
+            !statement.resources.iter().all(|text| is_resource(text.fill(|_| "x".to_owned()).as_str(), text.0.len())),
+            "a resource is neither `*` nor an ARN",
+        ),
     ];
     checks.into_iter().find_map(|(wrong, what)| wrong.then_some(what))
 }
@@ -83,7 +89,8 @@ fn grammar(statement: &Statement, kind: Kind) -> Option<&'static str> {
 pub(crate) fn is_action(action: &str) -> bool {
     action.split_once(':').is_some_and(|(service, name)| {
         let is_name = |text: &str| !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric());
-        let is_service = !service.is_empty() && service.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        let is_service = !service.is_empty()
+            && service.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
         is_service && (name == "*" || is_name(name))
     })
 }

@@ -143,10 +143,7 @@ fn output(name: &str, of: (&str, Option<&str>), when: Option<&When>) -> (String,
 }
 
 fn declared(parameter: &Parameter) -> Tree {
-    let mut map = vec![
-        ("Type".to_owned(), Tree::text("String")),
-        ("Description".to_owned(), Tree::text(parameter.about)),
-    ];
+    let mut map = vec![("Type".to_owned(), Tree::text("String")), ("Description".to_owned(), Tree::text(parameter.about))];
     if let Some(default) = &parameter.default {
         map.push(("Default".to_owned(), Tree::text(default.as_str())));
     }
@@ -174,12 +171,12 @@ fn rules(parameters: &[Parameter]) -> Vec<(String, Tree)> {
     let not = |tree: Tree| Tree::map([("Fn::Not", Tree::List(vec![tree]))]);
     let assertion = Tree::map([
         ("Assert", not(equals("oidc-subject", ""))),
-        ("AssertDescription", Tree::text("OidcSubject names the jobs that may be the hub role; it is needed for github and gitlab.")),
+        (
+            "AssertDescription",
+            Tree::text("OidcSubject names the jobs that may be the hub role; it is needed for github and gitlab."),
+        ),
     ]);
-    let rule = Tree::map([
-        ("RuleCondition", not(equals("runner", "ecs"))),
-        ("Assertions", Tree::List(vec![assertion])),
-    ]);
+    let rule = Tree::map([("RuleCondition", not(equals("runner", "ecs"))), ("Assertions", Tree::List(vec![assertion]))]);
     vec![("JobsAreNamed".to_owned(), rule)]
 }
 
@@ -268,10 +265,8 @@ fn bucket(plan: &BucketPlan) -> Vec<Made> {
     }
     let mut lock = vec![("ObjectLockEnabled".to_owned(), Node::text("Enabled"))];
     if let Some(retention) = plan.lock {
-        let retention = Node::map([
-            ("Mode", Node::literal(BucketPlan::lock_mode(retention))),
-            ("Days", Node::Number(retention.days.into())),
-        ]);
+        let retention =
+            Node::map([("Mode", Node::literal(BucketPlan::lock_mode(retention))), ("Days", Node::Number(retention.days.into()))]);
         lock.push(("Rule".to_owned(), Node::map([("DefaultRetention", retention)])));
     }
     let expire = Node::map([
@@ -292,17 +287,22 @@ fn bucket(plan: &BucketPlan) -> Vec<Made> {
         ("VersioningConfiguration", Node::map([("Status", Node::text("Enabled"))])),
         ("ObjectLockEnabled", on()),
         ("ObjectLockConfiguration", Node::Map(lock)),
-        ("OwnershipControls", Node::map([("Rules", Node::List(vec![Node::map([("ObjectOwnership", Node::text("BucketOwnerEnforced"))])]))])),
+        (
+            "OwnershipControls",
+            Node::map([("Rules", Node::List(vec![Node::map([("ObjectOwnership", Node::text("BucketOwnerEnforced"))])]))]),
+        ),
         (
             "PublicAccessBlockConfiguration",
-            Node::map([("BlockPublicAcls", on()), ("BlockPublicPolicy", on()), ("IgnorePublicAcls", on()), ("RestrictPublicBuckets", on())]),
+            Node::map([
+                ("BlockPublicAcls", on()),
+                ("BlockPublicPolicy", on()),
+                ("IgnorePublicAcls", on()),
+                ("RestrictPublicBuckets", on()),
+            ]),
         ),
         ("LifecycleConfiguration", Node::map([("Rules", Node::List(vec![expire, abort]))])),
     ]);
-    let policy = Node::map([
-        ("Bucket", Node::Text(Text::hole(Hole::Made(&BUCKET)))),
-        ("PolicyDocument", plan.policy.node()),
-    ]);
+    let policy = Node::map([("Bucket", Node::Text(Text::hole(Hole::Made(&BUCKET)))), ("PolicyDocument", plan.policy.node())]);
     vec![
         Made { kept: true, ..Made::new("Bucket", "AWS::S3::Bucket", body) },
         Made { kept: true, ..Made::new("BucketPolicy", "AWS::S3::BucketPolicy", policy) },
@@ -323,10 +323,8 @@ fn key(policy: &Document) -> Vec<Made> {
         ("PendingWindowInDays", Node::Number(30)),
         ("KeyPolicy", policy.node()),
     ]);
-    let alias = Node::map([
-        ("AliasName", Node::text("alias/{key-alias}")),
-        ("TargetKeyId", Node::Text(Text::hole(Hole::Made(&KEY)))),
-    ]);
+    let alias =
+        Node::map([("AliasName", Node::text("alias/{key-alias}")), ("TargetKeyId", Node::Text(Text::hole(Hole::Made(&KEY))))]);
     vec![Made { kept: true, ..Made::new("Key", "AWS::KMS::Key", body) }, Made::new("Alias", "AWS::KMS::Alias", alias)]
 }
 
@@ -352,11 +350,8 @@ fn queue(policy: &Document) -> Vec<Made> {
         ("SqsManagedSseEnabled", Node::Flag(true)),
         ("RedrivePolicy", Node::map([("deadLetterTargetArn", made(&WAITING)), ("maxReceiveCount", Node::Number(10))])),
     ]);
-    let subscription = Node::map([
-        ("TopicArn", Node::text("{sender-arn}")),
-        ("Protocol", Node::text("sqs")),
-        ("Endpoint", made(&QUEUE)),
-    ]);
+    let subscription =
+        Node::map([("TopicArn", Node::text("{sender-arn}")), ("Protocol", Node::text("sqs")), ("Endpoint", made(&QUEUE))]);
     vec![
         Made::new("DeadLetters", "AWS::SQS::Queue", letters),
         Made::new("Queue", "AWS::SQS::Queue", body),
@@ -365,9 +360,6 @@ fn queue(policy: &Document) -> Vec<Made> {
             "AWS::SQS::QueuePolicy",
             Node::map([("Queues", Node::List(vec![made(&QUEUE_URL)])), ("PolicyDocument", policy.node())]),
         ),
-        Made {
-            when: Some(When::Is("sender", "sns")),
-            ..Made::new("Subscription", "AWS::SNS::Subscription", subscription)
-        },
+        Made { when: Some(When::Is("sender", "sns")), ..Made::new("Subscription", "AWS::SNS::Subscription", subscription) },
     ]
 }

@@ -64,7 +64,8 @@ fn read_source(needs: &Needs, source: &Source, number: usize) -> Vec<Statement> 
         feature => needs.has(feature),
     };
     let is_of_buckets = |permission: &Permission| permission.feature != Feature::Notifications;
-    let mut statements = allowed_of(Holder::Reader, |row| is_of_buckets(row) && wanted(row.feature), |scope| of_source(scope, source));
+    let mut statements =
+        allowed_of(Holder::Reader, |row| is_of_buckets(row) && wanted(row.feature), |scope| of_source(scope, source));
     if needs.sources.len() > 1 {
         statements.iter_mut().for_each(|statement| statement.sid.push_str(&(number + 1).to_string()));
     }
@@ -90,7 +91,11 @@ fn read_queue(needs: &Needs, queue: &Queue) -> Vec<Statement> {
         None => arn.and("{account}"),
     };
     let arn = arn.then(":").then(&queue.name);
-    allowed_of(Holder::Reader, |row| row.feature == Feature::Notifications && needs.has(row.feature), |_| (vec![arn.clone()], vec![]))
+    allowed_of(
+        Holder::Reader,
+        |row| row.feature == Feature::Notifications && needs.has(row.feature),
+        |_| (vec![arn.clone()], vec![]),
+    )
 }
 
 /// What the hub role may do, apart from assuming roles.
@@ -149,9 +154,7 @@ fn of_source(scope: Scope, source: &Source) -> Granted {
     let below = below(&source.prefix);
     match scope {
         Scope::SourceBuckets if below.is_empty() => (vec![bucket], vec![]),
-        Scope::SourceBuckets => {
-            (vec![bucket], vec![Condition::new("StringLike", "s3:prefix", Text::literal(&below).then("*"))])
-        }
+        Scope::SourceBuckets => (vec![bucket], vec![Condition::new("StringLike", "s3:prefix", Text::literal(&below).then("*"))]),
         Scope::SourceObjects => (vec![bucket.then("/").then(&below).then("*AWSLogs/*/CloudTrail*")], vec![]),
         Scope::SourceKeys => (vec![Text::parameter("trail-keys")], vec![through_s3()]),
         _ => (vec![bucket], vec![]),
@@ -163,9 +166,7 @@ fn of_audit(scope: Scope, needs: &Needs) -> Granted {
     let bucket = Text::new("arn:{partition}:s3:::{audit-bucket}");
     match scope {
         Scope::AuditBucket if below.is_empty() => (vec![bucket], vec![]),
-        Scope::AuditBucket => {
-            (vec![bucket], vec![Condition::new("StringLike", "s3:prefix", Text::literal(&below).then("*"))])
-        }
+        Scope::AuditBucket => (vec![bucket], vec![Condition::new("StringLike", "s3:prefix", Text::literal(&below).then("*"))]),
         Scope::AuditObjects => (vec![bucket.then("/").then(&below).then("*")], vec![]),
         Scope::AuditKey => audit_key(needs),
         _ => (vec![bucket], vec![]),
@@ -221,9 +222,8 @@ pub(crate) fn targets(needs: &Needs, chain: &[String]) -> Vec<Target> {
             Some(Some(arn)) => add(plain(&arn)),
             Some(None) => {
                 let tags = !member.tags.is_empty();
-                let arn = |account: &str| {
-                    Text::new("arn:{partition}:iam::").then(account).then(":role/").then(&member.role.in_arn())
-                };
+                let arn =
+                    |account: &str| Text::new("arn:{partition}:iam::").then(account).then(":role/").then(&member.role.in_arn());
                 member.listed.iter().for_each(|account| add(Target { arn: arn(account), tags, organization: false }));
                 if needs.organization && member.role.account.is_none() {
                     add(Target { arn: arn("*"), tags, organization: true });

@@ -250,7 +250,8 @@ mod tests {
             ("M", Node::map([("k", Node::Number(1))])),
             ("Z", Node::List(vec![Node::text("{region}")])),
         ]);
-        let expected = "{\n  A          = \"x\"\n  \"aws:Long\" = true\n  M = {\n    k = 1\n  }\n  Z = [data.aws_region.current.name]\n}";
+        let expected =
+            "{\n  A          = \"x\"\n  \"aws:Long\" = true\n  M = {\n    k = 1\n  }\n  Z = [data.aws_region.current.name]\n}";
         assert_eq!(written(&node, 0), expected);
     }
 }

@@ -72,9 +72,7 @@ pub(crate) fn filled(node: &Node, needs: &Needs, values: &Values) -> Tree {
         Node::Number(number) => Tree::Number(*number),
         Node::Flag(flag) => Tree::Flag(*flag),
         Node::List(entries) => Tree::List(entries.iter().map(|entry| filled(entry, needs, values)).collect()),
-        Node::Map(entries) => {
-            Tree::Map(entries.iter().map(|(key, value)| (key.clone(), filled(value, needs, values))).collect())
-        }
+        Node::Map(entries) => Tree::Map(entries.iter().map(|(key, value)| (key.clone(), filled(value, needs, values))).collect()),
         Node::Entry(_, node) => filled(node, needs, values),
     }
 }

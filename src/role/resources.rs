@@ -8,12 +8,15 @@ use super::policy::{Condition, Document, Kind, Principal, Statement};
 use super::text::{Hole, Made, Text, When};
 
 /// The queue's ARN.
-pub(crate) const QUEUE: Made =
-    Made { cloudformation: ("Queue", Some("Arn")), terraform: "aws_sqs_queue.notifications.arn" };
+pub(crate) const QUEUE: Made = Made { cloudformation: ("Queue", Some("Arn")), terraform: "aws_sqs_queue.notifications.arn" };
 
 /// The actions of the table for the hub role on one scope.
 fn actions(needs: &Needs, holder: Holder, scope: Scope) -> Vec<&'static str> {
-    TABLE.iter().filter(|row| row.holder == holder && row.scope == scope && needs.has(row.feature)).map(|row| row.action).collect()
+    TABLE
+        .iter()
+        .filter(|row| row.holder == holder && row.scope == scope && needs.has(row.feature))
+        .map(|row| row.action)
+        .collect()
 }
 
 fn hub() -> Principal {

@@ -93,8 +93,9 @@ pub(crate) fn stacks(part: Part, needs: &Needs, values: &Values) -> Result<Vec<S
         Part::Bucket => vec![bucket(needs)?],
         Part::Key => vec![Stack {
             name: "key".to_owned(),
-            about: "Assize: the KMS key of the audit bucket. Deploy it in the account and region of the bucket, after the hub role."
-                .to_owned(),
+            about:
+                "Assize: the KMS key of the audit bucket. Deploy it in the account and region of the bucket, after the hub role."
+                    .to_owned(),
             resources: vec![Resource::Key(resources::key_policy())],
             others: vec![],
         }],
@@ -129,7 +130,9 @@ fn member_stack(needs: &Needs, member: &Member) -> Stack {
     };
     Stack {
         name,
-        about: format!("Assize: the role that reads an account's audit trails. Deploy it in {place}, in one region, after the hub role."),
+        about: format!(
+            "Assize: the role that reads an account's audit trails. Deploy it in {place}, in one region, after the hub role."
+        ),
         resources: vec![Resource::Role(Box::new(member_role(needs, member)))],
         others: if needs.has(Feature::TrailBuckets) { owners_of_trails(member) } else { vec![] },
     }
@@ -138,7 +141,8 @@ fn member_stack(needs: &Needs, member: &Member) -> Stack {
 /// The management account is not reached by StackSets, and it, or a delegated administrator, reads the organisation.
 fn management(needs: &Needs) -> Stack {
     let account = needs.organization_role.as_ref().and_then(|role| role.account.as_deref());
-    let member = account.map_or_else(|| needs.members.first().expect("the role of everybody"), |account| needs.member_of(account));
+    let member =
+        account.map_or_else(|| needs.members.first().expect("the role of everybody"), |account| needs.member_of(account));
     let mut role = member_role(needs, member);
     let mut resources = Vec::new();
     match &needs.organization_role {
@@ -192,7 +196,8 @@ fn hub(needs: &Needs, values: &Values) -> Result<Stack, RoleError> {
     let provider = |host: &str, choice| Resource::Provider(host.to_owned(), When::Is("create-oidc-provider", choice));
     Ok(Stack {
         name: "hub".to_owned(),
-        about: "Assize: the role of the run itself. Deploy it in the account of the audit bucket, before everything else.".to_owned(),
+        about: "Assize: the role of the run itself. Deploy it in the account of the audit bucket, before everything else."
+            .to_owned(),
         resources: vec![
             provider(GITHUB, "github"),
             provider(documents::gitlab(values), "gitlab"),

@@ -175,8 +175,7 @@ fn bucket(plan: &BucketPlan) -> Vec<Block> {
             .text("bucket", "{audit-bucket}")
             .raw("object_lock_enabled", "true")
             .block(kept()),
-        of_bucket("aws_s3_bucket_versioning")
-            .block(Block::new("versioning_configuration", &[]).text("status", "Enabled")),
+        of_bucket("aws_s3_bucket_versioning").block(Block::new("versioning_configuration", &[]).text("status", "Enabled")),
         public.iter().fold(of_bucket("aws_s3_bucket_public_access_block"), |block, &name| block.raw(name, "true")),
         of_bucket("aws_s3_bucket_ownership_controls")
             .block(Block::new("rule", &[]).text("object_ownership", "BucketOwnerEnforced")),

@@ -65,10 +65,34 @@ impl Reader {
     /// that somebody cut short must not hide what stands before the cut.
     pub(crate) fn read(&mut self, object: &Object, evaluate: impl FnOnce(&[u8]) -> Decoded) -> ObjectOutcome {
         let loaded = self.load(object);
+        self.outcome(&object.name, object.named, loaded, evaluate)
+    }
+
+    /// The same for bytes that were fetched already. `named`: it must be a log, by the place where it was found.
+    pub(crate) fn read_bytes(
+        &mut self,
+        name: &str,
+        named: bool,
+        stored: &[u8],
+        evaluate: impl FnOnce(&[u8]) -> Decoded,
+    ) -> ObjectOutcome {
+        self.stored.clear();
+        self.stored.extend_from_slice(stored);
+        let loaded = self.inflate();
+        self.outcome(name, named, loaded, evaluate)
+    }
+
+    fn outcome(
+        &mut self,
+        name: &str,
+        named: bool,
+        loaded: Result<Loaded, Trouble>,
+        evaluate: impl FnOnce(&[u8]) -> Decoded,
+    ) -> ObjectOutcome {
         let stored_bytes = self.stored.len() as u64;
         let (text, trouble, whole) = match loaded {
             Err(trouble) => {
-                tracing::info!(object = %terminal(&object.name), code = trouble.code, "cannot be read");
+                tracing::info!(object = %terminal(name), code = trouble.code, "cannot be read");
                 return ObjectOutcome {
                     status: Status::Failed,
                     stored_bytes,
@@ -93,12 +117,12 @@ impl Reader {
             if !whole {
                 outcome.status = Status::Failed;
             } else if !decoded.is_log && decoded.other.is_none() && decoded.unrecognised > 0 {
-                outcome.status = if object.named { Status::Failed } else { Status::Skipped };
-                outcome.skipped = (!object.named).then_some("JSON, but no CloudTrail records");
-                outcome.trouble = object.named.then(no_records);
+                outcome.status = if named { Status::Failed } else { Status::Skipped };
+                outcome.skipped = (!named).then_some("JSON, but no CloudTrail records");
+                outcome.trouble = named.then(no_records);
             }
         }
-        tracing::debug!(object = %terminal(&object.name), stored_bytes, inflated_bytes, "read");
+        tracing::debug!(object = %terminal(name), stored_bytes, inflated_bytes, "read");
         self.shrink();
         outcome
     }
@@ -119,6 +143,10 @@ impl Reader {
             self.stored.clear();
             return Err(too_large(cap));
         }
+        self.inflate()
+    }
+
+    fn inflate(&mut self) -> Result<Loaded, Trouble> {
         if !inflate::is_gzip(&self.stored) {
             return Ok(Loaded { gzip: false, trouble: None, whole: true });
         }

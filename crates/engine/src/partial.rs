@@ -30,6 +30,16 @@ pub struct RecordCounts {
 }
 
 impl RecordCounts {
+    /// Adds other counts.
+    pub fn add(&mut self, other: RecordCounts) {
+        self.read += other.read;
+        self.evaluated += other.evaluated;
+        self.duplicate += other.duplicate;
+        self.malformed += other.malformed;
+        self.other_kinds += other.other_kinds;
+        self.outside_period += other.outside_period;
+    }
+
     /// Whether the sum holds.
     pub fn balanced(&self) -> bool {
         self.read == self.evaluated + self.duplicate + self.malformed + self.other_kinds + self.outside_period
@@ -226,13 +236,7 @@ impl Partial {
     /// Adds another partial result over the same policies. Commutative and associative up to the order of hits, which
     /// making findings sorts.
     pub fn merge(&mut self, other: Partial) {
-        let (mine, theirs) = (&mut self.records, other.records);
-        mine.read += theirs.read;
-        mine.evaluated += theirs.evaluated;
-        mine.duplicate += theirs.duplicate;
-        mine.malformed += theirs.malformed;
-        mine.other_kinds += theirs.other_kinds;
-        mine.outside_period += theirs.outside_period;
+        self.records.add(other.records);
         for (kind, count) in other.kinds {
             *self.kinds.entry(kind).or_default() += count;
         }

@@ -1,0 +1,632 @@
+//! Brings what the sources hold into the audit bucket: lists, takes what the ledger does not have, evaluates the same
+//! bytes, and commits batch by batch. Knows buckets, not AWS.
+//!
+//! Two sides work at once: one lists and fetches, the other evaluates and commits. What is between them is bounded, so
+//! memory does not grow with the number of objects.
+
+pub(crate) mod batch;
+pub(crate) mod collected;
+pub(crate) mod meter;
+pub(crate) mod plan;
+pub(crate) mod problem;
+pub(crate) mod take;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use assize_bucket::{Bucket, BucketError};
+use assize_engine::coverage::{Hours, Reason};
+use assize_engine::identity::SeenEntry;
+use futures::{StreamExt, TryStreamExt, stream};
+use tokio::sync::mpsc;
+
+use crate::config::RelistConfig;
+use crate::state::{Batch, KeyStatus, Ledger, State, StateError, View};
+use batch::{Delays, Evaluated, Judging};
+use collected::{Collected, CollectedError, MAX_OWED, Owed, hours_behind};
+use meter::Requests;
+use plan::{Listing, Place, Window};
+use problem::Problem;
+use take::{Classify, Missed, Source, Taken, Wanted};
+
+/// Listings under way at once.
+const LISTINGS: usize = 32;
+/// Most objects of a commit.
+const BATCH_OBJECTS: usize = 2_000;
+/// Most stored bytes of a commit; they are in memory until it is done.
+const BATCH_BYTES: usize = 32 << 20;
+/// The document with the problems of a batch.
+pub(crate) const PROBLEMS: &str = "problems";
+
+/// Why collecting cannot go on. What is wrong with a source is no error but an outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CollectError {
+    /// The audit bucket.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// What earlier runs left.
+    #[error(transparent)]
+    Collected(#[from] CollectedError),
+}
+
+/// What collecting works with.
+pub(crate) struct Collector {
+    /// The buckets that are read.
+    pub(crate) sources: Arc<Vec<Source>>,
+    /// Where in them the accounts in scope are.
+    pub(crate) places: Vec<Place>,
+    /// The audit bucket.
+    pub(crate) audit: Arc<dyn Bucket>,
+    /// Policies and limits.
+    pub(crate) judging: Arc<Judging>,
+    /// Names of the policies' evaluations; see [`State::commit`].
+    pub(crate) policy_hashes: Vec<String>,
+    /// How a failure of a bucket is named.
+    pub(crate) classify: Arc<Classify>,
+    /// Requests so far, of all buckets.
+    pub(crate) requests: Arc<Requests>,
+    /// When to stop.
+    pub(crate) stop: Arc<Stop>,
+    /// The schedule.
+    pub(crate) relist: RelistConfig,
+    /// Objects fetched at once.
+    pub(crate) concurrency: usize,
+    /// First day that is judged, days since 1970.
+    pub(crate) first_day: i64,
+    /// Seconds after which an hour's events count as delivered.
+    pub(crate) settle: i64,
+}
+
+/// When to stop: a signal, a deadline, a number of requests. What was begun is finished and committed.
+#[derive(Debug, Default)]
+pub(crate) struct Stop {
+    asked: AtomicBool,
+    deadline: Option<Instant>,
+    max_requests: Option<u64>,
+}
+
+impl Stop {
+    /// Stops at a deadline, or before more than so many requests.
+    pub(crate) fn at(deadline: Option<Instant>, max_requests: Option<u64>) -> Stop {
+        Stop { asked: AtomicBool::new(false), deadline, max_requests }
+    }
+
+    /// Asks to stop now.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Why to stop, if so.
+    pub(crate) fn reason(&self, requests: &Requests) -> Option<&'static str> {
+        if self.asked.load(Ordering::Relaxed) {
+            Some("it was asked to stop")
+        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            Some("the deadline was reached")
+        } else if self.max_requests.is_some_and(|most| requests.total() >= most) {
+            Some("the limit of requests was reached")
+        } else {
+            None
+        }
+    }
+}
+
+/// Counts of objects: listed = taken + already there + failed + skipped + left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectCounts {
+    /// Seen in a listing, or owed from an earlier run.
+    pub(crate) listed: u64,
+    /// Fetched, kept and committed.
+    pub(crate) taken: u64,
+    /// In the ledger.
+    pub(crate) already: u64,
+    /// Could not be fetched.
+    pub(crate) failed: u64,
+    /// Not CloudTrail objects: markers and the like.
+    pub(crate) skipped: u64,
+    /// Not tried because the run was to stop.
+    pub(crate) left: u64,
+    /// Stored bytes of what was taken.
+    pub(crate) stored_bytes: u64,
+    /// Inflated bytes of what was taken.
+    pub(crate) inflated_bytes: u64,
+}
+
+impl ObjectCounts {
+    /// Whether the sum holds.
+    pub(crate) fn balanced(&self) -> bool {
+        self.listed == self.taken + self.already + self.failed + self.skipped + self.left
+    }
+}
+
+/// What collecting gave.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The books.
+    pub(crate) objects: ObjectCounts,
+    /// Records in what was taken.
+    pub(crate) records: assize_engine::partial::RecordCounts,
+    /// Prefixes that could not be listed: account, region, prefix, reason, message.
+    pub(crate) unlisted: Vec<Unlisted>,
+    /// Objects that could not be taken in this run; a thousand of them.
+    pub(crate) missed: Vec<Owed>,
+    /// Why it stopped early, if so.
+    pub(crate) stopped: Option<&'static str>,
+    /// Windows that were not begun because of it.
+    pub(crate) windows_left: usize,
+    /// Longest delays of delivery.
+    pub(crate) delays: Delays,
+}
+
+/// A prefix that could not be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unlisted {
+    /// Account.
+    pub(crate) account: String,
+    /// Region.
+    pub(crate) region: String,
+    /// `s3://bucket/prefix`.
+    pub(crate) place: String,
+    /// Why.
+    pub(crate) reason: Reason,
+    /// Why, in words.
+    pub(crate) message: String,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    /// First day of the window that is done, days since 1970.
+    pub(crate) day: i64,
+    /// Windows that remain.
+    pub(crate) windows_left: usize,
+    /// Objects taken so far.
+    pub(crate) taken: u64,
+    /// Stored bytes taken so far.
+    pub(crate) stored_bytes: u64,
+}
+
+/// Collects: what is owed from earlier runs first, then the recent window, then the days before it, newest first.
+///
+/// # Errors
+/// The audit bucket fails or another run took over. Everything committed until then stays.
+pub(crate) async fn collect(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Outcome, CollectError> {
+    let today = collector.judging.as_of.div_euclid(86_400);
+    let reach = plan::reach(collector.relist, collected, today);
+    // Days before the first one that anybody collected are not history that was asked for.
+    let earliest = collected.first_day().unwrap_or(collector.first_day).min(collector.first_day);
+    let recent = (today + 1 - i64::from(reach.max(1))).max(earliest);
+    let cells: BTreeSet<(&str, &str)> = collector.cells().collect();
+    let lacks = |day: i64| cells.iter().any(|(account, region)| !collected.has_day(account, region, day));
+    let windows = plan::windows(recent, collector.first_day, today, lacks);
+    let mut outcome = Outcome::default();
+    let mut tried = HashSet::new();
+    owed(collector, state, collected, &mut outcome, &mut tried).await?;
+    for (number, window) in windows.iter().enumerate() {
+        let windows_left = windows.len() - number - 1;
+        if let Some(why) = collector.stop.reason(&collector.requests) {
+            (outcome.stopped, outcome.windows_left) = (Some(why), windows_left + 1);
+            break;
+        }
+        one_window(collector, state, collected, (window, today), &mut outcome, &tried).await?;
+        let day = match window {
+            Window::From(day) | Window::Day(day) => *day,
+        };
+        let ObjectCounts { taken, stored_bytes, .. } = outcome.objects;
+        progress(Progress { day, windows_left, taken, stored_bytes });
+    }
+    if outcome.stopped.is_none() && outcome.unlisted.is_empty() {
+        collected.daily = (reach >= collector.relist.daily).then_some(today).max(collected.daily);
+        collected.weekly = (reach >= collector.relist.weekly).then_some(today).max(collected.weekly);
+        state.commit(documents(collected)?).await?;
+    }
+    Ok(outcome)
+}
+
+/// Takes exactly these objects, as a queue named them.
+///
+/// # Errors
+/// As [`collect`].
+pub(crate) async fn collect_named(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    named: Vec<Wanted>,
+) -> Result<Outcome, CollectError> {
+    let mut outcome = Outcome::default();
+    explicit(collector, state, collected, named, &mut outcome).await?;
+    Ok(outcome)
+}
+
+impl Collector {
+    /// Accounts and regions that have a place.
+    pub(crate) fn cells(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.places.iter().flat_map(|place| place.regions.iter().map(|region| (place.account.as_str(), region.as_str())))
+    }
+
+    fn source(&self, index: usize) -> &Source {
+        self.sources.get(index).expect("places and what they hold name sources of this collector")
+    }
+}
+
+/// A commit of nothing but what was collected.
+fn documents(collected: &Collected) -> Result<Batch, CollectError> {
+    let documents = BTreeMap::from([(collected::DOCUMENT.to_owned(), collected.document()?)]);
+    Ok(Batch { documents, ..Batch::default() })
+}
+
+/// What earlier runs could not take.
+async fn owed(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    outcome: &mut Outcome,
+    tried: &mut HashSet<(usize, String)>,
+) -> Result<(), CollectError> {
+    let by_id: BTreeMap<&str, usize> =
+        collector.sources.iter().enumerate().map(|(index, source)| (source.id.as_str(), index)).collect();
+    let wanted = |owed: &Owed| by_id.get(owed.source.as_str()).and_then(|&source| Wanted::owed(source, owed).ok());
+    let again: Vec<Wanted> = collected.owed.iter().filter_map(wanted).collect();
+    if again.is_empty() {
+        return Ok(());
+    }
+    tried.extend(again.iter().map(|wanted| (wanted.source, wanted.key.clone())));
+    explicit(collector, state, collected, again, outcome).await
+}
+
+/// Objects that are named, not listed.
+async fn explicit(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    named: Vec<Wanted>,
+    outcome: &mut Outcome,
+) -> Result<(), CollectError> {
+    let days: BTreeSet<i64> = named.iter().map(|wanted| wanted.day).collect();
+    let mut ledger = state.view().ledger(days).await?;
+    let counts = Counts::default();
+    let mut wanted = Vec::new();
+    for one in named {
+        counts.raise(&counts.listed, 1);
+        let version = one.version(collector.source(one.source));
+        // Named twice, fetched once.
+        match ledger.take(&version) {
+            KeyStatus::Known => counts.raise(&counts.already, 1),
+            status => wanted.push(Wanted { replaced: status == KeyStatus::OtherVersion, ..one.clone() }),
+        }
+    }
+    let (taken, missed) = transfer(collector, state, collected, stream::iter(wanted).boxed(), &counts, outcome).await?;
+    settle_owed(collected, &taken, &missed, collector);
+    outcome.finish(counts, missed, collector);
+    state.commit(documents(collected)?).await?;
+    Ok(())
+}
+
+/// One window: all of its prefixes listed, and what is new in them taken.
+async fn one_window(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    (window, today): (&Window, i64),
+    outcome: &mut Outcome,
+    tried: &HashSet<(usize, String)>,
+) -> Result<(), CollectError> {
+    let lacks = |account: &str, region: &str, day: i64| !collected.has_day(account, region, day);
+    let listings = plan::listings(&collector.places, window, (collector.first_day, today), lacks);
+    // Keys may be dated a little in the future; what is dated farther is sorted afterwards.
+    let days = match window {
+        Window::From(day) => *day..today + 3,
+        Window::Day(day) => *day..day + 1,
+    };
+    let ledger = state.view().ledger(days).await?;
+    let counts = Counts::default();
+    let later = Mutex::new(Vec::new());
+    let listed =
+        stream::iter(listings).map(|listing| list(collector, &ledger, tried, listing, &counts)).buffer_unordered(LISTINGS);
+    let done = Mutex::new(Vec::new());
+    let wanted = listed.flat_map(|listed| {
+        let Listed { listing, wanted, mut unsorted, failure } = listed;
+        done.lock().unwrap_or_else(PoisonError::into_inner).push((listing, failure));
+        later.lock().unwrap_or_else(PoisonError::into_inner).append(&mut unsorted);
+        stream::iter(wanted)
+    });
+    let (taken, missed) = transfer(collector, state, collected, wanted.boxed(), &counts, outcome).await?;
+    settle_owed(collected, &taken, &missed, collector);
+    let whole = counts.left.load(Ordering::Relaxed) == 0 && collected.owed.len() < MAX_OWED;
+    let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    mark(collector, collected, (window, whole), done, outcome);
+    outcome.finish(counts, missed, collector);
+    let later = later.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if !later.is_empty() {
+        return explicit(collector, state, collected, later, outcome).await;
+    }
+    state.commit(documents(collected)?).await?;
+    Ok(())
+}
+
+/// Counters that many tasks raise.
+#[derive(Default)]
+struct Counts {
+    listed: AtomicU64,
+    taken: AtomicU64,
+    already: AtomicU64,
+    failed: AtomicU64,
+    skipped: AtomicU64,
+    left: AtomicU64,
+    stored_bytes: AtomicU64,
+    inflated_bytes: AtomicU64,
+}
+
+impl Counts {
+    fn raise(&self, counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+struct Listed {
+    listing: Listing,
+    wanted: Vec<Wanted>,
+    /// Of days whose ledger was not loaded.
+    unsorted: Vec<Wanted>,
+    failure: Option<BucketError>,
+}
+
+/// Lists one prefix and keeps what the ledger does not have.
+async fn list(
+    collector: &Collector,
+    ledger: &Ledger,
+    tried: &HashSet<(usize, String)>,
+    listing: Listing,
+    counts: &Counts,
+) -> Listed {
+    let source = collector.source(listing.source);
+    let mut entries = source.bucket.list(&listing.prefix, listing.start_after.as_deref());
+    let (mut wanted, mut unsorted, mut failure) = (Vec::new(), Vec::new(), None);
+    loop {
+        let entry = match entries.try_next().await {
+            Ok(Some(entry)) => entry,
+            Ok(None) => break,
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        };
+        if tried.contains(&(listing.source, entry.key.clone())) {
+            continue;
+        }
+        let Ok(one) = Wanted::of(listing.source, entry) else {
+            counts.raise(&counts.listed, 1);
+            counts.raise(&counts.skipped, 1);
+            continue;
+        };
+        match ledger.status(&one.version(source)) {
+            // It is counted when it is sorted.
+            KeyStatus::NotLoaded => unsorted.push(one),
+            status => {
+                counts.raise(&counts.listed, 1);
+                match status {
+                    KeyStatus::Known => counts.raise(&counts.already, 1),
+                    status => wanted.push(Wanted { replaced: status == KeyStatus::OtherVersion, ..one }),
+                }
+            }
+        }
+    }
+    drop(entries);
+    Listed { listing, wanted, unsorted, failure }
+}
+
+/// Fetches on one side, evaluates and commits on the other. Returns the keys that were taken and what was missed.
+async fn transfer(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    wanted: stream::BoxStream<'_, Wanted>,
+    counts: &Counts,
+    outcome: &mut Outcome,
+) -> Result<(BTreeSet<(String, String)>, Vec<Missed>), CollectError> {
+    let (sender, receiver) = mpsc::channel(1);
+    let fetching = fetch(collector, wanted, counts, sender);
+    let (fetched, committed) = futures::join!(fetching, commit(collector, state, collected, receiver, counts, outcome));
+    // If both fail, the commit is the cause: without it nobody takes what is fetched.
+    let taken = committed?;
+    Ok((taken, fetched?))
+}
+
+async fn fetch(
+    collector: &Collector,
+    wanted: stream::BoxStream<'_, Wanted>,
+    counts: &Counts,
+    sender: mpsc::Sender<Vec<Taken>>,
+) -> Result<Vec<Missed>, CollectError> {
+    let take = async |one: Wanted| {
+        if collector.stop.reason(&collector.requests).is_some() {
+            counts.raise(&counts.left, 1);
+            return Ok(None);
+        }
+        let source = collector.source(one.source);
+        take::take(one, source, &*collector.audit, &*collector.classify).await.map(Some)
+    };
+    let mut taking = wanted.map(take).buffer_unordered(collector.concurrency.max(1)).boxed();
+    let (mut batch, mut bytes, mut missed) = (Vec::new(), 0, Vec::new());
+    while let Some(taken) = taking.try_next().await? {
+        match taken {
+            None => {}
+            Some(Err(one)) => {
+                counts.raise(&counts.failed, 1);
+                tracing::warn!(key = %one.wanted.key.escape_debug(), reason = one.reason.code(), "not taken: {}", one.message);
+                missed.push(one);
+            }
+            Some(Ok(one)) => {
+                bytes += one.bytes.len();
+                batch.push(one);
+            }
+        }
+        if batch.len() >= BATCH_OBJECTS || bytes >= BATCH_BYTES {
+            bytes = 0;
+            if sender.send(std::mem::take(&mut batch)).await.is_err() {
+                return Ok(missed);
+            }
+        }
+    }
+    if !batch.is_empty() && sender.send(batch).await.is_err() {
+        tracing::debug!("the commits ended before the last batch");
+    }
+    Ok(missed)
+}
+
+async fn commit(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    mut batches: mpsc::Receiver<Vec<Taken>>,
+    counts: &Counts,
+    outcome: &mut Outcome,
+) -> Result<BTreeSet<(String, String)>, CollectError> {
+    let mut taken = BTreeSet::new();
+    while let Some(batch) = batches.recv().await {
+        let evaluated = evaluate(collector, state, batch).await?;
+        for (account, region, delivered, reason) in &evaluated.doubtful {
+            collected.hole(account, region, hours_behind(*delivered), *reason);
+        }
+        outcome.delays.merge(evaluated.delays);
+        let (objects, stored) = (evaluated.rows.len() as u64, evaluated.rows.iter().map(|row| row.size).sum());
+        let inflated = evaluated.rows.iter().map(|row| row.inflated_bytes).sum();
+        for row in &evaluated.rows {
+            outcome.records.add(row.records.into());
+            taken.insert((row.source.clone(), row.key.clone()));
+        }
+        let Evaluated { rows, hours, problems, .. } = evaluated;
+        let mut commit = Batch { rows, results: hours, policies: collector.policy_hashes.clone(), ..Batch::default() };
+        if !problems.is_empty() {
+            let problems = serde_json::to_value(&problems).map_err(CollectedError::from)?;
+            commit.documents.insert(PROBLEMS.to_owned(), problems);
+        }
+        state.commit(commit).await?;
+        counts.raise(&counts.taken, objects);
+        counts.raise(&counts.stored_bytes, stored);
+        counts.raise(&counts.inflated_bytes, inflated);
+    }
+    Ok(taken)
+}
+
+/// Evaluates a batch, and once more if records of it were counted before.
+async fn evaluate(collector: &Collector, state: &State, batch: Vec<Taken>) -> Result<Evaluated, CollectError> {
+    let batch = Arc::new(batch);
+    let run = |earlier: Vec<SeenEntry>| {
+        let (judging, sources, batch) = (Arc::clone(&collector.judging), Arc::clone(&collector.sources), Arc::clone(&batch));
+        tokio::task::spawn_blocking(move || batch::evaluate(&judging, &sources, &batch, &earlier))
+    };
+    let joined = |result: Result<Evaluated, tokio::task::JoinError>| {
+        result.map_err(|error| StateError::Stopped { work: "evaluating a batch", reason: error.to_string() })
+    };
+    let evaluated = joined(run(Vec::new()).await)?;
+    let earlier = earlier(&state.view(), &evaluated).await?;
+    if earlier.is_empty() {
+        return Ok(evaluated);
+    }
+    Ok(joined(run(earlier).await)?)
+}
+
+/// The records of this batch that were counted before, by the hours that it touches.
+async fn earlier(view: &View, evaluated: &Evaluated) -> Result<Vec<SeenEntry>, CollectError> {
+    let mut found = Vec::new();
+    let mut touched = Hours::new();
+    batch::touched(&evaluated.hours).into_iter().for_each(|hour| touched.add(hour..hour + 1));
+    for range in touched.ranges() {
+        let mut hours = view.seen(range);
+        while let Some((_, entries)) = hours.try_next().await? {
+            found.extend(batch::come_again(&evaluated.hours, entries));
+        }
+    }
+    Ok(found)
+}
+
+/// What was taken is owed no more; what was missed is, since it was first missed.
+fn settle_owed(collected: &mut Collected, taken: &BTreeSet<(String, String)>, missed: &[Missed], collector: &Collector) {
+    let again: BTreeSet<(String, String)> =
+        missed.iter().map(|one| (collector.source(one.wanted.source).id.clone(), one.wanted.key.clone())).collect();
+    collected.owed.retain(|owed| {
+        let key = (owed.source.clone(), owed.key.clone());
+        !taken.contains(&key) && !again.contains(&key)
+    });
+    let room = MAX_OWED.saturating_sub(collected.owed.len());
+    collected.owed.extend(missed.iter().take(room).map(|one| owed_of(one, collector)));
+    collected.owed.sort();
+}
+
+fn owed_of(missed: &Missed, collector: &Collector) -> Owed {
+    let wanted = &missed.wanted;
+    Owed {
+        source: collector.source(wanted.source).id.clone(),
+        key: wanted.key.clone(),
+        size: wanted.size,
+        etag: wanted.etag.clone(),
+        account: wanted.account.clone(),
+        region: wanted.region.clone(),
+        delivered: wanted.delivered,
+        reason: missed.reason.code().to_owned(),
+        message: missed.message.clone(),
+        since: wanted.since.unwrap_or(collector.judging.as_of),
+    }
+}
+
+/// Notes for each cell what of it was listed, if all of its prefixes were.
+fn mark(
+    collector: &Collector,
+    collected: &mut Collected,
+    (window, whole): (&Window, bool),
+    done: Vec<(Listing, Option<BucketError>)>,
+    outcome: &mut Outcome,
+) {
+    let mut failed = BTreeSet::new();
+    for (listing, failure) in &done {
+        let Some(error) = failure else { continue };
+        failed.insert((listing.account.as_str(), listing.region.as_str()));
+        let reason = (collector.classify)(error);
+        let place = format!("{}/{}", collector.source(listing.source).id, listing.prefix);
+        let (account, region, message) = (listing.account.clone(), listing.region.clone(), error.to_string());
+        outcome.unlisted.push(Unlisted { account, region, place, reason, message });
+    }
+    if !whole {
+        return;
+    }
+    let settled = (collector.judging.as_of - collector.settle).div_euclid(3600);
+    for (listing, _) in &done {
+        let (account, region) = (listing.account.as_str(), listing.region.as_str());
+        if failed.contains(&(account, region)) {
+            continue;
+        }
+        let hours = match window {
+            Window::From(day) => listing.from.unwrap_or(*day) * 24..settled,
+            // Events of a day's last hour are delivered on the next day too.
+            Window::Day(day) if collected.has(account, region, (day + 1) * 24..(day + 1) * 24 + 1) => day * 24..(day + 1) * 24,
+            Window::Day(day) => day * 24..day * 24 + 23,
+        };
+        collected.taken(account, region, hours);
+    }
+}
+
+impl Outcome {
+    fn finish(&mut self, counts: Counts, missed: Vec<Missed>, collector: &Collector) {
+        let objects = &mut self.objects;
+        objects.listed += counts.listed.into_inner();
+        objects.taken += counts.taken.into_inner();
+        objects.already += counts.already.into_inner();
+        objects.failed += counts.failed.into_inner();
+        objects.skipped += counts.skipped.into_inner();
+        objects.left += counts.left.into_inner();
+        objects.stored_bytes += counts.stored_bytes.into_inner();
+        objects.inflated_bytes += counts.inflated_bytes.into_inner();
+        if objects.left > 0 {
+            self.stopped = self.stopped.or_else(|| collector.stop.reason(&collector.requests));
+        }
+        let room = 1_000_usize.saturating_sub(self.missed.len());
+        self.missed.extend(missed.iter().take(room).map(|one| owed_of(one, collector)));
+    }
+}

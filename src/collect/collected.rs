@@ -1,0 +1,354 @@
+//! What was collected of each account and region, carried from run to run: hours whose objects were all taken, what the
+//! trails recorded, objects that are still owed. One document of a version of its own in the state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assize_engine::coverage::{CellEvidence, Hours, Reason, Recorded, Recording};
+use serde::{Deserialize, Serialize};
+
+/// Its name among the documents of the state.
+pub(crate) const DOCUMENT: &str = "collected";
+
+/// Most objects that are remembered as owed; more are counted, and their cells are not complete.
+pub(crate) const MAX_OWED: usize = 100_000;
+
+/// Account and region.
+pub(crate) type CellKey = (String, String);
+
+/// Everything that is known of what was collected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Collected {
+    version: u32,
+    /// By account and region.
+    cells: Vec<Cell>,
+    /// Objects that were listed and could not be taken.
+    pub(crate) owed: Vec<Owed>,
+    /// By id, what was seen of accounts.
+    accounts: BTreeMap<String, AccountSeen>,
+    /// Hour (hours since 1970) in which trails were last looked at.
+    looked: Option<i64>,
+    /// UTC day (days since 1970) of the last run that listed as far as the daily and the weekly schedule reach.
+    pub(crate) daily: Option<i64>,
+    pub(crate) weekly: Option<i64>,
+}
+
+/// The version that is written.
+const VERSION: u32 = 1;
+
+/// Why the document cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CollectedError {
+    /// Not this document.
+    #[error("the account of what was collected cannot be read ({0}); was the state written by a newer version of assize?")]
+    Unreadable(#[from] serde_json::Error),
+    /// Another version.
+    #[error("the account of what was collected has version {0}, which this version of assize does not know; use a newer one")]
+    Version(u32),
+}
+
+/// One account in one region.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Cell {
+    account: String,
+    region: String,
+    /// Hours whose objects were all taken, as half-open ranges of hours since 1970.
+    taken: Vec<(i64, i64)>,
+    /// What was recorded from an hour on; `null`: nothing.
+    recorded: Vec<(i64, Option<RecordingRow>)>,
+    /// Hours that are lost or in doubt for good.
+    holes: Vec<(i64, i64, String)>,
+    /// Hours in which the region was not enabled.
+    disabled: Vec<(i64, i64)>,
+}
+
+/// [`Recording`] as stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecordingRow {
+    reads: RecordedRow,
+    writes: RecordedRow,
+    data: Vec<String>,
+    network_activity: bool,
+    insight: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RecordedRow {
+    All,
+    Except(Vec<String>),
+    #[default]
+    None,
+    Unknown,
+}
+
+/// What was seen of an account. Seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AccountSeen {
+    /// First run that had it in scope.
+    first_seen: i64,
+    /// Last run that could assume its role.
+    assumed: Option<i64>,
+}
+
+/// An object that was listed and could not be taken. It is tried again in every run.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Owed {
+    /// The source.
+    pub(crate) source: String,
+    /// The key.
+    pub(crate) key: String,
+    /// Size when it was listed, bytes.
+    pub(crate) size: u64,
+    /// Version when it was listed.
+    pub(crate) etag: Option<String>,
+    /// Account and region of the key.
+    pub(crate) account: String,
+    pub(crate) region: String,
+    /// Time in the key's name, seconds since 1970.
+    pub(crate) delivered: i64,
+    /// Code of the reason.
+    pub(crate) reason: String,
+    /// What was said.
+    pub(crate) message: String,
+    /// When it was first missed, seconds since 1970.
+    pub(crate) since: i64,
+}
+
+impl Collected {
+    /// Reads the document.
+    pub(crate) fn read(document: serde_json::Value) -> Result<Collected, CollectedError> {
+        if let Some(version) = document.get("version").and_then(serde_json::Value::as_u64).filter(|it| *it != u64::from(VERSION))
+        {
+            return Err(CollectedError::Version(u32::try_from(version).unwrap_or(u32::MAX)));
+        }
+        Ok(serde_json::from_value(document)?)
+    }
+
+    /// The document.
+    pub(crate) fn document(&self) -> Result<serde_json::Value, CollectedError> {
+        Ok(serde_json::to_value(Collected { version: VERSION, ..self.clone() })?)
+    }
+
+    /// Takes over what a shard knows of its accounts. A shard has them alone, so its word replaces what was known.
+    pub(crate) fn adopt(&mut self, shard: Collected) {
+        let theirs: BTreeSet<&String> = shard.accounts.keys().collect();
+        self.cells.retain(|cell| !theirs.contains(&cell.account));
+        self.owed.retain(|owed| !theirs.contains(&owed.account));
+        self.cells.extend(shard.cells.iter().filter(|cell| theirs.contains(&cell.account)).cloned());
+        self.cells.sort_by(|a, b| (&a.account, &a.region).cmp(&(&b.account, &b.region)));
+        self.owed.extend(shard.owed.iter().filter(|owed| theirs.contains(&owed.account)).cloned());
+        self.owed.sort();
+        self.accounts.extend(shard.accounts);
+    }
+
+    /// Leaves out what is not of these accounts, for a shard.
+    pub(crate) fn keep_only(&mut self, ids: &BTreeSet<&str>) {
+        self.accounts.retain(|id, _| ids.contains(id.as_str()));
+        self.cells.retain(|cell| ids.contains(cell.account.as_str()));
+        self.owed.retain(|owed| ids.contains(owed.account.as_str()));
+    }
+
+    /// Notes that an account is in scope, and whether its role could be assumed.
+    pub(crate) fn saw_account(&mut self, account: &str, assumed: bool, as_of: i64) {
+        let seen = self.accounts.entry(account.to_owned()).or_insert(AccountSeen { first_seen: as_of, assumed: None });
+        if assumed {
+            seen.assumed = Some(as_of);
+        }
+    }
+
+    /// Whether the account's role could ever be assumed.
+    pub(crate) fn ever_assumed(&self, account: &str) -> bool {
+        self.accounts.get(account).is_some_and(|seen| seen.assumed.is_some())
+    }
+
+    /// The first run that had an account in scope, seconds since 1970.
+    pub(crate) fn first_seen(&self, account: &str) -> Option<i64> {
+        self.accounts.get(account).map(|seen| seen.first_seen)
+    }
+
+    /// The regions of an account that anything is known of.
+    pub(crate) fn regions_of(&self, account: &str) -> BTreeSet<String> {
+        self.cells.iter().filter(|cell| cell.account == account).map(|cell| cell.region.clone()).collect()
+    }
+
+    /// The last hour in which a region is known not to have been enabled.
+    pub(crate) fn disabled_since(&self, account: &str, region: &str) -> Option<i64> {
+        self.find(account, region)?.disabled.last().map(|(start, _)| *start)
+    }
+
+    /// The hour in which trails were last looked at.
+    pub(crate) fn looked(&self) -> Option<i64> {
+        self.looked
+    }
+
+    /// Notes that trails were looked at.
+    pub(crate) fn look(&mut self, hour: i64) {
+        self.looked = self.looked.max(Some(hour));
+    }
+
+    /// Notes that everything delivered for these hours of a cell was listed, and taken or is owed.
+    pub(crate) fn taken(&mut self, account: &str, region: &str, hours: std::ops::Range<i64>) {
+        let cell = self.cell(account, region);
+        let mut known = hours_of(&cell.taken);
+        known.add(hours);
+        cell.taken = ranges(&known);
+    }
+
+    /// Whether all of these hours of a cell were collected before.
+    pub(crate) fn has(&self, account: &str, region: &str, hours: std::ops::Range<i64>) -> bool {
+        let Some(cell) = self.find(account, region) else { return hours.is_empty() };
+        let known = hours_of(&cell.taken);
+        known.ranges().any(|range| range.start <= hours.start && hours.end <= range.end)
+    }
+
+    /// Whether a day (days since 1970) of a cell was collected before, its last hour aside: that needs the next day too.
+    pub(crate) fn has_day(&self, account: &str, region: &str, day: i64) -> bool {
+        self.has(account, region, day * 24..day * 24 + 23)
+    }
+
+    /// The first day of which anything was collected.
+    pub(crate) fn first_day(&self) -> Option<i64> {
+        let first = self.cells.iter().filter_map(|cell| cell.taken.first()).map(|(start, _)| *start).min();
+        first.map(|hour| hour.div_euclid(24))
+    }
+
+    /// Notes hours of a cell that stay in doubt.
+    pub(crate) fn hole(&mut self, account: &str, region: &str, hours: std::ops::Range<i64>, reason: Reason) {
+        let hole = (hours.start, hours.end, reason.code().to_owned());
+        let cell = self.cell(account, region);
+        if !cell.holes.contains(&hole) {
+            cell.holes.push(hole);
+            cell.holes.sort();
+        }
+    }
+
+    /// Notes hours in which a region was not enabled in an account.
+    pub(crate) fn disabled(&mut self, account: &str, region: &str, hours: std::ops::Range<i64>) {
+        let cell = self.cell(account, region);
+        let mut known = hours_of(&cell.disabled);
+        known.add(hours);
+        cell.disabled = ranges(&known);
+    }
+
+    /// What is recorded of a cell from an hour on, as far as it is known now.
+    pub(crate) fn recorded(&self, account: &str, region: &str) -> Vec<(i64, Option<Recording>)> {
+        let Some(cell) = self.find(account, region) else { return Vec::new() };
+        cell.recorded.iter().map(|(from, row)| (*from, row.clone().map(Recording::from))).collect()
+    }
+
+    /// Replaces the timeline of a cell.
+    pub(crate) fn set_recorded(&mut self, account: &str, region: &str, recorded: Vec<(i64, Option<Recording>)>) {
+        let rows = recorded.into_iter().map(|(from, recording)| (from, recording.map(RecordingRow::from))).collect();
+        self.cell(account, region).recorded = rows;
+    }
+
+    /// The evidence of every known cell, the owed objects as holes in it.
+    pub(crate) fn evidence(&self) -> BTreeMap<CellKey, CellEvidence> {
+        let mut all: BTreeMap<CellKey, CellEvidence> = BTreeMap::new();
+        for cell in &self.cells {
+            let holes = cell
+                .holes
+                .iter()
+                .map(|(start, end, reason)| (Hours::of(*start..*end), Reason::named(reason).unwrap_or(Reason::ObjectFailed)));
+            let evidence = CellEvidence {
+                collected: hours_of(&cell.taken),
+                recorded: cell.recorded.iter().map(|(from, row)| (*from, row.clone().map(Recording::from))).collect(),
+                holes: holes.collect(),
+                blocked: None,
+                not_applicable: hours_of(&cell.disabled),
+            };
+            all.insert((cell.account.clone(), cell.region.clone()), evidence);
+        }
+        for owed in &self.owed {
+            let cell = all.entry((owed.account.clone(), owed.region.clone())).or_default();
+            let reason = Reason::named(&owed.reason).unwrap_or(Reason::ObjectFailed);
+            cell.holes.push((Hours::of(hours_behind(owed.delivered)), reason));
+        }
+        all
+    }
+
+    fn find(&self, account: &str, region: &str) -> Option<&Cell> {
+        let at =
+            self.cells.binary_search_by(|cell| (cell.account.as_str(), cell.region.as_str()).cmp(&(account, region))).ok()?;
+        self.cells.get(at)
+    }
+
+    fn cell(&mut self, account: &str, region: &str) -> &mut Cell {
+        let place = self.cells.binary_search_by(|cell| (cell.account.as_str(), cell.region.as_str()).cmp(&(account, region)));
+        let at = place.unwrap_or_else(|at| {
+            let cell = Cell { account: account.to_owned(), region: region.to_owned(), ..Cell::default() };
+            self.cells.insert(at, cell);
+            at
+        });
+        self.cells.get_mut(at).expect("it was found or put there")
+    }
+}
+
+/// The hours whose events an object may hold that was delivered at a time: the hour of delivery and the one before.
+/// CloudTrail delivers within minutes as a rule (user guide: about 5 minutes on average); what comes later is in doubt only
+/// as far as the object itself is, and is found when it is read.
+pub(crate) fn hours_behind(delivered: i64) -> std::ops::Range<i64> {
+    let hour = delivered.div_euclid(3600);
+    hour - 1..hour + 1
+}
+
+fn hours_of(ranges: &[(i64, i64)]) -> Hours {
+    let mut hours = Hours::new();
+    ranges.iter().for_each(|&(start, end)| hours.add(start..end));
+    hours
+}
+
+fn ranges(hours: &Hours) -> Vec<(i64, i64)> {
+    hours.ranges().map(|range| (range.start, range.end)).collect()
+}
+
+impl From<RecordingRow> for Recording {
+    fn from(row: RecordingRow) -> Recording {
+        Recording {
+            reads: row.reads.into(),
+            writes: row.writes.into(),
+            data: row.data,
+            network_activity: row.network_activity,
+            insight: row.insight,
+        }
+    }
+}
+
+impl From<Recording> for RecordingRow {
+    fn from(recording: Recording) -> RecordingRow {
+        RecordingRow {
+            reads: recording.reads.into(),
+            writes: recording.writes.into(),
+            data: recording.data,
+            network_activity: recording.network_activity,
+            insight: recording.insight,
+        }
+    }
+}
+
+impl From<RecordedRow> for Recorded {
+    fn from(row: RecordedRow) -> Recorded {
+        match row {
+            RecordedRow::All => Recorded::All,
+            RecordedRow::Except(sources) => Recorded::Except(sources),
+            RecordedRow::None => Recorded::None,
+            RecordedRow::Unknown => Recorded::Unknown,
+        }
+    }
+}
+
+impl From<Recorded> for RecordedRow {
+    fn from(recorded: Recorded) -> RecordedRow {
+        match recorded {
+            Recorded::All => RecordedRow::All,
+            Recorded::Except(sources) => RecordedRow::Except(sources),
+            Recorded::None => RecordedRow::None,
+            Recorded::Unknown => RecordedRow::Unknown,
+        }
+    }
+}
