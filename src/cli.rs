@@ -60,6 +60,12 @@ pub(crate) enum Command {
     Scan(ScanArgs),
     /// Make a synthetic organisation in a folder, scan it, and write the reports
     Demo(DemoArgs),
+    /// Collect the logs of every account, judge them, and store the reports in the audit bucket
+    Run(RunArgs),
+    /// Collect the logs of every account, and leave judging to `run`
+    Collect(CollectArgs),
+    /// Try every permission that a run needs, and say what to add
+    Doctor(DoctorArgs),
     /// Check, test or list policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -114,6 +120,71 @@ pub(crate) struct ScanArgs {
     /// Largest object after inflating, in MiB
     #[arg(long, default_value_t = 2048, value_name = "MIB")]
     pub(crate) max_object: u64,
+}
+
+/// What to collect.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CollectArgs {
+    /// The configuration [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Judge from this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: `judge.period` back]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Judge up to this time [default: what is due]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// The time that the run calls now (for reproducible output)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) as_of: Option<String>,
+    /// Only these accounts, by id or name; `*` stands for any text; may be repeated or separated by commas
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
+    pub(crate) accounts: Vec<String>,
+    /// Say what would be listed and what it would cost, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Collect only a part of the accounts, such as 3/10; a run without it then judges all
+    #[arg(long, value_name = "N/M")]
+    pub(crate) shard: Option<String>,
+    /// Commit what is done and stop collecting after this time, such as 50m
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) deadline: Option<String>,
+    /// Stop collecting after so many requests
+    #[arg(long, value_name = "N")]
+    pub(crate) max_requests: Option<u64>,
+    /// Number of threads; 0 is one per processor
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub(crate) threads: usize,
+}
+
+/// A run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) collect: CollectArgs,
+    /// Findings at or above this level make the exit code 1 or 4 [default: `report.fail-on`]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(crate) fail_on: Option<LevelArg>,
+    /// Format of the result on standard output; several, separated by commas, need --out
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "text", value_name = "FORMAT")]
+    pub(crate) format: Vec<Format>,
+    /// Write the reports and findings.jsonl into this folder too
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Run again and again, this long after the start of the one before, such as 15m
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) every: Option<String>,
+}
+
+/// What to try.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DoctorArgs {
+    /// The configuration [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Only these accounts, by id or name
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
+    pub(crate) accounts: Vec<String>,
 }
 
 /// The synthetic organisation.

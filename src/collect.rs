@@ -28,7 +28,6 @@ use batch::{Delays, Evaluated, Judging};
 use collected::{Collected, CollectedError, MAX_OWED, Owed, hours_behind};
 use meter::Requests;
 use plan::{Listing, Place, Window};
-use problem::Problem;
 use take::{Classify, Missed, Source, Taken, Wanted};
 
 /// Listings under way at once.
@@ -77,6 +76,8 @@ pub(crate) struct Collector {
     pub(crate) first_day: i64,
     /// Seconds after which an hour's events count as delivered.
     pub(crate) settle: i64,
+    /// The accounts of a shard: it writes of these alone.
+    pub(crate) shard: Option<BTreeSet<String>>,
 }
 
 /// When to stop: a signal, a deadline, a number of requests. What was begun is finished and committed.
@@ -221,10 +222,11 @@ pub(crate) async fn collect(
         let ObjectCounts { taken, stored_bytes, .. } = outcome.objects;
         progress(Progress { day, windows_left, taken, stored_bytes });
     }
-    if outcome.stopped.is_none() && outcome.unlisted.is_empty() {
+    if outcome.stopped.is_none() {
+        collected.list_until((collector.judging.as_of - collector.settle).div_euclid(3600));
         collected.daily = (reach >= collector.relist.daily).then_some(today).max(collected.daily);
         collected.weekly = (reach >= collector.relist.weekly).then_some(today).max(collected.weekly);
-        state.commit(documents(collected)?).await?;
+        state.commit(documents(collector, collected)?).await?;
     }
     Ok(outcome)
 }
@@ -256,9 +258,45 @@ impl Collector {
 }
 
 /// A commit of nothing but what was collected.
-fn documents(collected: &Collected) -> Result<Batch, CollectError> {
-    let documents = BTreeMap::from([(collected::DOCUMENT.to_owned(), collected.document()?)]);
-    Ok(Batch { documents, ..Batch::default() })
+///
+/// # Errors
+/// It cannot be written as JSON.
+pub(crate) fn documents(collector: &Collector, collected: &mut Collected) -> Result<Batch, CollectError> {
+    collected.stamp(collector.judging.as_of);
+    let (name, document) = match &collector.shard {
+        None => (collected::DOCUMENT, collected.document()?),
+        Some(accounts) => (collected::SHARD_DOCUMENT, collected.only(accounts).document()?),
+    };
+    Ok(Batch { documents: BTreeMap::from([(name.to_owned(), document)]), ..Batch::default() })
+}
+
+/// Evaluates and commits objects that were kept already.
+///
+/// # Errors
+/// As [`collect`].
+pub(crate) async fn keep_taken(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+    taken: Vec<Taken>,
+) -> Result<Outcome, CollectError> {
+    let (counts, mut outcome) = (Counts::default(), Outcome::default());
+    counts.raise(&counts.listed, taken.len() as u64);
+    let (sender, receiver) = mpsc::channel(1);
+    let sending = async {
+        let mut taken = taken.into_iter().peekable();
+        while taken.peek().is_some() {
+            let batch: Vec<Taken> = taken.by_ref().take(BATCH_OBJECTS).collect();
+            if sender.send(batch).await.is_err() {
+                break;
+            }
+        }
+        drop(sender);
+    };
+    let ((), committed) = futures::join!(sending, commit(collector, state, collected, receiver, &counts, &mut outcome));
+    committed?;
+    outcome.finish(counts, Vec::new(), collector);
+    Ok(outcome)
 }
 
 /// What earlier runs could not take.
@@ -304,7 +342,7 @@ async fn explicit(
     let (taken, missed) = transfer(collector, state, collected, stream::iter(wanted).boxed(), &counts, outcome).await?;
     settle_owed(collected, &taken, &missed, collector);
     outcome.finish(counts, missed, collector);
-    state.commit(documents(collected)?).await?;
+    state.commit(documents(collector, collected)?).await?;
     Ok(())
 }
 
@@ -346,7 +384,7 @@ async fn one_window(
     if !later.is_empty() {
         return explicit(collector, state, collected, later, outcome).await;
     }
-    state.commit(documents(collected)?).await?;
+    state.commit(documents(collector, collected)?).await?;
     Ok(())
 }
 
@@ -613,6 +651,25 @@ fn mark(
 }
 
 impl Outcome {
+    /// Adds what another part of the run gave.
+    pub(crate) fn merge(&mut self, other: Outcome) {
+        let (mine, theirs) = (&mut self.objects, other.objects);
+        mine.listed += theirs.listed;
+        mine.taken += theirs.taken;
+        mine.already += theirs.already;
+        mine.failed += theirs.failed;
+        mine.skipped += theirs.skipped;
+        mine.left += theirs.left;
+        mine.stored_bytes += theirs.stored_bytes;
+        mine.inflated_bytes += theirs.inflated_bytes;
+        self.records.add(other.records);
+        self.unlisted.extend(other.unlisted);
+        self.missed.extend(other.missed);
+        self.stopped = self.stopped.or(other.stopped);
+        self.windows_left += other.windows_left;
+        self.delays.merge(other.delays);
+    }
+
     fn finish(&mut self, counts: Counts, missed: Vec<Missed>, collector: &Collector) {
         let objects = &mut self.objects;
         objects.listed += counts.listed.into_inner();

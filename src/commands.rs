@@ -2,9 +2,11 @@
 
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod init;
 pub(crate) mod policy;
 pub(crate) mod role;
+pub(crate) mod run;
 pub(crate) mod scan;
 
 use std::io;
@@ -15,6 +17,7 @@ use crate::pack::PackError;
 use crate::report::ReportError;
 use crate::report::templates::TemplatesError;
 use crate::role::RoleError;
+use crate::run::RunError;
 use crate::scan::input::InputError;
 
 /// Why a command could not do its work. All of them end with exit code 2.
@@ -23,6 +26,23 @@ pub(crate) enum CommandError {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A run.
+    #[error(transparent)]
+    Run(#[from] Box<RunError>),
+    /// A duration on the command line.
+    #[error("`{text}` is no duration for {option}: write 90s, 15m, 2h or 1d")]
+    Duration {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        text: String,
+    },
+    /// A shard on the command line.
+    #[error("`{0}` is no shard: write 3/10 for the third of ten")]
+    Shard(String),
+    /// The asynchronous runtime.
+    #[error("cannot start: the system gives no threads: {0}")]
+    Runtime(#[source] io::Error),
     /// The policies.
     #[error(transparent)]
     Pack(#[from] PackError),

@@ -111,6 +111,14 @@ impl Config {
     }
 }
 
+/// A duration as the configuration writes it: `90s`, `15m`, `1h30m`.
+///
+/// # Errors
+/// What to write instead.
+pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    syntax::duration(text)
+}
+
 fn read(
     file: &str,
     text: &str,

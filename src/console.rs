@@ -3,7 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::{Global, LogFormat, When};
 use crate::commands::CommandError;
@@ -43,12 +46,16 @@ impl Console {
             2 => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,
         };
-        let builder = tracing_subscriber::fmt().with_max_level(level).with_writer(io::stderr).with_ansi(false);
+        // Some targets of the SDK show requests with their signatures and tokens; nothing of theirs is ever written.
+        let silent = assize_cloud::SECRET_TARGETS.iter().map(|target| (*target, LevelFilter::OFF));
+        let filter = Targets::new().with_default(level).with_targets(silent);
+        let layer = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(false);
+        let layer = match self.log_format {
+            LogFormat::Text => layer.without_time().boxed(),
+            LogFormat::Json => layer.json().boxed(),
+        };
         // Setting it twice is the only failure, and there is one call.
-        drop(match self.log_format {
-            LogFormat::Text => builder.without_time().try_init(),
-            LogFormat::Json => builder.json().try_init(),
-        });
+        drop(tracing_subscriber::registry().with(layer.with_filter(filter)).try_init());
     }
 
     /// How standard output shows text.

@@ -9,7 +9,7 @@ pub(crate) mod trails;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assize_cloud::{Session, Sessions};
+use assize_cloud::{CloudError, Session, Sessions};
 use assize_engine::coverage::Reason;
 
 use crate::aws;
@@ -35,6 +35,8 @@ pub(crate) struct Discovered {
     pub(crate) uncovered: Vec<(CellKey, Session)>,
     /// What was seen of each account.
     pub(crate) seen: Vec<Seen>,
+    /// The errors behind troubles, for advice.
+    pub(crate) errors: Vec<(Trouble, CloudError)>,
     /// Things worth saying: duplicate trails, gaps in what trails tell.
     pub(crate) notes: Vec<String>,
     /// Accounts whose logs are in a source although they are not in scope.
@@ -75,6 +77,7 @@ pub(crate) async fn discover(
     found.uncovered = accounts::uncovered(config, sessions, &seen, &found.cells);
     timeline::update(collected, &chosen, as_of);
     found.sources = opened.into_iter().map(|opened| opened.source).collect();
+    found.errors = seen.iter().flat_map(|seen| seen.errors.iter().cloned()).collect();
     found.seen = seen;
     found
 }

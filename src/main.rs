@@ -12,9 +12,11 @@ mod diagnostics;
 mod discover;
 mod estate;
 mod exit;
+mod judge;
 mod pack;
 mod report;
 mod role;
+mod run;
 mod scan;
 mod state;
 
@@ -36,6 +38,9 @@ fn main() -> ExitCode {
         Command::Init(args) => commands::init::run(&args, &console),
         Command::Config(command) => commands::config::run(&command, &console),
         Command::Role(args) => commands::role::run(&args, &console),
+        Command::Run(args) => commands::run::run(&args, &console),
+        Command::Collect(args) => commands::run::collect(&args, &console),
+        Command::Doctor(args) => commands::doctor::run(&args, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),
     };
     outcome

@@ -8,6 +8,8 @@ use assize_engine::diagnostic::Diagnostic;
 use assize_engine::policy::{self, Framework, Level, Policy};
 use sha2::{Digest, Sha256};
 
+use crate::config::PoliciesConfig;
+
 /// The built-in policies: (path in the repository, content).
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
 
@@ -70,7 +72,26 @@ pub(crate) enum PackError {
 /// # Errors
 /// A path cannot be read, or a policy has a mistake: then nothing may run.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
-    let files = if paths.is_empty() { built_in() } else { read(paths)? };
+    of(if paths.is_empty() { built_in() } else { read(paths)? })
+}
+
+/// Loads what a configuration asks for: the built-in policies or not, those at `paths`, and of all these the ones whose id
+/// matches a pattern; of the frameworks those that are named, or all.
+///
+/// # Errors
+/// As [`load`], and nothing may be left.
+pub(crate) fn configured(config: &PoliciesConfig) -> Result<Pack, PackError> {
+    let mut files = if config.built_in { built_in() } else { Vec::new() };
+    files.extend(read(&config.paths)?);
+    let mut pack = of(files)?;
+    pack.select(&config.select, Level::Informational)?;
+    if !config.frameworks.is_empty() {
+        pack.frameworks.retain(|framework| config.frameworks.contains(&framework.id));
+    }
+    Ok(pack)
+}
+
+fn of(files: Vec<PolicyFile>) -> Result<Pack, PackError> {
     let loaded = policy::load(files.iter().map(|file| (file.name.as_str(), file.text.as_str())));
     if loaded.has_errors() {
         return Err(PackError::Mistakes { diagnostics: loaded.diagnostics, files });

@@ -8,6 +8,7 @@ pub(crate) mod findings_jsonl;
 pub(crate) mod html;
 pub(crate) mod markdown;
 pub(crate) mod scanned;
+pub(crate) mod scope;
 pub(crate) mod summary;
 pub(crate) mod templates;
 pub(crate) mod text;

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Its name among the documents of the state.
 pub(crate) const DOCUMENT: &str = "collected";
 
+/// The name of what a shard writes: it has its own accounts only.
+pub(crate) const SHARD_DOCUMENT: &str = "collected-by-shard";
+
 /// Most objects that are remembered as owed; more are counted, and their cells are not complete.
 pub(crate) const MAX_OWED: usize = 100_000;
 
@@ -28,6 +31,10 @@ pub(crate) struct Collected {
     accounts: BTreeMap<String, AccountSeen>,
     /// Hour (hours since 1970) in which trails were last looked at.
     looked: Option<i64>,
+    /// Hour up to which the last listing without a failure reached.
+    listed: Option<i64>,
+    /// `as_of` of the run that wrote it.
+    written: i64,
     /// UTC day (days since 1970) of the last run that listed as far as the daily and the weekly schedule reach.
     pub(crate) daily: Option<i64>,
     pub(crate) weekly: Option<i64>,
@@ -61,6 +68,8 @@ pub(crate) struct Cell {
     holes: Vec<(i64, i64, String)>,
     /// Hours in which the region was not enabled.
     disabled: Vec<(i64, i64)>,
+    /// Hours that were read from Event history.
+    history: Vec<(i64, i64)>,
 }
 
 /// [`Recording`] as stored.
@@ -146,11 +155,33 @@ impl Collected {
         self.accounts.extend(shard.accounts);
     }
 
-    /// Leaves out what is not of these accounts, for a shard.
-    pub(crate) fn keep_only(&mut self, ids: &BTreeSet<&str>) {
-        self.accounts.retain(|id, _| ids.contains(id.as_str()));
-        self.cells.retain(|cell| ids.contains(cell.account.as_str()));
-        self.owed.retain(|owed| ids.contains(owed.account.as_str()));
+    /// What a shard with these accounts knows.
+    pub(crate) fn only(&self, ids: &BTreeSet<String>) -> Collected {
+        let mut own = self.clone();
+        own.accounts.retain(|id, _| ids.contains(id));
+        own.cells.retain(|cell| ids.contains(&cell.account));
+        own.owed.retain(|owed| ids.contains(&owed.account));
+        own
+    }
+
+    /// Whether this was written after the other.
+    pub(crate) fn newer_than(&self, other: &Collected) -> bool {
+        self.written > other.written
+    }
+
+    /// Notes when it is written, seconds since 1970.
+    pub(crate) fn stamp(&mut self, as_of: i64) {
+        self.written = self.written.max(as_of);
+    }
+
+    /// The hour up to which the last whole listing reached.
+    pub(crate) fn listed_until(&self) -> Option<i64> {
+        self.listed
+    }
+
+    /// Notes how far a whole listing reached, hours since 1970.
+    pub(crate) fn list_until(&mut self, hour: i64) {
+        self.listed = self.listed.max(Some(hour));
     }
 
     /// Notes that an account is in scope, and whether its role could be assumed.
@@ -189,6 +220,19 @@ impl Collected {
     /// Notes that trails were looked at.
     pub(crate) fn look(&mut self, hour: i64) {
         self.looked = self.looked.max(Some(hour));
+    }
+
+    /// The hours of a cell that were read from Event history.
+    pub(crate) fn history(&self, account: &str, region: &str) -> Hours {
+        self.find(account, region).map(|cell| hours_of(&cell.history)).unwrap_or_default()
+    }
+
+    /// Notes hours of a cell that were read from Event history.
+    pub(crate) fn read_history(&mut self, account: &str, region: &str, hours: std::ops::Range<i64>) {
+        let cell = self.cell(account, region);
+        let mut known = hours_of(&cell.history);
+        known.add(hours);
+        cell.history = ranges(&known);
     }
 
     /// Notes that everything delivered for these hours of a cell was listed, and taken or is owed.

@@ -82,7 +82,7 @@ pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
 }
 
-fn instant(option: &'static str, text: &str) -> Result<i64, CommandError> {
+pub(crate) fn instant(option: &'static str, text: &str) -> Result<i64, CommandError> {
     let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
     time::parse(&whole).ok_or_else(|| CommandError::Time { option, text: text.to_owned() })
 }
@@ -116,6 +116,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         run: run_of(request, pack),
         fail_on: request.fail_on,
         judged: None,
+        level: &|_, _| None,
     };
     (build::document(&parts), scanned)
 }

@@ -38,6 +38,8 @@ pub(crate) struct Seen {
     pub(crate) trouble: Option<Trouble>,
     /// Why the trails of some regions could not be read.
     pub(crate) region_trouble: BTreeMap<String, Trouble>,
+    /// The errors behind these.
+    pub(crate) errors: Vec<(Trouble, CloudError)>,
 }
 
 /// Looks into every account.
@@ -61,6 +63,7 @@ async fn look_into(config: &Config, sessions: &Sessions, account: &Account, requ
         trails: Vec::new(),
         trouble: None,
         region_trouble: BTreeMap::new(),
+        errors: Vec::new(),
     };
     let asked = config.regions_of(&account.id);
     let preferred = match asked {
@@ -83,6 +86,7 @@ async fn look_into(config: &Config, sessions: &Sessions, account: &Account, requ
         Err(error) => {
             seen.assumed = !matches!(error.reason(), assize_cloud::Reason::RoleNotAssumable);
             seen.trouble = Some(trouble(&error));
+            seen.errors.push((trouble(&error), error));
             return seen;
         }
     }
@@ -104,7 +108,10 @@ async fn trails_of(session: &Session, seen: &mut Seen, requests: &Arc<Requests>)
     for (region, result) in described {
         match result {
             Ok(found) => trails.extend(found),
-            Err(error) => drop(seen.region_trouble.insert(region, trouble(&error))),
+            Err(error) => {
+                seen.region_trouble.insert(region, trouble(&error));
+                seen.errors.push((trouble(&error), error));
+            }
         }
     }
     let mut trails = trail::merge(trails);

@@ -44,6 +44,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) fail_on: Level,
     /// Coverage and verdicts, if there is a scope.
     pub(crate) judged: Option<Judged>,
+    /// Another level for a policy (by index) in an account, if the configuration gives one.
+    pub(crate) level: &'a dyn Fn(usize, &str) -> Option<Level>,
 }
 
 /// What is said of a scope.
@@ -93,7 +95,9 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let books = books(parts);
     let mut policies = policies(parts);
     policies.sort_by(|a, b| summary::rank(&a.level).cmp(&summary::rank(&b.level)).then_with(|| a.id.cmp(&b.id)));
-    let findings: Vec<v1::Finding> = parts.findings.iter().map(|finding| finding_of(finding, parts)).collect();
+    let mut findings: Vec<v1::Finding> = parts.findings.iter().map(|finding| finding_of(finding, parts)).collect();
+    // Stable: within a level the order stays what it is.
+    findings.sort_by_key(|finding| summary::rank(&finding.level));
     let at_level = |policy: usize| parts.pack.policies.get(policy).is_some_and(|policy| policy.level >= parts.fail_on);
     let unjudged =
         parts.partial.policies.iter().enumerate().any(|(policy, result)| at_level(policy) && !result.not_evaluable.is_empty());
@@ -102,7 +106,7 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
         None => books.records.read > 0 && books.balanced && problems_total == 0,
         Some(judged) => judged.scope.complete && judged.scope.collection.balanced && books.balanced && problems_total == 0,
     };
-    let failing = parts.findings.iter().any(|finding| at_level(finding.policy));
+    let failing = parts.findings.iter().any(|finding| level_of(finding, parts).is_some_and(|level| level >= parts.fail_on));
     let mut run = parts.run.clone();
     run.exit_code = crate::exit::Exit::decide(failing, readable && !unjudged).code();
     let results = &parts.partial.policies;
@@ -282,6 +286,11 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
     }
 }
 
+fn level_of(finding: &Finding, parts: &Parts<'_>) -> Option<Level> {
+    let own = || parts.pack.policies.get(finding.policy).map(|policy| policy.level);
+    (parts.level)(finding.policy, &finding.group.account).or_else(own)
+}
+
 fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
     let policy = parts.pack.policies.get(finding.policy);
     let text = |part: fn(&Policy) -> &str| policy.map_or_else(String::new, |policy| part(policy).to_owned());
@@ -291,7 +300,7 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
         fingerprint: finding.fingerprint.clone(),
         policy: text(|policy| &policy.id),
         title: text(|policy| &policy.title),
-        level: text(|policy| policy.level.name()),
+        level: level_of(finding, parts).map_or_else(String::new, |level| level.name().to_owned()),
         account: finding.group.account.clone(),
         region: finding.group.region.clone(),
         group: values.map(|(field, value)| v1::FieldValue { field: field.written.clone(), value: value.clone() }).collect(),

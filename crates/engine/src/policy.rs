@@ -21,6 +21,8 @@ pub use load::{Loaded, load};
 pub use needs::{Category, Needs, ReadWrite};
 
 use crate::diagnostic::Span;
+use crate::identity::RecordDigest;
+use crate::record::AccountList;
 
 /// How bad a match is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +143,27 @@ pub struct Policy {
     pub remediation: String,
     /// Inline tests.
     pub tests: Vec<PolicyTest>,
+}
+
+/// Goes up when the meaning of any policy changes although its text does not: results of before are then not taken for
+/// those of after.
+const SEMANTICS: u32 = 1;
+
+impl Policy {
+    /// Names all that the policy's matches depend on: detection, population, grouping, and what is known of accounts if it
+    /// asks for that. Titles and remediation may change without evaluating again. 32 hexadecimal digits.
+    pub fn evaluation_hash(&self, accounts: &AccountList) -> String {
+        #[expect(clippy::use_debug, reason = "the debug form holds every part of the tree and is shown to nobody")]
+        let mut text = format!(
+            "{SEMANTICS} {} {:?} {:?} {:?} {:?} {:?}",
+            self.id, self.detection, self.population, self.require, self.group_by, self.needs.categories
+        );
+        if text.contains("account") {
+            #[expect(clippy::use_debug, reason = "as above")]
+            text.push_str(&format!("{accounts:?}"));
+        }
+        RecordDigest::of(text.as_bytes()).hex()
+    }
 }
 
 /// An inline test of a policy.

@@ -1,0 +1,197 @@
+//! `assize doctor`: tries what a run needs, account by account, and says what to add.
+
+use std::collections::BTreeMap;
+
+use assize_bucket::{Metadata, PutCondition};
+use assize_cloud::{CloudError, DenialCause, Sessions};
+use assize_engine::coverage::Reason;
+use futures::TryStreamExt;
+
+use super::CommandError;
+use super::scan::now;
+use crate::aws;
+use crate::cli::DoctorArgs;
+use crate::collect::collected::Collected;
+use crate::config::Config;
+use crate::console::Console;
+use crate::discover::{self, Discovered, Trouble};
+use crate::exit::Exit;
+use crate::report::escape::terminal;
+use crate::role::advice::{self, By, Denied};
+use crate::run::{Asked, RunError, accounts_in_scope};
+
+/// Written once and never again: whether it may be written is what is asked.
+const PROBE: &str = "doctor";
+
+/// Runs `assize doctor`.
+pub(crate) fn run(args: &DoctorArgs, console: &Console) -> Result<Exit, CommandError> {
+    let path = args.config.clone().unwrap_or_else(Config::default_path);
+    let config = Config::load(&path)?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(CommandError::Runtime)?;
+    let report = runtime.block_on(examine(&config, args)).map_err(Box::new)?;
+    console.result(&report.text)?;
+    Ok(if report.troubles == 0 { Exit::Clean } else { Exit::Incomplete })
+}
+
+#[derive(Default)]
+struct Report {
+    text: String,
+    troubles: u64,
+}
+
+impl Report {
+    fn good(&mut self, text: &str) {
+        self.text += &format!("ok    {}\n", terminal(text));
+    }
+
+    fn bad(&mut self, what: &str, message: &str, add: Option<&advice::Advice>) {
+        self.troubles += 1;
+        self.text += &format!("FAIL  {}: {}\n", terminal(what), terminal(message));
+        if let Some(advice) = add {
+            self.text += &format!("      {}:\n", terminal(&advice.to));
+            for line in advice.json().lines() {
+                self.text += &format!("      {line}\n");
+            }
+            if let Some(without) = advice.without {
+                self.text += &format!("      without it: {}\n", terminal(without));
+            }
+        }
+    }
+}
+
+async fn examine(config: &Config, args: &DoctorArgs) -> Result<Report, RunError> {
+    let mut report = Report::default();
+    let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
+    match sessions.base().identity(config.partition.global_region()).await {
+        Ok(identity) => report.good(&format!("this run is {}", identity.arn)),
+        Err(error) => report.bad("the run's own credentials", &error.to_string(), advice_for(&error).as_ref()),
+    }
+    audit(config, &sessions, &mut report).await;
+    let asked = Asked::for_doctor(now(), args.accounts.clone());
+    let estate = accounts_in_scope(config, &sessions, &asked).await?;
+    let mut collected = Collected::default();
+    let requests = std::sync::Arc::default();
+    let found = discover::discover(config, &sessions, &estate, &mut collected, (asked.as_of, &requests)).await;
+    accounts(&found, &mut report);
+    sources(&found, &mut report).await;
+    blind(&found, &mut report);
+    Ok(report)
+}
+
+async fn audit(config: &Config, sessions: &Sessions, report: &mut Report) {
+    let bucket = match aws::audit_bucket(sessions, config).await {
+        Ok(bucket) => bucket,
+        Err(error) => return report.bad("the audit bucket", &error.to_string(), None),
+    };
+    match bucket.put(PROBE, b"assize doctor was here\n".to_vec(), Metadata::new(), PutCondition::IfAbsent).await {
+        Ok(_) => report.good("the audit bucket can be written, and a condition on a write is kept"),
+        Err(error) => {
+            let advice = CloudError::of(&error).and_then(advice_for);
+            report.bad("writing to the audit bucket", &error.to_string(), advice.as_ref());
+        }
+    }
+    match bucket.get(PROBE, None).await {
+        Ok(_) => report.good("the audit bucket can be read"),
+        Err(error) => {
+            let advice = CloudError::of(&error).and_then(advice_for);
+            report.bad("reading the audit bucket", &error.to_string(), advice.as_ref());
+        }
+    }
+}
+
+/// Every account's role, regions and trails; a denial that many share is said once.
+fn accounts(found: &Discovered, report: &mut Report) {
+    for seen in &found.seen {
+        if seen.trouble.is_none() && seen.region_trouble.is_empty() {
+            let trails: Vec<&str> = seen.trails.iter().map(|trail| trail.name.as_str()).collect();
+            report.good(&format!("{}: {} regions; trails: {}", seen.account, seen.regions.len(), trails.join(", ")));
+        }
+        for gap in seen.trails.iter().flat_map(|trail| trail.gaps.iter().map(move |gap| (trail, gap))) {
+            let (trail, gap) = gap;
+            report.bad(&format!("{}: {} of {}", seen.account, gap.what, trail.arn), &gap.message, None);
+        }
+        if !seen.disabled.is_empty() {
+            report.good(&format!("{}: not enabled, and so not in the denominator: {}", seen.account, seen.disabled.join(", ")));
+        }
+    }
+    let mut shared: BTreeMap<(Reason, &str), Vec<String>> = BTreeMap::new();
+    for seen in &found.seen {
+        let own = seen.trouble.iter().map(|trouble| (trouble, seen.account.clone()));
+        let regions = seen.region_trouble.iter().map(|(region, trouble)| (trouble, format!("{} {region}", seen.account)));
+        for (trouble, place) in own.chain(regions) {
+            shared.entry((trouble.reason, &trouble.message)).or_default().push(place);
+        }
+    }
+    for ((reason, message), places) in shared {
+        let error = found.errors.iter().find(|(known, _)| known.message == message).map(|(_, error)| error);
+        let advice = error.and_then(advice_for);
+        report.bad(&format!("{} ({})", places.join(", "), reason.code()), message, advice.as_ref());
+    }
+}
+
+/// One real object of each source: listing, reading and decrypting are three permissions.
+async fn sources(found: &Discovered, report: &mut Report) {
+    for (index, source) in found.sources.iter().enumerate() {
+        let Some(place) = found.places.iter().find(|place| place.source == index) else { continue };
+        let prefix = format!("{}{}/", place.root, place.account);
+        let first = source.bucket.list(&prefix, None).try_next().await;
+        let result = match first {
+            Ok(Some(entry)) => source.bucket.get(&entry.key, None).await.map(|_| Some(entry.key)),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(Some(key)) => report.good(&format!("{}: {key} can be read", source.id)),
+            Ok(None) => report.good(&format!("{}: can be listed; nothing is in it yet", source.id)),
+            Err(error) => {
+                let advice = CloudError::of(&error).and_then(advice_for);
+                report.bad(&source.id, &error.to_string(), advice.as_ref());
+            }
+        }
+    }
+}
+
+/// What the next run will not be able to know.
+fn blind(found: &Discovered, report: &mut Report) {
+    let mut blind: BTreeMap<(Reason, &str), Vec<String>> = BTreeMap::new();
+    for ((account, region), trouble) in &found.cells {
+        if let Some(Trouble { reason, message }) = trouble {
+            blind.entry((*reason, message)).or_default().push(format!("{account} {region}"));
+        }
+    }
+    let cells: usize = blind.values().map(Vec::len).sum();
+    if cells == 0 {
+        report.text += &format!("the next run can look at all {} account-regions\n", found.cells.len());
+        return;
+    }
+    report.troubles += 1;
+    report.text += &format!("the next run will not know of {cells} of {} account-regions:\n", found.cells.len());
+    for ((reason, _), places) in blind {
+        report.text += &format!("  {} ({}): {}\n", reason.code(), reason.words(), terminal(&places.join(", ")));
+    }
+}
+
+/// What to add after a denial.
+fn advice_for(error: &CloudError) -> Option<advice::Advice> {
+    let denial = error.denial()?;
+    if let CloudError::RoleNotAssumable { role, .. } = error {
+        return Some(advice::for_role(role, denial.principal.as_deref(), true));
+    }
+    let by = match &denial.cause {
+        DenialCause::Scp { arn } => By::ServiceControl(arn.as_deref()),
+        DenialCause::ResourceControlPolicy { .. } => By::ResourceControl,
+        DenialCause::PermissionsBoundary => By::Boundary,
+        DenialCause::SessionPolicy => By::Session,
+        DenialCause::ResourcePolicy => By::Resource,
+        DenialCause::KmsKey => By::Key,
+        _ => By::Role,
+    };
+    Some(advice::for_denial(&Denied {
+        action: &denial.action,
+        resource: denial.resource.as_deref(),
+        principal: denial.principal.as_deref(),
+        by,
+        explicit: denial.explicit,
+    }))
+}

@@ -1,0 +1,252 @@
+//! `assize run` and `assize collect`: once, or again and again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::CommandError;
+use super::scan::{instant, into_file, now};
+use crate::cli::{CollectArgs, Format, RunArgs};
+use crate::collect::Stop;
+use crate::config::{self, Config};
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::pack::{self, Pack};
+use crate::report::templates::Templates;
+use crate::report::{self, words};
+use crate::run::{self, Asked, Done, RunError, forecast};
+use crate::state::Shard;
+
+/// Runs `assize run`.
+pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandError> {
+    if args.format.len() > 1 && args.out.is_none() {
+        return Err(CommandError::SeveralFormats);
+    }
+    let every = args.every.as_deref().map(|text| duration("--every", text)).transpose()?;
+    let prepared = Prepared::new(&args.collect, console)?;
+    let fail_on = args.fail_on.map_or(prepared.config.report.fail_on, Into::into);
+    let templates = Templates::load(prepared.config.report.templates.as_deref())?;
+    prepared.again_and_again(every, console, |asked, signals| {
+        let asked = Asked { command: "run", fail_on, collect_only: false, ..asked };
+        let done = prepared.once(&asked, &templates, signals, console)?;
+        finish(&done, &templates, args, console)
+    })
+}
+
+/// Runs `assize collect`.
+pub(crate) fn collect(args: &CollectArgs, console: &Console) -> Result<Exit, CommandError> {
+    let prepared = Prepared::new(args, console)?;
+    let templates = Templates::load(None)?;
+    prepared.again_and_again(None, console, |asked, signals| {
+        let asked = Asked { command: "collect", collect_only: true, ..asked };
+        let done = prepared.once(&asked, &templates, signals, console)?;
+        console.result(&books(&done))?;
+        let whole = done.outcome.stopped.is_none() && done.outcome.unlisted.is_empty() && done.outcome.objects.failed == 0;
+        Ok(if whole { Exit::Clean } else { Exit::Incomplete })
+    })
+}
+
+/// What every run of a process shares.
+struct Prepared {
+    config: Config,
+    pack: Pack,
+    args: CollectArgs,
+    shard: Option<Shard>,
+    deadline: Option<Duration>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// What a signal stops.
+#[derive(Clone, Default)]
+struct Signals {
+    stop: Arc<Mutex<Option<Arc<Stop>>>>,
+    ended: Arc<std::sync::atomic::AtomicBool>,
+    wake: Arc<tokio::sync::Notify>,
+}
+
+impl Prepared {
+    fn new(args: &CollectArgs, console: &Console) -> Result<Prepared, CommandError> {
+        let path = args.config.clone().unwrap_or_else(Config::default_path);
+        let config = Config::load(&path)?;
+        if !config.warnings.is_empty() {
+            let count = words::plural(config.warnings.len() as u64, "warning", "warnings");
+            console.note(&format!("{count} about the configuration; `assize config check` shows them"));
+        }
+        let pack = pack::configured(&config.policies)?;
+        let shard = args.shard.as_deref().map(shard).transpose()?;
+        let deadline = args.deadline.as_deref().map(|text| duration("--deadline", text)).transpose()?;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(CommandError::Runtime)?;
+        Ok(Prepared { config, pack, args: args.clone(), shard, deadline, runtime })
+    }
+
+    fn asked(&self) -> Result<Asked, CommandError> {
+        let args = &self.args;
+        let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
+        let (since, until) = (at("--since", &args.since)?, at("--until", &args.until)?);
+        if since.zip(until).is_some_and(|(since, until)| since >= until) {
+            return Err(CommandError::EmptyPeriod);
+        }
+        Ok(Asked {
+            command: "run",
+            as_of: at("--as-of", &args.as_of)?.unwrap_or_else(now),
+            since,
+            until,
+            accounts: args.accounts.clone(),
+            shard: self.shard,
+            threads: args.threads,
+            fail_on: self.config.report.fail_on,
+            deadline: self.deadline,
+            max_requests: args.max_requests,
+            collect_only: false,
+        })
+    }
+
+    fn once(&self, asked: &Asked, templates: &Templates, signals: &Signals, console: &Console) -> Result<Done, CommandError> {
+        let tell = |text: &str| console.note(text);
+        let stop = |stop: Arc<Stop>| {
+            if signals.ended.load(std::sync::atomic::Ordering::Relaxed) {
+                stop.ask();
+            }
+            *signals.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
+        };
+        let run = run::once(&self.config, &self.pack, templates, asked, stop, &tell);
+        self.runtime.block_on(run).map_err(|error| Box::new(error).into())
+    }
+
+    /// Once, or with `every` until a signal ends it. The exit is that of the last run.
+    fn again_and_again(
+        &self,
+        every: Option<Duration>,
+        console: &Console,
+        one: impl Fn(Asked, &Signals) -> Result<Exit, CommandError>,
+    ) -> Result<Exit, CommandError> {
+        if self.args.dry_run {
+            let told = self.runtime.block_on(forecast::forecast(&self.config, &self.asked()?, every));
+            console.result(&told.map_err(Box::new)?)?;
+            return Ok(Exit::Clean);
+        }
+        let signals = Signals::default();
+        self.listen(&signals);
+        loop {
+            let begun = Instant::now();
+            let exit = match one(self.asked()?, &signals) {
+                // A run of many may fail, for example while the network is away; the next one may not.
+                Err(error) if every.is_some() => {
+                    console.error(&error);
+                    Exit::Failed
+                }
+                other => other?,
+            };
+            let Some(every) = every else { return Ok(exit) };
+            if signals.ended.load(std::sync::atomic::Ordering::Relaxed) {
+                return Ok(exit);
+            }
+            let rest = every.saturating_sub(begun.elapsed());
+            console.note(&format!("next run in {} s", rest.as_secs()));
+            let woken = async { tokio::time::timeout(rest, signals.wake.notified()).await.is_ok() };
+            if self.runtime.block_on(woken) {
+                return Ok(exit);
+            }
+        }
+    }
+
+    /// The first signal lets the run finish what it has begun, the second ends the process.
+    fn listen(&self, signals: &Signals) {
+        let signals = signals.clone();
+        self.runtime.spawn(async move {
+            terminated().await;
+            signals.ended.store(true, std::sync::atomic::Ordering::Relaxed);
+            if let Some(stop) = &*signals.stop.lock().unwrap_or_else(PoisonError::into_inner) {
+                stop.ask();
+            }
+            signals.wake.notify_one();
+            terminated().await;
+            #[expect(clippy::exit, reason = "whoever asks twice means it; every commit is whole whenever the process ends")]
+            std::process::exit(i32::from(Exit::Failed.code()));
+        });
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let (terminated, interrupted) = (std::pin::pin!(terminate.recv()), std::pin::pin!(tokio::signal::ctrl_c()));
+    futures::future::select(terminated, interrupted).await;
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    drop(tokio::signal::ctrl_c().await);
+}
+
+fn shard(text: &str) -> Result<Shard, CommandError> {
+    let wrong = || CommandError::Shard(text.to_owned());
+    let (number, of) = text.split_once('/').ok_or_else(wrong)?;
+    let (number, of) = (number.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
+    Shard::new(number, of).map_err(|_| wrong())
+}
+
+fn duration(option: &'static str, text: &str) -> Result<Duration, CommandError> {
+    config::duration(text).map_err(|_| CommandError::Duration { option, text: text.to_owned() })
+}
+
+/// Shows the result of a run.
+fn finish(done: &Done, templates: &Templates, args: &RunArgs, console: &Console) -> Result<Exit, CommandError> {
+    let Some(published) = &done.published else {
+        console.result(&books(done))?;
+        return Ok(if done.outcome.stopped.is_none() { Exit::Clean } else { Exit::Incomplete });
+    };
+    let (document, terminal) = (&published.document, console.terminal());
+    let render = |format, terminal| report::render(format, document, templates, terminal);
+    if let Some(folder) = &args.out {
+        std::fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.clone(), source })?;
+        let plain = report::Terminal { colour: false, width: 110, findings: usize::MAX };
+        for format in &args.format {
+            let text = render(*format, plain)?;
+            into_file(&folder.join(report::file_name(*format)), |out| out.write_all(text.as_bytes()))?;
+        }
+        into_file(&folder.join("findings.jsonl"), |out| out.write_all(&published.findings))?;
+        console.result(&render(Format::Text, terminal)?)?;
+    } else {
+        let format = args.format.first().copied().unwrap_or(Format::Text);
+        console.result(&render(format, terminal)?)?;
+    }
+    if let Some(key) = published.keys.first().and_then(|key| key.rsplit_once('/')) {
+        console.note(&format!("kept in the audit bucket under {}/", key.0));
+    }
+    Ok(super::scan::exit(document))
+}
+
+/// The books of a run that did not judge.
+fn books(done: &Done) -> String {
+    let objects = done.outcome.objects;
+    let mut text = format!(
+        "objects: {} listed = {} taken + {} already there + {} failed + {} skipped + {} left{}\n",
+        words::count(objects.listed),
+        words::count(objects.taken),
+        words::count(objects.already),
+        words::count(objects.failed),
+        words::count(objects.skipped),
+        words::count(objects.left),
+        if objects.balanced() { "" } else { "  (does not balance: this is a bug, please report it)" },
+    );
+    for unlisted in &done.outcome.unlisted {
+        text += &format!(
+            "not listed: {} ({}): {}\n",
+            unlisted.place,
+            unlisted.reason.code(),
+            report::escape::terminal(&unlisted.message)
+        );
+    }
+    if let Some(why) = done.outcome.stopped {
+        text += &format!("stopped early: {why}; run again to go on\n");
+    }
+    text
+}
+
+impl From<Box<RunError>> for Exit {
+    fn from(_: Box<RunError>) -> Exit {
+        Exit::Failed
+    }
+}

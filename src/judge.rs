@@ -1,0 +1,162 @@
+//! Judges a scope: merges what the state keeps into findings, coverage and verdicts. Nothing here fetches a log.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use assize_engine::coverage::{CellEvidence, Hours, Reason, Recording, Tally};
+use assize_engine::finding::{self, Finding, QUIET_GAP};
+use assize_engine::partial::{NO_HOUR, Partial, PolicyPartial};
+use assize_engine::policy::Policy;
+use assize_engine::verdict::{self, Case, CellVerdict, Verdict};
+use futures::TryStreamExt;
+
+use crate::collect::collected::{CellKey, Collected};
+use crate::collect::problem::Problem;
+use crate::collect::{CollectError, PROBLEMS};
+use crate::discover::Trouble;
+use crate::state::{StateError, View};
+
+/// Hours that are read back at a time when something began before the period.
+const STEP: i64 = 7 * 24;
+
+/// What is judged.
+pub(crate) struct Question<'a> {
+    /// The policies, and their evaluations' names in the same order.
+    pub(crate) policies: &'a [Policy],
+    pub(crate) hashes: &'a [String],
+    /// Hours that count for coverage and verdicts.
+    pub(crate) hours: Range<i64>,
+    /// `as_of`, seconds since 1970: what happened up to now is shown, although its hours are not due yet.
+    pub(crate) as_of: i64,
+    /// Cells in scope, and why nothing of them can be collected at present.
+    pub(crate) cells: &'a BTreeMap<CellKey, Option<Trouble>>,
+}
+
+/// What was found.
+pub(crate) struct Judgement {
+    /// The merged results of the period.
+    pub(crate) partial: Partial,
+    /// Findings with a match in the period.
+    pub(crate) findings: Vec<Finding>,
+    /// Hours of every cell in scope.
+    pub(crate) cells: BTreeMap<CellKey, CellEvidence>,
+    /// The same, counted.
+    pub(crate) tallies: BTreeMap<CellKey, Tally>,
+    /// By policy.
+    pub(crate) verdicts: Vec<(Verdict, Vec<CellVerdict>)>,
+    /// What is wrong with objects and records.
+    pub(crate) problems: Vec<Problem>,
+}
+
+/// Judges.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) async fn judge(view: &View, collected: &Collected, question: &Question<'_>) -> Result<Judgement, CollectError> {
+    let Question { policies, hashes, hours, as_of, .. } = question;
+    let mut partial = Partial::new(policies.len());
+    let mut not_backfilled: BTreeMap<usize, Hours> = BTreeMap::new();
+    let now = as_of.div_euclid(3600) + 1;
+    for range in [NO_HOUR..NO_HOUR + 1, hours.start..now.max(hours.end)] {
+        let mut results = view.results(range, hashes);
+        while let Some(result) = results.try_next().await? {
+            if result.hour != NO_HOUR {
+                for policy in &result.missing {
+                    not_backfilled.entry(*policy).or_default().add(result.hour..result.hour + 1);
+                }
+            }
+            partial.merge(result.partial);
+        }
+    }
+    begun_before(view, hashes, hours.start, collected, &mut partial).await?;
+    let mut findings = finding::findings(policies, &mut partial);
+    findings.retain(|finding| finding.last() >= hours.start * 3600);
+    let cells = evidence(collected, question.cells, hours);
+    let tallies = cells.iter().map(|(key, cell)| (key.clone(), cell.tally(hours.clone(), None))).collect();
+    let case = Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled };
+    let verdicts = policies.iter().enumerate().map(|(index, policy)| {
+        let by_cell = verdict::verdicts(index, policy, &case);
+        (verdict::overall(by_cell.iter().map(|cell| &cell.verdict)), by_cell)
+    });
+    let verdicts = verdicts.collect();
+    let problems = problems(view, hours.start * 3600).await?;
+    Ok(Judgement { partial, findings, cells, tallies, verdicts, problems })
+}
+
+/// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it
+/// must be known however long ago it was.
+async fn begun_before(
+    view: &View,
+    hashes: &[String],
+    start: i64,
+    collected: &Collected,
+    partial: &mut Partial,
+) -> Result<(), StateError> {
+    let earliest = collected.first_day().map_or(start, |day| day * 24 - 24);
+    let mut from = start;
+    while from > earliest && goes_on_before(&partial.policies, from * 3600) {
+        let before = from - STEP;
+        let mut results = view.results(before..from, hashes);
+        while let Some(result) = results.try_next().await? {
+            let matches = result.partial.policies.into_iter();
+            let policies = matches.map(|policy| PolicyPartial { groups: policy.groups, not_evaluable: Vec::new() }).collect();
+            partial.merge(Partial { policies, ..Partial::default() });
+        }
+        from = before;
+    }
+    Ok(())
+}
+
+/// Whether a match stands so near the start of what was read that its episode may have begun before.
+fn goes_on_before(policies: &[PolicyPartial], start: i64) -> bool {
+    let hits = policies.iter().flat_map(|policy| policy.groups.values().flatten());
+    hits.into_iter().any(|hit| hit.time - start <= QUIET_GAP)
+}
+
+/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be.
+fn evidence(
+    collected: &Collected,
+    cells: &BTreeMap<CellKey, Option<Trouble>>,
+    hours: &Range<i64>,
+) -> BTreeMap<CellKey, CellEvidence> {
+    let mut known = collected.evidence();
+    let mut all = BTreeMap::new();
+    for (key, trouble) in cells {
+        let mut cell = known.remove(key).unwrap_or_default();
+        cell.blocked = trouble.as_ref().map(|trouble| trouble.reason);
+        let history = collected.history(&key.0, &key.1);
+        if !history.is_empty() {
+            // Event history speaks for management events, where no trail does. It is unsigned and says so.
+            cell.collected.union(&history);
+            if cell.recorded.is_empty() {
+                cell.recorded.push((
+                    hours.start.min(history.ranges().next().map_or(0, |range| range.start)),
+                    Some(Recording::management()),
+                ));
+            }
+        }
+        all.insert(key.clone(), cell);
+    }
+    all
+}
+
+async fn problems(view: &View, since: i64) -> Result<Vec<Problem>, CollectError> {
+    let mut all = Vec::new();
+    for document in view.documents(PROBLEMS).await? {
+        if document.as_of >= since {
+            let problems: Vec<Problem> =
+                serde_json::from_value(document.value).map_err(crate::collect::collected::CollectedError::from)?;
+            all.extend(problems);
+        }
+    }
+    all.sort();
+    all.dedup();
+    Ok(all)
+}
+
+/// What covers nothing at all, so that nobody takes it for a quiet region.
+pub(crate) fn reasons(tally: &Tally) -> Vec<(Reason, u64)> {
+    let mut reasons: Vec<(Reason, u64)> = tally.unknown.iter().map(|(reason, hours)| (*reason, *hours)).collect();
+    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    reasons
+}

@@ -1,0 +1,332 @@
+//! One run: discover, collect, evaluate, judge, report, store. Each stage is a line of [`once`].
+
+pub(crate) mod forecast;
+mod history;
+mod notified;
+mod publish;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use assize_bucket::Bucket;
+use assize_cloud::{CloudError, Sessions};
+use assize_engine::inflate;
+use assize_engine::policy::Level;
+use assize_engine::time;
+
+use crate::aws::{self, AuditError};
+use crate::collect::batch::Judging;
+use crate::collect::collected::{self, Collected};
+use crate::collect::meter::{Metered, Requests};
+use crate::collect::{self, CollectError, Collector, Outcome, Progress, Stop};
+use crate::config::Config;
+use crate::discover::{self, Discovered};
+use crate::estate::{self, Estate};
+use crate::judge::{self, Question};
+use crate::pack::Pack;
+use crate::report::v1;
+use crate::scan;
+use crate::state::{RunIdentity, Shard, State, StateError, View};
+
+pub(crate) use publish::Published;
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// What is asked of a run, beside the configuration.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    /// The subcommand, for the report.
+    pub(crate) command: &'static str,
+    /// Now, seconds since 1970.
+    pub(crate) as_of: i64,
+    /// First second to judge.
+    pub(crate) since: Option<i64>,
+    /// First second after what is judged.
+    pub(crate) until: Option<i64>,
+    /// Only these accounts.
+    pub(crate) accounts: Vec<String>,
+    /// Only a part of them.
+    pub(crate) shard: Option<Shard>,
+    /// Threads.
+    pub(crate) threads: usize,
+    /// Findings of this level and above make the exit code 1.
+    pub(crate) fail_on: Level,
+    /// Stop collecting after this time.
+    pub(crate) deadline: Option<Duration>,
+    /// Stop collecting after so many requests.
+    pub(crate) max_requests: Option<u64>,
+    /// Collect, and leave judging to another run.
+    pub(crate) collect_only: bool,
+}
+
+impl Asked {
+    /// Only what tells which accounts are meant.
+    pub(crate) fn for_doctor(as_of: i64, accounts: Vec<String>) -> Asked {
+        Asked {
+            command: "doctor",
+            as_of,
+            since: None,
+            until: None,
+            accounts,
+            shard: None,
+            threads: 1,
+            fail_on: Level::High,
+            deadline: None,
+            max_requests: None,
+            collect_only: true,
+        }
+    }
+}
+
+/// Why a run could not be done. What is wrong with one account is no error.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    /// The run's own credentials.
+    #[error("cannot start: {0}")]
+    Credentials(#[source] CloudError),
+    /// The organisation's accounts.
+    #[error("the accounts of the organisation cannot be read, so there is no scope: {0}")]
+    Organization(#[source] CloudError),
+    /// No account is left.
+    #[error("no account is in scope: check `accounts` in the configuration, and --accounts")]
+    NoAccounts,
+    /// The audit bucket.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// Collecting.
+    #[error(transparent)]
+    Collect(#[from] CollectError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Reading what the report shows.
+    #[error("the evidence for the report cannot be kept for a moment: {0}; check the space in the folder for temporary files")]
+    Spool(#[source] std::io::Error),
+    /// A report.
+    #[error(transparent)]
+    Report(#[from] crate::report::ReportError),
+}
+
+/// Who is told how a run goes.
+pub(crate) type Tell<'a> = dyn Fn(&str) + Sync + 'a;
+
+/// How a run ended.
+pub(crate) struct Done {
+    /// The document, if the run judged.
+    pub(crate) published: Option<Published>,
+    /// What collecting gave.
+    pub(crate) outcome: Outcome,
+}
+
+/// What the stages of a run share.
+struct Context<'a> {
+    config: &'a Config,
+    asked: &'a Asked,
+    pack: &'a Pack,
+    hashes: Vec<String>,
+    run_id: String,
+    audit: Arc<dyn Bucket>,
+    requests: Arc<Requests>,
+    tell: &'a Tell<'a>,
+}
+
+/// Does one run.
+///
+/// # Errors
+/// Nothing can be kept, or there is nothing to look at.
+pub(crate) async fn once(
+    config: &Config,
+    pack: &Pack,
+    templates: &crate::report::templates::Templates,
+    asked: &Asked,
+    stop: impl FnOnce(Arc<Stop>),
+    tell: &Tell<'_>,
+) -> Result<Done, RunError> {
+    let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
+    let requests = Arc::new(Requests::default());
+    let audit: Arc<dyn Bucket> = Arc::new(Metered::new(aws::audit_bucket(&sessions, config).await?, Arc::clone(&requests)));
+    let estate = accounts_in_scope(config, &sessions, asked).await?;
+    let facts = estate.facts();
+    let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
+    let run_id = run_id(asked.as_of);
+    let context = Context { config, asked, pack, hashes, run_id, audit, requests, tell };
+
+    let mut state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
+    let mut collected = recall(&state.view()).await?;
+    let discovered = look(&context, &sessions, &estate, &mut collected).await;
+    let (collector, discovered) = context.collector(discovered, &estate);
+    stop(Arc::clone(&collector.stop));
+    let mut outcome = collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?;
+    history::read(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
+    if asked.collect_only || asked.shard.is_some() {
+        let record = publish::record(&context, &estate, &outcome, None);
+        state.finish(&record).await?;
+        return Ok(Done { published: None, outcome });
+    }
+    let question = context.question(&discovered, &collected);
+    let judgement = judge::judge(&state.view(), &collected, &question).await?;
+    let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
+    let published = publish::publish(&context, &collector, (&question, judgement), &told, &state, templates).await?;
+    let record = publish::record(&context, &estate, &outcome, Some(&published));
+    state.finish(&record).await?;
+    Ok(Done { published: Some(published), outcome })
+}
+
+/// What earlier runs and shards collected.
+///
+/// # Errors
+/// The state cannot be read, or was written by a newer version.
+pub(crate) async fn recall(view: &View) -> Result<Collected, RunError> {
+    let mut collected = Collected::default();
+    let mut documents = view.documents(collected::DOCUMENT).await?;
+    if let Some(last) = documents.pop() {
+        collected = Collected::read(last.value).map_err(CollectError::from)?;
+    }
+    // Each shard writes a document of its own; what is newer than the last whole one is not in it yet.
+    for document in view.documents(collected::SHARD_DOCUMENT).await? {
+        let shard = Collected::read(document.value).map_err(CollectError::from)?;
+        if shard.newer_than(&collected) {
+            collected.adopt(shard);
+        }
+    }
+    Ok(collected)
+}
+
+/// The accounts in scope.
+///
+/// # Errors
+/// The organisation cannot be read, or nothing is left.
+pub(crate) async fn accounts_in_scope(config: &Config, sessions: &Sessions, asked: &Asked) -> Result<Estate, RunError> {
+    let session = aws::organization_session(sessions, config);
+    let mut estate = estate::read(config, session.as_ref()).await.map_err(RunError::Organization)?;
+    estate.restrict(&asked.accounts);
+    if let Some(shard) = asked.shard {
+        estate.shard(shard.number(), shard.of());
+    }
+    if estate.accounts.is_empty() && asked.shard.is_none() { Err(RunError::NoAccounts) } else { Ok(estate) }
+}
+
+async fn look(context: &Context<'_>, sessions: &Sessions, estate: &Estate, collected: &mut Collected) -> Discovered {
+    let discovered =
+        discover::discover(context.config, sessions, estate, collected, (context.asked.as_of, &context.requests)).await;
+    let blocked = discovered.cells.values().filter(|trouble| trouble.is_some()).count();
+    (context.tell)(&format!(
+        "{} accounts, {} account-regions in scope, {} in {} buckets; {blocked} cannot be collected at present",
+        estate.accounts.len(),
+        discovered.cells.len(),
+        discovered.places.len(),
+        discovered.sources.len(),
+    ));
+    discovered
+}
+
+/// What a queue names, if there is one, and what listing finds.
+async fn collect_all(
+    context: &Context<'_>,
+    sessions: &Sessions,
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+) -> Result<Outcome, RunError> {
+    let begun = Instant::now();
+    let progress = |progress: Progress| {
+        let Progress { day, windows_left, taken, stored_bytes } = progress;
+        let rate = f64::from(u32::try_from(taken).unwrap_or(u32::MAX)) / begun.elapsed().as_secs_f64().max(0.001);
+        let day = time::format(day * DAY);
+        let mib = stored_bytes >> 20;
+        let left = if windows_left == 0 { String::new() } else { format!("; {windows_left} days of backlog left") };
+        if taken > 0 || windows_left > 0 {
+            (context.tell)(&format!(
+                "{}: {taken} objects taken so far, {mib} MiB, {rate:.0} a second{left}",
+                day.get(..10).unwrap_or(&day)
+            ));
+        }
+    };
+    let today = context.asked.as_of.div_euclid(DAY);
+    let (mut outcome, reconciled) = notified::take(context, sessions, collector, state, collected, today).await?;
+    if !reconciled {
+        outcome.merge(collect::collect(collector, state, collected, &progress).await?);
+    }
+    Ok(outcome)
+}
+
+impl Context<'_> {
+    fn identity(&self) -> RunIdentity {
+        RunIdentity { run_id: self.run_id.clone(), as_of: self.asked.as_of, tool: env!("CARGO_PKG_VERSION").to_owned() }
+    }
+
+    /// The hours that count: from the asked day on, up to where evidence is due.
+    fn hours(&self) -> std::ops::Range<i64> {
+        let judge = &self.config.judge;
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        let horizon = self.asked.until.unwrap_or(i64::MAX).min(self.asked.as_of - seconds(judge.horizon));
+        let end = horizon.div_euclid(3600);
+        let since = self.asked.since.unwrap_or(horizon - seconds(judge.period));
+        since.div_euclid(3600)..end
+    }
+
+    fn question<'q>(&'q self, discovered: &'q Discovered, collected: &Collected) -> Question<'q> {
+        let mut hours = self.hours();
+        if self.config.notifications.is_some() {
+            // Between two listings nothing proves that the queue named everything.
+            hours.end = hours.end.min(collected.listed_until().unwrap_or(hours.start)).max(hours.start);
+        }
+        let (policies, hashes) = (&*self.pack.policies, &*self.hashes);
+        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells }
+    }
+
+    fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {
+        let limits = self.config.limits;
+        let mut sources = std::mem::take(&mut discovered.sources);
+        sources.push(history::source(self.config));
+        let deadline = self.asked.deadline.or(limits.deadline).map(|after| Instant::now() + after);
+        let judging = Judging {
+            policies: self.pack.policies.clone(),
+            accounts: estate.facts(),
+            threads: scan::threads(self.asked.threads),
+            limits: inflate::Limits { max_inflated: limits.max_object, ..inflate::Limits::default() },
+            as_of: self.asked.as_of,
+        };
+        let collector = Collector {
+            sources: Arc::new(sources),
+            places: std::mem::take(&mut discovered.places),
+            audit: Arc::clone(&self.audit),
+            judging: Arc::new(judging),
+            policy_hashes: self.hashes.clone(),
+            classify: Arc::new(aws::bucket_reason),
+            requests: Arc::clone(&self.requests),
+            stop: Arc::new(Stop::at(deadline, self.asked.max_requests.or(limits.max_requests))),
+            relist: self.config.relist,
+            concurrency: usize::try_from(limits.concurrency).unwrap_or(64),
+            first_day: self.hours().start.div_euclid(24),
+            settle: i64::try_from(self.config.judge.settle.as_secs()).unwrap_or(3600),
+            shard: self.asked.shard.map(|_| estate.ids().into_iter().map(str::to_owned).collect()),
+        };
+        (collector, discovered)
+    }
+}
+
+/// `20261122T080000Z-0a1b2c3d`: the time, and something that no other run has.
+fn run_id(as_of: i64) -> String {
+    use std::hash::BuildHasher;
+    let stamp = time::format(as_of).replace(['-', ':'], "");
+    let other = std::hash::RandomState::new().hash_one(std::process::id());
+    format!("{stamp}-{:08x}", other & 0xffff_ffff)
+}
+
+/// What ran, for the document.
+fn run_of(context: &Context<'_>, hours: &std::ops::Range<i64>) -> v1::Run {
+    v1::Run {
+        tool: "assize",
+        tool_version: env!("CARGO_PKG_VERSION"),
+        command: context.asked.command,
+        as_of: time::format(context.asked.as_of),
+        since: Some(time::format(hours.start * 3600)),
+        until: context.asked.until.map(time::format),
+        paths: Vec::new(),
+        policies_sha256: context.pack.sha256.clone(),
+        fail_on: context.asked.fail_on.name().to_owned(),
+        exit_code: 0,
+    }
+}

@@ -1,0 +1,235 @@
+//! Makes the document of a run and keeps it: reports under `runs/<run id>/`, written once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use assize_bucket::{Bucket, BucketError, Metadata, PutCondition, PutOutcome};
+use futures::{StreamExt, stream};
+use serde_json::{Value, json};
+
+use super::{Context, RunError, run_of};
+use crate::cli::Format;
+use crate::collect::collected::Collected;
+use crate::collect::{Collector, Outcome};
+use crate::discover::Discovered;
+use crate::estate::Estate;
+use crate::judge::{Judgement, Question};
+use crate::report::build::{self, Detail, Parts};
+use crate::report::templates::Templates;
+use crate::report::{self, Terminal, findings_jsonl, scanned, scope, v1};
+use crate::scan::ScanContext;
+use crate::scan::evidence::{self, Wanted};
+use crate::scan::input::{Inputs, Object};
+use crate::state::{State, StateError};
+
+/// Objects fetched at once for the report.
+const FETCHES: usize = 32;
+
+/// What the other stages know.
+pub(super) struct Told<'a> {
+    pub(super) estate: &'a Estate,
+    pub(super) discovered: &'a Discovered,
+    pub(super) outcome: &'a Outcome,
+    pub(super) collected: &'a Collected,
+}
+
+/// A run's document, and where its reports are.
+pub(crate) struct Published {
+    /// The document.
+    pub(crate) document: v1::Document,
+    /// Every finding with all of its records, one a line.
+    pub(crate) findings: Vec<u8>,
+    /// Keys in the audit bucket.
+    pub(crate) keys: Vec<String>,
+}
+
+/// Makes the document and keeps the reports.
+pub(super) async fn publish(
+    context: &Context<'_>,
+    collector: &Collector,
+    (question, judgement): (&Question<'_>, Judgement),
+    told: &Told<'_>,
+    state: &State,
+    templates: &Templates,
+) -> Result<Published, RunError> {
+    let wanted = build::wanted(&judgement.findings, &judgement.partial, Detail::Full);
+    let evidence = read_again(context, collector, wanted).await?;
+    let abandoned = state.abandoned().iter().map(|run| run.run_id.clone()).collect();
+    let judged = scope::of(&scope::Told {
+        config: context.config,
+        estate: told.estate,
+        discovered: told.discovered,
+        outcome: told.outcome,
+        collected: told.collected,
+        judgement: &judgement,
+        question,
+        requests: context.requests.counted(),
+        run_id: &context.run_id,
+        abandoned,
+    });
+    let levels = |policy: usize, account: &str| context.level(told.estate, policy, account);
+    let document = build::document(&Parts {
+        pack: context.pack,
+        partial: &judgement.partial,
+        findings: &judgement.findings,
+        conflicts: judgement.problems.iter().filter(|problem| problem.code == "event-id-conflict").count() as u64,
+        objects: objects(told.outcome),
+        problems: judgement.problems.iter().cloned().map(scanned::of).collect(),
+        skipped: Vec::new(),
+        evidence: &evidence,
+        run: run_of(context, &question.hours),
+        fail_on: context.asked.fail_on,
+        judged: Some(judged),
+        level: &levels,
+    });
+    let mut findings = Vec::new();
+    findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
+    let keys = keep(context, &document, &findings, templates).await?;
+    Ok(Published { document, findings, keys })
+}
+
+/// The books of what this run took.
+fn objects(outcome: &Outcome) -> v1::ObjectBooks {
+    let objects = outcome.objects;
+    v1::ObjectBooks {
+        listed: objects.taken + objects.skipped + objects.failed,
+        read: objects.taken,
+        skipped: objects.skipped,
+        failed: objects.failed,
+        stored_bytes: objects.stored_bytes,
+        inflated_bytes: objects.inflated_bytes,
+    }
+}
+
+/// The records behind findings, fetched again: a finding keeps places, not bytes.
+async fn read_again(
+    context: &Context<'_>,
+    collector: &Collector,
+    wanted: Vec<Wanted>,
+) -> Result<std::collections::HashMap<Wanted, evidence::Evidence>, RunError> {
+    let names: BTreeSet<Arc<str>> = wanted.iter().map(|one| Arc::clone(&one.hit.object)).collect();
+    let folder = tempfile::tempdir().map_err(RunError::Spool)?;
+    let mut fetching = stream::iter(names.into_iter().enumerate())
+        .map(async |(number, name)| {
+            let bytes = fetch(context, collector, &name).await;
+            (folder.path().join(number.to_string()), name, bytes)
+        })
+        .buffer_unordered(FETCHES);
+    let mut inputs = Inputs::default();
+    while let Some((path, name, bytes)) = fetching.next().await {
+        match bytes {
+            Ok(bytes) => {
+                let size = bytes.len() as u64;
+                write(&path, bytes).await.map_err(RunError::Spool)?;
+                inputs.objects.push(Object { name, path, named: true, size });
+            }
+            Err(error) => tracing::warn!(object = %name.escape_debug(), "cannot be read again for the report: {error}"),
+        }
+    }
+    drop(fetching);
+    let judging = Arc::clone(&collector.judging);
+    let joined = tokio::task::spawn_blocking(move || {
+        let scan =
+            ScanContext { period: assize_engine::evaluate::Period::default(), threads: judging.threads, limits: judging.limits };
+        let matcher = assize_engine::matcher::Matcher::new(&judging.policies, judging.accounts.clone());
+        let read = evidence::read(wanted, &inputs, &judging.policies, &matcher, &scan);
+        drop(folder);
+        read
+    });
+    Ok(joined.await.map_err(|error| StateError::Stopped { work: "reading evidence again", reason: error.to_string() })?)
+}
+
+async fn write(path: &std::path::Path, bytes: Vec<u8>) -> std::io::Result<()> {
+    let path: PathBuf = path.to_owned();
+    tokio::task::spawn_blocking(move || std::fs::write(path, bytes)).await.map_err(std::io::Error::other)?
+}
+
+/// An object by the name that findings give it: a key in the audit bucket, or `s3://bucket/key` where it is read in place.
+async fn fetch(context: &Context<'_>, collector: &Collector, name: &str) -> Result<Vec<u8>, BucketError> {
+    let in_place = collector.sources.iter().find_map(|source| {
+        let key = name.strip_prefix(&source.id)?.strip_prefix('/')?;
+        Some((source, key))
+    });
+    let object = match in_place {
+        Some((source, key)) => source.bucket.get(key, None).await?,
+        None => context.audit.get(name, None).await?,
+    };
+    Ok(object.bytes)
+}
+
+/// Writes every format to `runs/<run id>/`.
+async fn keep(
+    context: &Context<'_>,
+    document: &v1::Document,
+    findings: &[u8],
+    templates: &Templates,
+) -> Result<Vec<String>, RunError> {
+    let terminal = Terminal { colour: false, width: 110, findings: usize::MAX };
+    let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+    for format in [Format::Json, Format::Html, Format::Markdown, Format::Text] {
+        let text = report::render(format, document, templates, terminal)?;
+        files.push((report::file_name(format).to_owned(), text.into_bytes()));
+    }
+    files.push(("findings.jsonl".to_owned(), findings.to_vec()));
+    let coverage = serde_json::to_vec_pretty(&document.scope).map_err(report::ReportError::from)?;
+    files.push(("coverage.json".to_owned(), coverage));
+    let mut keys = Vec::new();
+    for (name, bytes) in files {
+        let key = format!("runs/{}/{name}", context.run_id);
+        put_once(&*context.audit, &key, bytes).await?;
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+async fn put_once(bucket: &dyn Bucket, key: &str, bytes: Vec<u8>) -> Result<(), StateError> {
+    let outcome = bucket.put(key, bytes.clone(), Metadata::new(), PutCondition::IfAbsent).await?;
+    if matches!(outcome, PutOutcome::Stored { .. }) || bucket.get(key, None).await?.bytes == bytes {
+        return Ok(());
+    }
+    let reason = "another object has the name of this run's report".to_owned();
+    Err(StateError::Damaged { key: key.to_owned(), reason, advice: "find out who else writes to the bucket" })
+}
+
+/// What `runs/<run id>/run.json` says. Version 1.
+pub(super) fn record(context: &Context<'_>, estate: &Estate, outcome: &Outcome, published: Option<&Published>) -> Value {
+    let objects = outcome.objects;
+    let documents: BTreeMap<&str, Value> = BTreeMap::from([
+        ("exit_code", published.map_or(Value::Null, |published| published.document.run.exit_code.into())),
+        ("reports", published.map_or(Value::Null, |published| json!(published.keys))),
+    ]);
+    json!({
+        "version": 1,
+        "run": context.run_id,
+        "command": context.asked.command,
+        "tool": env!("CARGO_PKG_VERSION"),
+        "as_of": assize_engine::time::format(context.asked.as_of),
+        "configuration_sha256": context.config.sha256,
+        "policies_sha256": context.pack.sha256,
+        "accounts": estate.accounts.iter().map(|account| &account.id).collect::<Vec<_>>(),
+        "left_out": estate.left_out.iter().map(|one| json!({"account": one.id, "reason": one.reason})).collect::<Vec<_>>(),
+        "objects": {
+            "listed": objects.listed, "taken": objects.taken, "already": objects.already, "failed": objects.failed,
+            "skipped": objects.skipped, "left": objects.left,
+        },
+        "stopped": outcome.stopped,
+        "result": documents,
+    })
+}
+
+impl Context<'_> {
+    /// The level of a policy in an account: the last override that names both wins.
+    fn level(&self, estate: &Estate, policy: usize, account: &str) -> Option<assize_engine::policy::Level> {
+        let policy = self.pack.policies.get(policy)?;
+        let account = estate.accounts.iter().find(|known| known.id == account)?;
+        let matches = |one: &&crate::config::PolicyOverride| {
+            let accounts = &one.accounts;
+            one.policies.iter().any(|pattern| assize_engine::policy::matches_glob(pattern, &policy.id))
+                && (accounts.ids.is_empty() || accounts.ids.contains(&account.id))
+                && (accounts.envs.is_empty() || accounts.envs.contains(&account.env))
+                && crate::estate::tagged(&accounts.tags, Some(&account.tags))
+        };
+        self.config.policies.overrides.iter().rev().find(matches).map(|one| one.level)
+    }
+}
