@@ -30,6 +30,7 @@ use std::sync::Arc;
 use assize_bucket::{Bucket, BucketError, Metadata, PutCondition, PutOutcome};
 use serde_json::{Value, json};
 
+use compact::Tiers;
 use error::blocking;
 use head::{Head, Stored, Writer};
 use segment::{FOLDER, Origin};
@@ -81,6 +82,7 @@ pub(crate) struct State {
     abandoned: Vec<AbandonedRun>,
     /// Number of the next segment of this run.
     next: u64,
+    tiers: Tiers,
     /// A head was sent, and whether it was stored is not known.
     unsettled: bool,
 }
@@ -107,8 +109,8 @@ impl State {
             Some(_) => head::read(&*bucket, head::MAIN).await?.map(|main| main.head),
             None => None,
         };
-        let (abandoned, next, unsettled) = (Vec::new(), 1, false);
-        let mut state = State { bucket, run, shard, stored, main, abandoned, next, unsettled };
+        let (abandoned, next, tiers, unsettled) = (Vec::new(), 1, compact::TIERS, false);
+        let mut state = State { bucket, run, shard, stored, main, abandoned, next, tiers, unsettled };
         state.mark_abandoned().await?;
         if shard.is_none() {
             state.adopt().await?;

@@ -1,8 +1,8 @@
 //! Compaction: many small segments become few large ones, so that a run that opens the state reads little.
 //!
-//! Batches (level 0) are merged when there are more than [`MAX_BATCHES`]; what comes of it is parted by kind, one segment
+//! Batches (level 0) are merged when there are more than [`Tiers::batches`]; what comes of it is parted by kind, one segment
 //! or more for each, because a reader wants one kind at a time. Segments of one kind and level are merged when there are
-//! [`FAN_IN`] of them, and go one level up; those that have reached [`FULL`] stay as they are. So a byte is written once
+//! [`Tiers::fan_in`] of them, and go one level up; those that have reached [`Tiers::full`] stay as they are. So a byte is written once
 //! for each level it passes, and with B batches there are at most 1 + log8(B / 64) levels: the cost of a commit grows with
 //! the logarithm of their number. A head names at most 64 batches, 7 segments for each kind and level, and the full ones.
 //!
@@ -22,17 +22,21 @@ use super::results;
 use super::segment::{Draft, Kind, SegmentRef};
 use super::{State, put_segment};
 
-/// Batches that may be live at once.
-pub(super) const MAX_BATCHES: usize = 64;
+/// When to merge, and how far.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tiers {
+    /// Batches that may be live at once.
+    pub(super) batches: usize,
+    /// Segments of one kind and level that are merged into one of the next.
+    pub(super) fan_in: usize,
+    /// Stored bytes from which on a segment is not merged again. What is larger is parted.
+    pub(super) full: u64,
+    /// Stored bytes from which on a section is taken over as it is, not merged with others of its key.
+    pub(super) large: usize,
+}
 
-/// Segments of one kind and level that are merged into one of the next.
-const FAN_IN: usize = 8;
-
-/// Stored bytes from which on a segment is not merged again. Larger ones are parted.
-const FULL: u64 = 32 << 20;
-
-/// Stored bytes from which on a section is taken over as it is, not merged with others of its key.
-const LARGE: usize = 1 << 20;
+/// What `docs/state.md` speaks of.
+pub(super) const TIERS: Tiers = Tiers { batches: 64, fan_in: 8, full: 32 << 20, large: 1 << 20 };
 
 /// Which segments to merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,25 +55,25 @@ struct Merge {
 }
 
 /// The next merge, if one is due.
-fn due(segments: &[SegmentRef]) -> Option<Merge> {
+fn due(segments: &[SegmentRef], tiers: &Tiers) -> Option<Merge> {
     let mut groups: BTreeMap<(u32, Option<Kind>), Vec<usize>> = BTreeMap::new();
     for (index, segment) in segments.iter().enumerate() {
         // Only merged segments hold a single kind by rule; a batch may do so by chance.
         let kind = segment.holds.keys().next().copied().filter(|_| segment.level > 0);
-        if segment.level == 0 || segment.bytes < FULL {
+        if segment.level == 0 || segment.bytes < tiers.full {
             groups.entry((segment.level, kind)).or_default().push(index);
         }
     }
     let ready = |&(level, _): &(u32, Option<Kind>), inputs: &Vec<usize>| {
-        if level == 0 { inputs.len() > MAX_BATCHES } else { inputs.len() >= FAN_IN }
+        if level == 0 { inputs.len() > tiers.batches } else { inputs.len() >= tiers.fan_in }
     };
     let (&(level, _), inputs) = groups.iter().find(|(group, inputs)| ready(group, inputs))?;
     Some(Merge { inputs: inputs.clone(), level: level.saturating_add(1) })
 }
 
 /// All that can be merged, unless it is merged already.
-fn everything(segments: &[SegmentRef]) -> Option<Merge> {
-    let open = || segments.iter().enumerate().filter(|(_, segment)| segment.level == 0 || segment.bytes < FULL);
+fn everything(segments: &[SegmentRef], tiers: &Tiers) -> Option<Merge> {
+    let open = || segments.iter().enumerate().filter(|(_, segment)| segment.level == 0 || segment.bytes < tiers.full);
     let mut kinds: Vec<Option<Kind>> =
         open().map(|(_, segment)| segment.holds.keys().next().copied().filter(|_| segment.level > 0)).collect();
     kinds.sort_unstable();
@@ -91,12 +95,12 @@ impl State {
         }
         match compaction {
             Compaction::Due => {
-                while let Some(merge) = due(&self.stored.head.segments) {
+                while let Some(merge) = due(&self.stored.head.segments, &self.tiers) {
                     self.merge(merge).await?;
                 }
             }
             Compaction::All => {
-                if let Some(merge) = everything(&self.stored.head.segments) {
+                if let Some(merge) = everything(&self.stored.head.segments, &self.tiers) {
                     self.merge(merge).await?;
                 }
             }
@@ -147,13 +151,13 @@ impl Output<'_> {
             sets.iter().for_each(|(name, policies)| draft.add_policy_set(name, policies));
             draft
         };
-        let mut draft = new(self.state);
+        let (mut draft, tiers) = (new(self.state), self.state.tiers);
         while let Some(key) = sections.peek() {
             let mut pending = Vec::new();
             let mut size = 0;
             while sections.peek() == Some(key) {
                 let Some(found) = sections.next().await? else { break };
-                if kind != Kind::Results && found.stored.len() >= LARGE {
+                if kind != Kind::Results && found.stored.len() >= tiers.large {
                     draft.add_stored(&found.section, &found.stored);
                 } else {
                     size += found.section.inflated();
@@ -163,7 +167,7 @@ impl Output<'_> {
                     size = 0;
                     draft = merge_key(draft, (kind, key), mem::take(&mut pending)).await?;
                 }
-                if draft.len() as u64 >= FULL {
+                if draft.len() as u64 >= tiers.full {
                     self.write(mem::replace(&mut draft, new(self.state))).await?;
                 }
             }

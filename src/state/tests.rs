@@ -1,1 +1,11 @@
-//! Tests of the state as a whole.
+//! The state as a whole: killed anywhere, two runs at once, any grouping of commits and compactions, damaged objects.
+
+mod damage;
+mod evidence;
+mod grouping;
+mod kill;
+mod reading;
+mod script;
+mod shards;
+mod speed;
+mod two_runs;
