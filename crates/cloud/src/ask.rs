@@ -15,11 +15,23 @@ const MAX_PAGES: usize = 10_000;
 pub(crate) trait Ask: Sync {
     /// One call; retries and rate limits are below.
     fn ask(&self, operation: &Operation, region: &str, input: Value) -> impl Future<Output = Result<Value, CloudError>> + Send;
+
+    /// One call, with the answer as it came.
+    fn ask_text(
+        &self,
+        operation: &Operation,
+        region: &str,
+        input: Value,
+    ) -> impl Future<Output = Result<String, CloudError>> + Send;
 }
 
 impl Ask for Session {
     async fn ask(&self, operation: &Operation, region: &str, input: Value) -> Result<Value, CloudError> {
         self.call(operation, region, input).await
+    }
+
+    async fn ask_text(&self, operation: &Operation, region: &str, input: Value) -> Result<String, CloudError> {
+        self.call_text(operation, region, input).await
     }
 }
 
@@ -132,6 +144,12 @@ pub(crate) mod script {
             }
             let answer = self.rules.iter().find_map(|rule| rule(operation.name, &with_region));
             answer.unwrap_or_else(|| panic!("nothing is written down for {} in {region} with {input}", operation.name))
+        }
+
+        /// The text of an answer that is a string is the string itself, so that a script can give any text.
+        async fn ask_text(&self, operation: &Operation, region: &str, input: Value) -> Result<String, CloudError> {
+            let answer = self.ask(operation, region, input).await?;
+            Ok(answer.as_str().map_or_else(|| answer.to_string(), str::to_owned))
         }
     }
 

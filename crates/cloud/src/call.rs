@@ -9,6 +9,7 @@ mod form;
 mod limit;
 mod xml;
 
+use std::fmt;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -34,7 +35,7 @@ use aws_smithy_runtime_api::client::auth::static_resolver::{
 use aws_smithy_runtime_api::client::auth::{AuthSchemeOptionResolverParams, SharedAuthScheme, SharedAuthSchemeOptionResolver};
 use aws_smithy_runtime_api::client::identity::SharedIdentityResolver;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder;
 use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
@@ -44,7 +45,7 @@ use aws_types::region::{Region, SigningRegion};
 use serde_json::Value;
 
 use crate::{Call, CloudError};
-use answer::{ApiError, read};
+use answer::{ApiError, read, read_text};
 use endpoint::Endpoint;
 
 pub(crate) use endpoint::override_of;
@@ -144,21 +145,35 @@ impl Caller {
 
     /// Calls an operation, with the SDK's retries.
     pub(crate) async fn call(&self, operation: &Operation, region: &str, input: Value) -> Result<Value, CloudError> {
+        let (protocol, name) = (operation.service.protocol, operation.name);
+        self.invoke(operation, region, input, move |response| read(protocol, name, response)).await
+    }
+
+    /// As [`call`](Self::call), with the answer as it came.
+    pub(crate) async fn call_text(&self, operation: &Operation, region: &str, input: Value) -> Result<String, CloudError> {
+        self.invoke(operation, region, input, |response| read_text(response).map(str::to_owned)).await
+    }
+
+    async fn invoke<T: fmt::Debug + Send + Sync + 'static>(
+        &self,
+        operation: &Operation,
+        region: &str,
+        input: Value,
+        read: impl Fn(&HttpResponse) -> Result<T, OrchestratorError<ApiError>> + Send + Sync + 'static,
+    ) -> Result<T, CloudError> {
         let endpoint = Endpoint::of(&operation.service, region, &self.config);
         let call = Call { service: operation.service.id, operation: operation.name, region: endpoint.region.clone() };
         let request = match Request::new(operation, &input) {
             Ok(request) => request,
             Err(reason) => return Err(CloudError::Malformed { call, reason }),
         };
-        let protocol = operation.service.protocol;
-        let name = operation.name;
         let sdk = SdkOperation::builder()
             .service_name(operation.service.id)
-            .operation_name(name)
+            .operation_name(operation.name)
             .endpoint_url(&endpoint.url)
             .runtime_plugin(self.plugin(&operation.service, &endpoint))
             .serializer(|request: Request| request.into_http())
-            .deserializer(move |response| read(protocol, name, response))
+            .deserializer(read)
             .build();
         let answer = sdk.invoke(request).await;
         answer.map_err(|error| crate::error::from_sdk(call, operation.action, None, &error))

@@ -92,8 +92,9 @@ fn time(seconds: i64) -> String {
 pub struct HistoryPage {
     /// Its number, from 1.
     pub number: u32,
-    /// The answer, `{"Events": […]}`. The record of each event is the text of its `CloudTrailEvent`.
-    pub answer: Value,
+    /// The answer as it came, byte for byte: `{"Events": […]}`. The record of each event is the text of its
+    /// `CloudTrailEvent`.
+    pub body: String,
     /// How many events it holds; a page may be empty and not be the last.
     pub events: usize,
     /// The times of the newest and of the oldest event on it.
@@ -160,7 +161,9 @@ impl Pages {
         if let (Some(token), Some(input)) = (&self.token, input.as_object_mut()) {
             input.insert("NextToken".to_owned(), Value::String(token.clone()));
         }
-        let answer = ask.ask(&LOOKUP_EVENTS, &self.region, input).await.map_err(|error| self.explain(error))?;
+        let body = ask.ask_text(&LOOKUP_EVENTS, &self.region, input).await.map_err(|error| self.explain(error))?;
+        let answer: Value = serde_json::from_str(&body)
+            .map_err(|error| malformed(&LOOKUP_EVENTS, &self.region, format!("the answer is not JSON ({error})")))?;
         if !answer.get("Events").is_some_and(Value::is_array) {
             return Err(malformed(&LOOKUP_EVENTS, &self.region, "no list of events in the answer").into());
         }
@@ -174,7 +177,7 @@ impl Pages {
         let times = items(&answer, "Events").iter().filter_map(|event| seconds(event, "EventTime"));
         let (newest, oldest) = (times.clone().max(), times.min());
         let events = items(&answer, "Events").len();
-        Ok(Some(HistoryPage { number: self.read, answer, events, newest, oldest }))
+        Ok(Some(HistoryPage { number: self.read, body, events, newest, oldest }))
     }
 
     fn explain(&self, error: CloudError) -> HistoryError {
@@ -279,8 +282,18 @@ mod tests {
         let mut pages = Pages::new("eu-west-1", window(), NOW).unwrap();
         assert!(pages.next(&endless).await.is_ok());
         assert!(matches!(pages.next(&endless).await, Err(HistoryError::Cloud(CloudError::Malformed { .. }))));
-        let mute = Script::default().on("LookupEvents", json!({}), json!({}));
-        let mut pages = Pages::new("eu-west-1", window(), NOW).unwrap();
-        assert!(pages.next(&mute).await.is_err());
+        for strange in [json!({}), json!("<html>"), json!("{\"Events\": 1}"), json!("[]"), json!("")] {
+            let mute = Script::default().on("LookupEvents", json!({}), strange);
+            let mut pages = Pages::new("eu-west-1", window(), NOW).unwrap();
+            assert!(matches!(pages.next(&mute).await, Err(HistoryError::Cloud(CloudError::Malformed { .. }))));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_kept_as_it_came() {
+        let body = "{\"NextToken\": null,  \"Events\": [{\"EventTime\":1.767139199E9, \"CloudTrailEvent\":\"{ }\"}]}\n";
+        let script = Script::default().on("LookupEvents", json!({}), json!(body));
+        let page = Pages::new("eu-west-1", window(), NOW).unwrap().next(&script).await.unwrap().unwrap();
+        assert_eq!((page.body.as_str(), page.events, page.newest), (body, 1, Some(1_767_139_199)));
     }
 }

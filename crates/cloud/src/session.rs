@@ -279,6 +279,16 @@ impl Session {
         self.inner.caller.call(operation, region, input).await
     }
 
+    /// As [`call`](Self::call), with the answer as it came, for answers that are kept as evidence.
+    ///
+    /// # Errors
+    /// Any [`CloudError`].
+    pub async fn call_text(&self, operation: &Operation, region: &str, input: Value) -> Result<String, CloudError> {
+        self.inner.credentials.get().await?;
+        self.inner.shared.limits.wait(&self.inner.account, region, operation.service.id, operation.name).await;
+        self.inner.caller.call_text(operation, region, input).await
+    }
+
     /// Opens a bucket with these credentials. Nothing is asked of S3 if the region is given.
     ///
     /// # Errors

@@ -30,12 +30,7 @@ impl ProvideErrorMetadata for ApiError {
 
 /// Reads an answer.
 pub(super) fn read(protocol: Protocol, operation: &str, response: &HttpResponse) -> Result<Value, OrchestratorError<ApiError>> {
-    let bytes = response.body().bytes().unwrap_or_default();
-    if !response.status().is_success() {
-        let header = response.headers().get("x-amzn-errortype");
-        return Err(OrchestratorError::operation(ApiError(error(bytes, header))));
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| broken("the answer is not UTF-8"))?;
+    let text = read_text(response)?;
     let value = match protocol {
         Protocol::Json10 { .. } | Protocol::Json11 { .. } if text.trim().is_empty() => Value::Object(Map::new()),
         Protocol::Json10 { .. } | Protocol::Json11 { .. } => {
@@ -45,6 +40,16 @@ pub(super) fn read(protocol: Protocol, operation: &str, response: &HttpResponse)
         Protocol::Ec2Query { .. } => root_of(text)?,
     };
     if value.is_object() { Ok(value) } else { Err(broken("the answer is not an object")) }
+}
+
+/// Reads the text of an answer that is not an error.
+pub(super) fn read_text(response: &HttpResponse) -> Result<&str, OrchestratorError<ApiError>> {
+    let bytes = response.body().bytes().unwrap_or_default();
+    if !response.status().is_success() {
+        let header = response.headers().get("x-amzn-errortype");
+        return Err(OrchestratorError::operation(ApiError(error(bytes, header))));
+    }
+    std::str::from_utf8(bytes).map_err(|_| broken("the answer is not UTF-8"))
 }
 
 fn root_of(text: &str) -> Result<Value, OrchestratorError<ApiError>> {
