@@ -546,3 +546,21 @@ async fn an_unprotected_bucket_is_seen_as_such() {
     let nothing = session("329000000004").await.bucket(nowhere).await.unwrap().settings().await;
     assert_eq!(nothing.gaps.iter().map(|gap| gap.reason.as_str()).collect::<Vec<_>>(), ["not-found"; 3]);
 }
+
+/// A run asks many accounts at once, on several threads.
+#[tokio::test]
+async fn everything_can_be_asked_from_any_thread() {
+    fn any_thread<F: Future + Send>(_: F) {}
+    let session = session("329000000005").await;
+    let window = HistoryWindow { since: NOW - 1, until: NOW };
+    let mut history = EventHistory::open(session.clone(), "us-east-1", window, NOW).unwrap();
+    let queue = Queue::new(session.clone(), "https://sqs.us-east-1.amazonaws.com/329000000005/q", "us-east-1");
+    any_thread(read_organization(&session, &OrganizationOptions { region: String::new(), tags: true }));
+    any_thread(list_regions(&session, Partition::Aws, &[]));
+    any_thread(describe_trails(&session, "us-east-1"));
+    any_thread(describe_key(&session, "us-east-1", "alias/key"));
+    any_thread(history.next());
+    any_thread(queue.receive(1, 0, None));
+    any_thread(queue.delete(&[]));
+    any_thread(queue.attributes());
+}
