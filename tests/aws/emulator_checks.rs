@@ -3,7 +3,13 @@
 use serde_json::json;
 
 use super::boto;
-use super::environment::{Emulator, HUB, emulator, folder, ministack, python, request};
+use super::environment::{Emulator, FastS3, HUB, emulator, folder, ministack, python, request, variables};
+
+/// Nothing but the venv: `.ci/run` makes it by this test, so that its time is seen.
+#[test]
+fn the_environment_can_be_made() {
+    assert!(python().is_file());
+}
 
 /// Assumes `role` without, with a wrong, and with the right external id.
 const EXTERNAL_IDS: &str = "
@@ -85,4 +91,36 @@ fn calls_are_counted_per_account() {
     boto(emulator().variables(account), "print(json.dumps([code(client('sts').get_caller_identity) for _ in range(3)]))");
     assert_eq!(emulator().calls(account, "sts:GetCallerIdentity"), 3, "{url}");
     assert_eq!(emulator().get(&format!("/requests?account={account}")).as_array().unwrap().len(), 3);
+}
+
+/// What measurements rest on is an S3 too: pages, order, conditions, checksums.
+#[test]
+fn the_fast_s3_answers_as_the_emulator_does() {
+    let lines = "
+s3 = client('s3')
+code(lambda: s3.create_bucket(Bucket='pages'))
+keys = ['a/b', 'a b+c', 'a/\u{e9}', 'z/<&>', 'a', 'b//c', '\u{1f600}', '\u{ff5e}', 'a%2Fb'] + [f'n/{number:02}' for number in range(20)]
+for key in keys:
+    s3.put_object(Bucket='pages', Key=key, Body=key.encode(), Metadata={'of': 'test'}, ChecksumAlgorithm='SHA256')
+def pages(operation, size, **more):
+    found = s3.get_paginator(operation).paginate(Bucket='pages', PaginationConfig={'PageSize': size}, **more)
+    return [[item['Key'] for page in found for item in page.get('Contents', [])],
+            [item['Prefix'] for page in found for item in page.get('CommonPrefixes', [])]]
+got = s3.get_object(Bucket='pages', Key='a b+c', ChecksumMode='ENABLED')
+etag = s3.head_object(Bucket='pages', Key='a')['ETag']
+print(json.dumps([
+    [pages(operation, size) for operation in ('list_objects_v2', 'list_objects') for size in (1000, 7)],
+    pages('list_objects_v2', 1000, Delimiter='/'), pages('list_objects_v2', 1000, Prefix='n/', StartAfter='n/10'),
+    got['Body'].read().decode(), got['Metadata'], got['ChecksumSHA256'],
+    s3.get_object(Bucket='pages', Key='n/01', Range='bytes=1-2')['Body'].read().decode(),
+    code(lambda: s3.put_object(Bucket='pages', Key='a', IfNoneMatch='*', Body=b'')),
+    code(lambda: s3.put_object(Bucket='pages', Key='a', IfMatch=etag, Body=b'')),
+    code(lambda: s3.put_object(Bucket='pages', Key='a', IfMatch=etag, Body=b'')),
+    code(lambda: s3.get_object(Bucket='pages', Key='none')), code(lambda: s3.head_bucket(Bucket='none')),
+]))
+";
+    let fast = FastS3::start();
+    let said = boto(variables(&fast.url, "AKIA700000000004"), lines);
+    assert_eq!(said, boto(emulator().variables("700000000004"), lines));
+    assert_eq!(said[0][0][0].as_array().unwrap().len(), 29);
 }

@@ -76,7 +76,9 @@ impl Emulator {
 
 impl Drop for Emulator {
     fn drop(&mut self) {
-        end(self.process.take());
+        if let Some(process) = &mut self.process {
+            end(process);
+        }
     }
 }
 
@@ -107,6 +109,29 @@ impl MiniStack {
     /// Whether it still runs.
     pub(crate) fn is_running(&self) -> bool {
         self.process.lock().is_ok_and(|mut process| matches!(process.try_wait(), Ok(None)))
+    }
+}
+
+/// A running fast_s3.mjs: nothing but an S3 in memory, for measuring. It ends with this value.
+pub(crate) struct FastS3 {
+    /// `http://127.0.0.1:PORT`
+    pub(crate) url: String,
+    process: Child,
+}
+
+impl FastS3 {
+    /// Starts one with the empty buckets `source` and `destination`; it needs node.
+    pub(crate) fn start() -> FastS3 {
+        let mut command = Command::new("node");
+        command.arg(folder().join("fast_s3.mjs")).arg("--until-stdin-closes");
+        let (process, url) = started(command, |line| line.strip_prefix("fast_s3: ").map(str::to_owned));
+        FastS3 { url, process }
+    }
+}
+
+impl Drop for FastS3 {
+    fn drop(&mut self) {
+        end(&mut self.process);
     }
 }
 
@@ -212,12 +237,10 @@ fn announced(output: &mut impl BufRead, address: impl Fn(&str) -> Option<String>
     }
 }
 
-fn end(process: Option<Child>) {
-    if let Some(mut process) = process {
-        // It may have ended already.
-        drop(process.kill());
-        drop(process.wait());
-    }
+fn end(process: &mut Child) {
+    // It may have ended already.
+    drop(process.kill());
+    drop(process.wait());
 }
 
 /// One HTTP request over a connection of its own: status and body.
