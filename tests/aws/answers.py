@@ -1,8 +1,8 @@
 """What the emulator answers instead of moto, because moto has no answer or another than AWS.
 
-STS: rules of roles, the hour of chained sessions. Organizations: what members may ask. S3: another region's bucket, its expected owner, checksums. EC2: an account's
-regions. CloudTrail: Event history, public keys, organisation trails seen by members, selectors and status as AWS gives them.
-Every region: refused where the account has it disabled.
+STS: rules of roles, the hour of chained sessions. Organizations: what members may ask. S3: another region's bucket, its expected
+owner, other accounts' buckets, checksums. EC2: an account's regions. CloudTrail: Event history, public keys, organisation trails
+seen by members, selectors and status as AWS gives them. Every region: refused where the account has it disabled.
 """
 
 import base64
@@ -130,8 +130,10 @@ def role_refused(call):
     account = arn.split(":")[4] if arn.count(":") >= 5 else ""
     rule = STATE.roles.get(arn)
     duration = int(given.get("DurationSeconds", HOUR))
-    not_authorized = error("sts", 403, "AccessDenied",
-                           f"User: {call.principal} is not authorized to perform: sts:{call.operation} on resource: {arn}")
+    refusal = f"User: {call.principal} is not authorized to perform: sts:{call.operation} on resource: {arn}"
+    if not call.account:
+        refusal = f"Not authorized to perform sts:{call.operation}"
+    not_authorized = error("sts", 403, "AccessDenied", refusal)
     if call.session and duration > HOUR:
         return error("sts", 400, "ValidationError",
                      "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining")

@@ -79,6 +79,11 @@ impl<'a> Organization<'a> {
         self.run("deliver", &json!({"since": since, "days": days}));
     }
 
+    /// The logs of some days in one account and region alone, as `create` would have made them.
+    pub(crate) fn deliver_in(&mut self, (account, region): (&str, &str), since: &str, days: u32) {
+        self.run("deliver", &json!({"since": since, "days": days, "cells": [[account, region]]}));
+    }
+
     /// One more object about old events, with the time of its delivery in its key. Gives its key.
     pub(crate) fn deliver_late(&mut self, account: &str, region: &str, event_time: &str, delivered: &str) -> String {
         self.run("late", &json!({"account": account, "region": region, "event_time": event_time, "delivered": delivered}));
@@ -106,8 +111,11 @@ impl<'a> Organization<'a> {
         self.run("history", &json!({"account": account, "region": region, "since": since, "days": days}));
     }
 
-    /// Repairs what was broken. A region that becomes enabled has no logs of the time before.
+    /// Repairs what was broken. A region that becomes enabled has no logs of the time before; from then on `deliver` brings them.
     pub(crate) fn repair(&mut self, what: Broken) {
+        if matches!(what, Broken::Region) {
+            self.options["region_enabled"] = json!(true);
+        }
         self.run("repair", &json!({"what": what.name()}));
     }
 

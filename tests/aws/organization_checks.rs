@@ -68,6 +68,11 @@ fn it_is_broken_as_it_says_and_can_be_repaired() {
             "logs": ["AES256", "aws:kms", "AES256", "AES256"],
         })
     );
+    let before = organization.of_kind("log", None).len();
+    organization.deliver_in(REGION_DISABLED, "2026-10-01", 1);
+    assert_eq!(organization.of_kind("log", None).len(), before + 3);
+    organization.deliver("2026-10-02", 1);
+    assert_eq!(organization.of_kind("log", None).len(), before + 3 + 48 * 3);
 }
 
 #[test]

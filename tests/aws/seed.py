@@ -2,7 +2,8 @@
 """The organisation that tests collect from: seeded into a running emulator, grown, broken and repaired.
 
     python seed.py URL create  '{"since": "2026-10-01", "days": 7, "seed": 1, "external_id": "…"}'
-    python seed.py URL deliver '{"since": "2026-10-08", "days": 1}'         the following days; create's options are repeated
+    python seed.py URL deliver '{"since": "2026-10-08", "days": 1}'         the following days; create's options are repeated,
+                                                                            "cells": [[account, region]] limits it to these
     python seed.py URL late    '{"account", "region", "event_time", "delivered"}'  old events, delivered and dated late
     python seed.py URL old-key '{"account", "region", "event_time", "delivered"}'  a key dated in the past that appears only now
     python seed.py URL replace '{"bucket", "key"}'                          other bytes under the same key
@@ -61,7 +62,7 @@ PLANTED = [
     (5, DENIED, "us-east-1", "console-login-without-mfa"),
 ]
 DEFAULTS = {"seed": 1, "since": "2026-10-01", "days": 7, "external_id": "external-id", "objects_per_day": 3, "organization_prefix": "",
-            "organization_readers": [HUB], "first": None}
+            "organization_readers": [HUB], "first": None, "cells": None, "region_enabled": False}
 
 
 class Scenario:
@@ -110,7 +111,7 @@ class Scenario:
     def deliver(self):
         """All days from `since` on: log objects, one digest a day, and now and then an Insight."""
         since, days = logs.midnight(self.options["since"]), self.options["days"]
-        for account, region in cells():
+        for account, region in self.options["cells"] or cells(self.options["region_enabled"]):
             for day in range(days):
                 self.deliver_day(account, region, since + datetime.timedelta(days=day))
         self.put()
@@ -274,8 +275,8 @@ class Scenario:
             one.pop("metadata", None)
 
 
-def cells():
-    return [(account, region) for account in ACCOUNTS for region in REGIONS if (account, region) != DISABLED]
+def cells(enabled):
+    return [(account, region) for account in ACCOUNTS for region in REGIONS if enabled or (account, region) != DISABLED]
 
 
 def bucket_of(account):
