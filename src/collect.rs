@@ -637,7 +637,7 @@ fn mark(
     let settled = (collector.judging.as_of - collector.settle).div_euclid(3600);
     for (listing, _) in &done {
         let (account, region) = (listing.account.as_str(), listing.region.as_str());
-        if failed.contains(&(account, region)) {
+        if !listing.proves || failed.contains(&(account, region)) {
             continue;
         }
         let hours = match window {

@@ -36,6 +36,8 @@ pub(crate) struct Account {
     pub(crate) env: String,
     /// Tags.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Whether the organisation says that it is a member.
+    pub(crate) member: bool,
     /// Suspended or closing: it is reported, and what a central trail has of it is read.
     pub(crate) suspended: bool,
 }
@@ -62,7 +64,18 @@ pub(crate) async fn read(config: &Config, session: Option<&Session>) -> Result<E
             let options = OrganizationOptions { region: config.partition.global_region().to_owned(), tags };
             match organization::read_organization(session, &options).await? {
                 Membership::Member(organization) => Some((asked, organization)),
-                Membership::Standalone => None,
+                Membership::Standalone => return Err(CloudError::NotFound {
+                    call: assize_cloud::Call {
+                        service: "Organizations",
+                        operation: "DescribeOrganization",
+                        region: config.partition.global_region().to_owned(),
+                    },
+                    code: "AWSOrganizationsNotInUseException".to_owned(),
+                    message:
+                        "the account whose credentials read the organisation is in none; name a role in the management account \
+                              or a delegated administrator (`accounts.organization.role`), or list the accounts"
+                            .to_owned(),
+                }),
             }
         }
         _ => None,
@@ -111,7 +124,7 @@ fn of(config: &Config, organization: Option<(&OrganizationConfig, Organization)>
 fn from_organization(asked: &OrganizationConfig, account: organization::Account) -> Account {
     let tags = account.tags.unwrap_or_default();
     let env = asked.env_from_tag.as_ref().and_then(|key| tags.get(key)).cloned().unwrap_or_default();
-    Account { id: account.id, name: account.name, env, suspended: !account.state.active(), tags }
+    Account { id: account.id, name: account.name, env, member: true, suspended: !account.state.active(), tags }
 }
 
 /// Whether an account of the organisation is in scope, or why not.

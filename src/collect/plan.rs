@@ -22,6 +22,8 @@ pub(crate) struct Place {
     pub(crate) regions: Vec<String>,
     /// The folders that exist.
     pub(crate) folders: Vec<Folder>,
+    /// Nothing was ever delivered here: listing it proves nothing.
+    pub(crate) empty: bool,
 }
 
 /// One prefix to list, for a range of days.
@@ -39,6 +41,8 @@ pub(crate) struct Listing {
     pub(crate) start_after: Option<String>,
     /// The first day, where it is a range without an end.
     pub(crate) from: Option<i64>,
+    /// Whether a listing without a failure proves that the hours were collected.
+    pub(crate) proves: bool,
 }
 
 /// Days that are listed together.
@@ -99,7 +103,7 @@ pub(crate) fn listings(
                     }
                 };
                 let (account, region) = (place.account.clone(), region.clone());
-                all.push(Listing { source: place.source, account, region, prefix, start_after, from });
+                all.push(Listing { source: place.source, account, region, prefix, start_after, from, proves: !place.empty });
             }
         }
     }
@@ -148,6 +152,7 @@ mod tests {
             account: "111122223333".to_owned(),
             regions: vec!["eu-west-1".to_owned(), "us-east-1".to_owned()],
             folders: vec![Folder::CloudTrail, Folder::Digest],
+            empty: false,
         };
         let lacks = |_: &str, region: &str, day: i64| region == "us-east-1" && day >= 20_777;
         let recent = listings(std::slice::from_ref(&place), &Window::From(20_770), (20_772, 20_779), lacks);

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assize_bucket::{Bucket, BucketError};
+use assize_engine::coverage::Reason;
 use assize_engine::layout::{self, Folder};
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -65,17 +66,24 @@ pub(crate) async fn find(opened: &[Opened], chosen: &Chosen, estate: &Estate, fo
                 }
                 Ok(names) => {
                     let folders: Vec<Folder> = Folder::ALL.into_iter().filter(|folder| names.contains(folder.name())).collect();
-                    found.places.push(Place { source: index, root, account, regions: regions.clone(), folders });
+                    found.places.push(Place { source: index, root, account, regions: regions.clone(), folders, empty: false });
                 }
             }
         }
-        // A trail that has delivered nothing yet has no folder; its usual place is listed all the same.
+        // A trail that has delivered nothing has no folder. Its usual place is listed all the same, and nobody takes it for
+        // a quiet account: the very calls that look into it would have been recorded.
         for (account, regions) in regions {
             if found.places.iter().all(|place| place.source != index || place.account != account) {
+                let message = format!(
+                    "nothing of this account has ever been delivered to {}; check that the trail records it and that the bucket's \
+                     policy lets CloudTrail write there",
+                    opened.source.id
+                );
+                block(found, account, &regions, &Trouble { reason: Reason::NoTrail, message });
                 let prefix = opened.prefixes.first().filter(|prefix| !prefix.is_empty()).map(|prefix| format!("{prefix}/"));
                 let root = format!("{}AWSLogs/", prefix.unwrap_or_default());
                 let (account, folders) = (account.to_owned(), vec![Folder::CloudTrail]);
-                found.places.push(Place { source: index, root, account, regions, folders });
+                found.places.push(Place { source: index, root, account, regions, folders, empty: true });
             }
         }
     }

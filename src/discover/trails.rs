@@ -47,7 +47,7 @@ pub(crate) fn choose(config: &Config, estate: &Estate, seen: &[Seen], cells: &BT
     for (account, region) in cells.keys() {
         let mut candidates: Vec<(&TrailSnapshot, usize)> = trails
             .iter()
-            .filter(|trail| trail.covers(region) && speaks_for(trail, account, estate))
+            .filter(|trail| trail.covers(region) && speaks_for(trail, account, estate, seen))
             .filter_map(|trail| bucket_of(config, trail, seen, &mut chosen.buckets).map(|bucket| (trail, bucket)))
             .collect();
         candidates.sort_by_cached_key(|(trail, bucket)| rank(trail, chosen.buckets.get(*bucket)));
@@ -88,9 +88,13 @@ pub(crate) fn choose(config: &Config, estate: &Estate, seen: &[Seen], cells: &BT
     chosen
 }
 
-/// Whether a trail records an account: its own, or for an organisation trail every account of the organisation.
-fn speaks_for(trail: &TrailSnapshot, account: &str, estate: &Estate) -> bool {
-    trail.owner() == Some(account) || (trail.organization_trail && estate.ids().contains(account))
+/// Whether a trail records an account: its own, or for an organisation trail a member of the organisation. An account that
+/// is merely in scope beside the organisation is not recorded by its trail.
+fn speaks_for(trail: &TrailSnapshot, account: &str, estate: &Estate, seen: &[Seen]) -> bool {
+    let member = || estate.accounts.iter().any(|known| known.id == account && known.member);
+    // A member sees the organisation's trail among its own.
+    let shows = || seen.iter().any(|seen| seen.account == account && seen.trails.iter().any(|own| own.arn == trail.arn));
+    trail.owner() == Some(account) || (trail.organization_trail && (member() || shows()))
 }
 
 /// The bucket a trail writes to, if a source of the configuration covers it.

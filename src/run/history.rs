@@ -100,7 +100,7 @@ async fn pages(
             continue;
         }
         let key = format!("{folder}/{:05}.json", page.number);
-        let bytes = page.answer.to_string().into_bytes();
+        let bytes = page.body.clone().into_bytes();
         let evidence = state::evidence_key(context.config.partition.id(), SOURCE, &key);
         let evidence = match state::keep(&*context.audit, &evidence, bytes.clone(), Metadata::new()).await? {
             Kept::Stored | Kept::AlreadyThere => evidence,
