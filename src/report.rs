@@ -12,6 +12,7 @@ pub(crate) mod scope;
 pub(crate) mod summary;
 pub(crate) mod templates;
 pub(crate) mod text;
+pub(crate) mod told;
 pub(crate) mod v1;
 pub(crate) mod words;
 

@@ -1,7 +1,9 @@
-//! Documents for tests: an empty one, a realistic one of middle size with Japanese and hostile text, and a large one.
+//! Documents for tests: an empty one, a realistic one of middle size with Japanese and hostile text, and a large one;
+//! those of scans have no scope, those of runs have a small or a wide one.
 //! All of them are the same on every run.
 
 mod middle;
+mod scope;
 
 use crate::report::example;
 use crate::report::v1::{
@@ -82,7 +84,7 @@ const REGIONS: [&str; 4] = ["ap-northeast-1", "us-east-1", "eu-west-1", "ap-nort
 
 /// Nothing was found under the paths.
 pub(crate) fn empty() -> Document {
-    let mut document = example::document();
+    let mut document = of_scan();
     document.books = Books {
         objects: ObjectBooks { listed: 0, read: 0, skipped: 0, failed: 0, stored_bytes: 0, inflated_bytes: 0 },
         records: RecordBooks {
@@ -139,8 +141,36 @@ pub(crate) fn large() -> Document {
     of_size(10_000, 50)
 }
 
-fn of_size(findings: usize, accounts: usize) -> Document {
+/// The middle-sized document as a run over twelve accounts in four regions gives it.
+pub(crate) fn scoped() -> Document {
+    let mut document = middle();
+    scope::judge(&mut document, 12, &REGIONS.map(str::to_owned));
+    document
+}
+
+/// The middle-sized document over 180 accounts in 17 regions.
+pub(crate) fn wide() -> Document {
+    let mut document = middle();
+    let regions: Vec<String> = (0..17).map(|at| format!("ap-somewhere-{at}")).collect();
+    scope::judge(&mut document, 180, &regions);
+    document
+}
+
+/// The example without what only a run has.
+fn of_scan() -> Document {
     let mut document = example::document();
+    document.scope = None;
+    for policy in &mut document.policies {
+        (policy.verdict, policy.verdicts) = (None, Vec::new());
+    }
+    for requirement in document.frameworks.iter_mut().flat_map(|framework| &mut framework.requirements) {
+        requirement.verdict = None;
+    }
+    document
+}
+
+fn of_size(findings: usize, accounts: usize) -> Document {
+    let mut document = of_scan();
     document.findings = (0..findings).map(|at| finding(at, accounts)).collect();
     document.findings.sort_by_key(|finding| crate::report::summary::rank(&finding.level));
     document.policies = POLICIES.iter().map(|row| policy(row, &document.findings)).collect();
@@ -264,7 +294,7 @@ fn policy(row: &(&str, &str, &str, &str), findings: &[Finding]) -> Policy {
         },
         remediation: remediation.to_owned(),
         references: vec!["https://docs.aws.amazon.com/awscloudtrail/".to_owned(), "javascript:alert(1)".to_owned()],
-        ..example::document().policies.remove(0)
+        ..of_scan().policies.remove(0)
     }
 }
 

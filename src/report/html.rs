@@ -5,6 +5,7 @@
 mod chart;
 mod event;
 mod page;
+mod scope;
 
 use tera::{Context, Value};
 
@@ -25,7 +26,9 @@ pub(crate) const EVENT_BYTES: usize = 6 * 1024 * 1024;
 pub(crate) fn render(document: &Document, templates: &Templates) -> Result<String, RenderError> {
     let failed = |error: tera::Error| RenderError::new("report.html", &error);
     let mut context = Context::from_serialize(&page::Page::of(document)).map_err(failed)?;
-    context.insert_value("css", Value::safe_string(&templates.css));
+    // What only a scope shows is not in a report without one.
+    let css = if document.scope.is_some() { [&*templates.css, &*templates.scope_css].concat() } else { templates.css.clone() };
+    context.insert_value("css", Value::safe_string(&css));
     context.insert_value("script", Value::safe_string(&templates.script));
     // The policy holds quotes that belong to it, and nothing from a document.
     context.insert_value("content_security_policy", Value::safe_string(&templates.content_security_policy()));

@@ -3,6 +3,8 @@
 //! Job summaries are cut by the services that show them, without a word. This one cuts itself, first by listing
 //! fewer rows, and says what is left out and where it is.
 
+mod scope;
+
 use serde::Serialize;
 use tera::Context;
 
@@ -29,6 +31,8 @@ struct Page<'a> {
     run: &'a Run,
     books: &'a Books,
     coverage: CoverageView<'a>,
+    /// Coverage and verdicts, if there is a scope.
+    scope: Option<scope::ScopePage<'a>>,
     tampering: Listed<&'a Problem>,
     problems: Listed<&'a Problem>,
     problems_total: u64,
@@ -138,6 +142,7 @@ impl<'a> Page<'a> {
             run: &document.run,
             books: &document.books,
             coverage: CoverageView::of(coverage),
+            scope: scope::ScopePage::of(document, rows),
             tampering: Listed::of(tampering, rows),
             problems,
             problems_total: coverage.problems_total,

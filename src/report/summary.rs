@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::report::v1::{Count, Document, Finding, Framework, Problem};
-use crate::report::words;
+use crate::report::v1::{Count, Document, Finding, Framework, Problem, Scope};
+use crate::report::{scope, words};
 
 /// The levels, most severe first.
 pub(crate) const LEVELS: [&str; 5] = ["critical", "high", "medium", "low", "informational"];
@@ -33,6 +33,9 @@ impl Verdict {
     /// The verdict that the exit code of the run stands for, with the numbers behind it.
     #[must_use]
     pub(crate) fn of(document: &Document) -> Self {
+        if let Some(scope) = &document.scope {
+            return Self::of_scope(document, scope);
+        }
         let fail_on = &document.run.fail_on;
         let threshold = rank(fail_on);
         let severe = document.findings.iter().filter(|finding| rank(&finding.level) <= threshold).count() as u64;
@@ -50,6 +53,32 @@ impl Verdict {
             4 => ("both", "Findings, incomplete", format!("{found}, and {hole}")),
             _ if nothing_read => ("incomplete", "Incomplete", "Nothing can be said: no record could be read".to_owned()),
             _ => ("incomplete", "Incomplete", format!("No finding at or above {fail_on}, but {hole}")),
+        };
+        Self { kind, label, words }
+    }
+
+    /// The verdict of a run, which knows what it should have seen.
+    fn of_scope(document: &Document, scope: &Scope) -> Self {
+        let fail_on = &document.run.fail_on;
+        let threshold = rank(fail_on);
+        let severe = document.findings.iter().filter(|finding| rank(&finding.level) <= threshold).count() as u64;
+        let found = match severe {
+            0 => format!("No finding at or above {fail_on}"),
+            some => format!("{} at or above {fail_on}", words::plural(some, "finding", "findings")),
+        };
+        let share = scope::share(scope);
+        let balanced = document.books.balanced && scope.collection.balanced;
+        let hole = match (scope.complete, balanced, document.coverage.problems_total) {
+            (false, ..) => format!("coverage is incomplete: {share}"),
+            (true, false, _) => "the books do not balance".to_owned(),
+            (true, true, 0) => "not everything could be judged".to_owned(),
+            (true, true, _) => "not everything that was collected could be read".to_owned(),
+        };
+        let (kind, label, words) = match document.run.exit_code {
+            0 => ("clean", "No finding, complete", format!("{found}, and coverage is complete: {share}")),
+            1 => ("findings", "Findings", format!("{found}; coverage is complete: {share}")),
+            4 => ("both", "Findings, incomplete", format!("{found}, and {hole}")),
+            _ => ("incomplete", "Incomplete", format!("{found}, but {hole}")),
         };
         Self { kind, label, words }
     }
@@ -156,6 +185,26 @@ mod tests {
         assert_eq!(words(&document), "No finding at or above high, but not everything could be read");
         document.books.records.read = 0;
         assert_eq!(words(&document), "Nothing can be said: no record could be read");
+    }
+
+    #[test]
+    fn the_verdict_of_a_run_names_its_coverage() {
+        let mut document = fixture::scoped();
+        let words = |document: &Document| Verdict::of(document).words;
+        let share = "6,524 of 7,896 account-region-hours (82.62 %)";
+        assert!(words(&document).starts_with("18 findings at or above high, and coverage is incomplete: "));
+        assert!(words(&document).contains(share), "{}", words(&document));
+        (document.findings, document.run.exit_code) = (Vec::new(), 3);
+        assert!(words(&document).starts_with("No finding at or above high, but coverage is incomplete: "));
+        let scope = document.scope.as_mut().unwrap();
+        (scope.complete, scope.min_coverage) = (true, "80".to_owned());
+        assert_eq!(words(&document), "No finding at or above high, but not everything that was collected could be read");
+        document.run.exit_code = 0;
+        assert!(words(&document).ends_with("at least the 80 % asked for)"), "{}", words(&document));
+        let scope = document.scope.as_mut().unwrap();
+        scope.hours_delivered = scope.hours_due;
+        let all = "No finding at or above high, and coverage is complete: all 7,896 account-region-hours";
+        assert_eq!(words(&document), all);
     }
 
     #[test]

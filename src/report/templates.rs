@@ -11,13 +11,15 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 use tera::{ErrorKind, Kwargs, State, Tera, Value};
 
-use crate::report::{escape, example, html, markdown, words};
+use crate::report::{escape, example, html, markdown, scope, words};
 
 /// Name, content in the binary, and what the file is.
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("report.html", include_str!("../../reports/report.html")),
     ("components.html", include_str!("../../reports/components.html")),
+    ("scope.html", include_str!("../../reports/scope.html")),
     ("report.css", include_str!("../../reports/report.css")),
+    ("scope.css", include_str!("../../reports/scope.css")),
     ("report.js", include_str!("../../reports/report.js")),
     ("report.md", include_str!("../../reports/report.md")),
 ];
@@ -29,6 +31,8 @@ pub(crate) struct Templates {
     pub(crate) markdown: Tera,
     /// Content of `report.css`.
     pub(crate) css: String,
+    /// Content of `scope.css`, for a document that has a scope.
+    pub(crate) scope_css: String,
     /// Content of `report.js`.
     pub(crate) script: String,
 }
@@ -115,7 +119,7 @@ impl Templates {
         let mut markdown = engine(".md", escape::markdown);
         markdown.register_filter("code", |text: &str, _: Kwargs, _: &State| Value::safe_string(&escape::markdown_code(text)));
         markdown.add_raw_templates(markup(".md")).map_err(|error| problems_of("report.md", &error))?;
-        Ok(Self { html, markdown, css: content("report.css"), script: content("report.js") })
+        Ok(Self { html, markdown, css: content("report.css"), scope_css: content("scope.css"), script: content("report.js") })
     }
 
     /// Renders a document that has one of everything, to find misspelt fields before a long run does.
@@ -181,6 +185,7 @@ fn engine(suffix: &'static str, escape: tera::EscapeFn) -> Tera {
     engine.register_filter("count", |number: u64, _: Kwargs, _: &State| words::count(number));
     engine.register_filter("bytes", |number: u64, _: Kwargs, _: &State| words::bytes(number));
     engine.register_filter("time", |text: &str, _: Kwargs, _: &State| words::time(text));
+    engine.register_filter("answer", |text: &str, _: Kwargs, _: &State| scope::answer(text));
     engine.register_filter("prose", |text: &str, _: Kwargs, _: &State| words::prose(text));
     engine.register_filter("shorten", |text: &str, arguments: Kwargs, _: &State| {
         arguments.must_get::<usize>("width").map(|width| words::shorten(&escape::terminal(text), width))
@@ -225,7 +230,7 @@ fn with_overrides(overrides: &[(&'static str, String)]) -> Vec<(&'static str, St
 /// the element it stands in.
 fn syntax_problem(name: &'static str, content: &str) -> Option<TemplateProblem> {
     let forbidden: &[&str] = match name {
-        "report.css" => &["</style"],
+        "report.css" | "scope.css" => &["</style"],
         "report.js" => &["</script", "<script", "<!--"],
         _ => {
             let error = Tera::new().add_raw_template(name, content).err()?;

@@ -1,10 +1,14 @@
 //! The result for people at a terminal. The verdict comes last, because that is the line above the next prompt;
-//! before it what bounds the verdict (books, what could not be read), and first the findings, most severe on top.
+//! before it what bounds the verdict (books, what could not be read), and first the findings, most severe on top. A run
+//! over a scope begins with what of it could be seen.
 //!
 //! Every text goes through `Screen`, which makes it harmless. Nothing else writes escape sequences.
 
+mod scope;
+
 use unicode_width::UnicodeWidthStr;
 
+use crate::report::scope::ScopeView;
 use crate::report::summary::{self, Verdict};
 use crate::report::v1::{Document, Finding, Problem};
 use crate::report::{escape, words};
@@ -39,8 +43,15 @@ const REVIEWS: usize = 20;
 #[must_use]
 pub(crate) fn render(document: &Document, options: Options) -> String {
     let mut screen = Screen { out: String::new(), colour: options.colour, width: options.width.max(40) };
+    let view = ScopeView::of(document);
+    if let Some(view) = &view {
+        scope::coverage(view, &mut screen);
+    }
     findings(document, options.findings, &mut screen);
-    requirements(document, &mut screen);
+    match &view {
+        Some(view) => scope::verdicts(document, view, &mut screen),
+        None => requirements(document, &mut screen),
+    }
     for_review(document, &mut screen);
     problems(document, &mut screen);
     books(document, &mut screen);
@@ -169,7 +180,8 @@ fn problems(document: &Document, screen: &mut Screen) {
     }
     let rest = document.coverage.problems_total.saturating_sub(tampering.len() as u64);
     if rest > 0 {
-        screen.line(Style::Bold, &format!("{} in what was read", words::plural(rest, "problem", "problems")));
+        let place = if document.scope.is_some() { "collected" } else { "read" };
+        screen.line(Style::Bold, &format!("{} in what was {place}", words::plural(rest, "problem", "problems")));
         list(&others, rest, screen);
     }
 }
@@ -218,7 +230,10 @@ fn books(document: &Document, screen: &mut Screen) {
             "The books do not balance: something was lost or counted twice. Report this as a fault.",
         );
     }
-    screen.wrapped(Style::Plain, "", &document.coverage.statement);
+    // With a scope the statement stands above, before everything that it bounds.
+    if document.scope.is_none() {
+        screen.wrapped(Style::Plain, "", &document.coverage.statement);
+    }
 }
 
 fn verdict(document: &Document, screen: &mut Screen) {

@@ -17,7 +17,7 @@ use crate::estate::Estate;
 use crate::judge::{Judgement, Question};
 use crate::report::build::{self, Detail, Parts};
 use crate::report::templates::Templates;
-use crate::report::{self, Terminal, findings_jsonl, scanned, scope, v1};
+use crate::report::{self, Terminal, findings_jsonl, scanned, told, v1};
 use crate::scan::ScanContext;
 use crate::scan::evidence::{self, Wanted};
 use crate::scan::input::{Inputs, Object};
@@ -56,7 +56,7 @@ pub(super) async fn publish(
     let wanted = build::wanted(&judgement.findings, &judgement.partial, Detail::Full);
     let evidence = read_again(context, collector, wanted).await?;
     let abandoned = state.abandoned().iter().map(|run| run.run_id.clone()).collect();
-    let judged = scope::of(&scope::Told {
+    let judged = told::of(&told::Told {
         config: context.config,
         estate: told.estate,
         discovered: told.discovered,

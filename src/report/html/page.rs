@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::chart::Chart;
+use super::scope::{PolicyVerdicts, ScopePage};
 use super::{DETAILED_FINDINGS, EVENT_BYTES, event};
 use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
 use crate::report::v1::{
     Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem, Run,
 };
-use crate::report::words;
+use crate::report::{scope::Verdicts, words};
 
 /// Rows in one table of findings without detail.
 const BLOCK_ROWS: usize = 250;
@@ -25,6 +26,8 @@ pub(super) struct Page<'a> {
     run: &'a Run,
     books: &'a Books,
     coverage: CoverageView<'a>,
+    /// Coverage, if there is a scope.
+    scope: Option<ScopePage<'a>>,
     tampering: Vec<&'a Problem>,
     problems: Vec<&'a Problem>,
     level_names: [&'static str; 5],
@@ -72,6 +75,8 @@ struct Policies<'a> {
 #[derive(Serialize)]
 struct PolicyView<'a> {
     policy: &'a Policy,
+    /// Its verdicts, if there is a scope.
+    verdicts: Option<PolicyVerdicts<'a>>,
     references: Vec<Reference<'a>>,
     /// Its first finding, for a link.
     first_finding: Option<&'a str>,
@@ -147,6 +152,7 @@ struct OccurrenceView<'a> {
 struct FrameworkView<'a> {
     framework: &'a Framework,
     statuses: Vec<Count>,
+    verdicts: Verdicts,
 }
 
 /// What is left of [`EVENT_BYTES`], and how many events found no room.
@@ -169,6 +175,7 @@ impl<'a> Page<'a> {
             run: &document.run,
             books: &document.books,
             coverage: CoverageView::of(&document.coverage),
+            scope: ScopePage::of(document),
             tampering,
             problems,
             level_names: LEVELS,
@@ -183,7 +190,11 @@ impl<'a> Page<'a> {
             frameworks: document
                 .frameworks
                 .iter()
-                .map(|framework| FrameworkView { framework, statuses: summary::by_status(framework) })
+                .map(|framework| FrameworkView {
+                    framework,
+                    statuses: summary::by_status(framework),
+                    verdicts: Verdicts::of(framework.requirements.iter().filter_map(|it| it.verdict.as_deref())),
+                })
                 .collect(),
             by_account_over_time: Chart::of(&document.activity, &document.activity.accounts),
             by_level_over_time: Chart::of(&document.activity, &document.activity.levels),
@@ -217,6 +228,7 @@ impl<'a> Policies<'a> {
         }
         let view = |policy: &'a Policy| PolicyView {
             policy,
+            verdicts: PolicyVerdicts::of(policy),
             references: policy.references.iter().map(|text| Reference::of(text)).collect(),
             first_finding: first_findings.get(policy.id.as_str()).copied(),
         };

@@ -40,7 +40,7 @@ fn attribute(html: &str, tags: &[&str], name: &str) -> Vec<String> {
 
 #[test]
 fn every_fixture_renders() {
-    for document in [fixture::empty(), fixture::middle()] {
+    for document in [fixture::empty(), fixture::middle(), fixture::scoped(), fixture::wide()] {
         let html = render(&document, &templates()).unwrap();
         assert!(html.starts_with("<!doctype html>"));
         assert!(html.trim_end().ends_with("</html>"));
@@ -51,7 +51,7 @@ fn every_fixture_renders() {
 
 #[test]
 fn hostile_text_is_never_markup() {
-    let html = render(&fixture::middle(), &templates()).unwrap();
+    let html = render(&fixture::scoped(), &templates()).unwrap();
     assert!(!html.contains("<script>alert"));
     assert!(!html.contains("<img"));
     assert!(!html.chars().any(|c| escape::is_invisible(c) && c != '\n' && c != '\t'));
@@ -63,7 +63,7 @@ fn hostile_text_is_never_markup() {
 
 #[test]
 fn nothing_is_loaded_and_only_references_lead_away() {
-    let html = render(&fixture::middle(), &templates()).unwrap();
+    let html = render(&fixture::scoped(), &templates()).unwrap();
     assert!(attribute(&html, &[], "src").is_empty());
     assert!(attribute(&html, &["link"], "href").is_empty());
     let away: BTreeSet<String> = attribute(&html, &["a"], "href").into_iter().filter(|link| !link.starts_with('#')).collect();
@@ -75,7 +75,7 @@ fn nothing_is_loaded_and_only_references_lead_away() {
 
 #[test]
 fn links_lead_to_something() {
-    let html = render(&fixture::middle(), &templates()).unwrap();
+    let html = render(&fixture::scoped(), &templates()).unwrap();
     let ids = attribute(&html, &[], "id");
     let unique: BTreeSet<&String> = ids.iter().collect();
     assert_eq!(unique.len(), ids.len(), "an id occurs twice");
@@ -88,11 +88,31 @@ fn links_lead_to_something() {
 
 #[test]
 fn tables_have_headers_with_a_scope_and_a_caption() {
-    let html = render(&fixture::middle(), &templates()).unwrap();
+    let html = render(&fixture::scoped(), &templates()).unwrap();
     let tags = shape(&html);
     let count = |start: &str| tags.iter().filter(|tag| tag.starts_with(start)).count();
     assert_eq!(count("<table"), count("<caption"));
     assert!(tags.iter().filter(|tag| tag.starts_with("<th ")).all(|tag| tag.contains("scope")));
+}
+
+#[test]
+fn a_wide_scope_is_one_small_file_with_every_cell() {
+    let document = fixture::wide();
+    let html = render(&document, &templates()).unwrap();
+    assert!(html.len() < 2_000_000, "{} bytes", html.len());
+    let kinds = ["full", "part", "none", "off", "out"];
+    let cells = attribute(&html, &["td"], "class").iter().filter(|class| kinds.contains(&class.as_str())).count();
+    assert_eq!(cells, 180 * 17);
+    assert!(html.contains("120 more accounts, 120 of them with every hour"));
+}
+
+#[test]
+fn a_run_has_verdicts_and_a_scan_has_none() {
+    let (run, scan) = (render(&fixture::scoped(), &templates()).unwrap(), render(&fixture::middle(), &templates()).unwrap());
+    assert_eq!(run.matches("PASS on delivered evidence: signatures of digests were not verified").count(), 1);
+    assert!(run.contains("12 accounts in scope of 14 in the organisation; 2 left out."));
+    assert!(run.contains("mark-UNKNOWN") && !run.contains("in what was read"));
+    assert!(!scan.contains("mark-") && !scan.contains("class=\"grid\""));
 }
 
 #[test]
@@ -132,6 +152,15 @@ fn values_do_not_change_the_shape() {
         document.coverage.problems[0].message = text.to_owned();
         document.policies[0].references[0] = text.to_owned();
         document.run.paths[0] = text.to_owned();
+        let scope = document.scope.as_mut().unwrap();
+        let (left_out, obstacle) = (&mut scope.left_out[0], &mut scope.obstacles[0]);
+        (scope.statement, scope.name, scope.run_id) = (text.to_owned(), text.to_owned(), text.to_owned());
+        (left_out.name, left_out.reason) = (text.to_owned(), text.to_owned());
+        (obstacle.message, obstacle.accounts[0]) = (text.to_owned(), text.to_owned());
+        (scope.accounts[0].name, scope.cells[0].region) = (text.to_owned(), text.to_owned());
+        (scope.unknown[0].words, scope.notes[0]) = (text.to_owned(), text.to_owned());
+        (scope.strangers[0], scope.abandoned[0]) = (text.to_owned(), text.to_owned());
+        scope.collection.stopped = Some(text.to_owned());
         shape(&render(&document, &templates).unwrap())
     };
     let expected = plain("x");

@@ -16,8 +16,33 @@ fn empty_report() {
 }
 
 #[test]
+fn scoped_report() {
+    insta::assert_snapshot!(report(&fixture::scoped()));
+}
+
+#[test]
+fn a_wide_scope_fits_and_its_holes_come_before_findings() {
+    let report = report(&fixture::wide());
+    assert!(report.len() <= MAX_BYTES, "{} bytes", report.len());
+    let place = |heading: &str| report.find(heading).unwrap();
+    assert!(place("## Coverage") < place("## Verdicts") && place("## Verdicts") < place("## Findings"));
+    assert!(report.contains("more have holes; the table in report.html has every one."));
+}
+
+#[test]
+fn what_a_pass_rests_on_is_said_once() {
+    let report = report(&fixture::scoped());
+    assert_eq!(report.matches("PASS on delivered evidence: signatures of digests were not verified").count(), 1);
+    assert!(!report.contains("in what was read"));
+}
+
+#[test]
 fn hostile_text_is_text() {
-    let report = report(&fixture::middle());
+    [fixture::middle(), fixture::scoped()].iter().for_each(harmless);
+}
+
+fn harmless(document: &Document) {
+    let report = report(document);
     assert!(!report.contains('<'));
     assert!(!report.chars().any(|c| escape::is_invisible(c) && c != '\n'));
     // Every row of a table has as many cells as the row above it.

@@ -24,7 +24,10 @@ fn a_folder_replaces_by_name() {
     let mut document = example::document();
     document.run.paths = vec!["<b>@octocat|".to_owned()];
     let markdown = markdown::render(&document, &templates).unwrap();
-    assert_eq!(markdown, "1 finding at or above high, and not everything could be read &lt;b&gt;`@`octocat\\|\n");
+    assert_eq!(
+        markdown,
+        "1 finding at or above high, and coverage is incomplete: 160 of 168 account-region-hours (95.23 %) &lt;b&gt;`@`octocat\\|\n"
+    );
     assert!(html::render(&document, &templates).unwrap().contains("rebeccapurple"));
 }
 
@@ -39,7 +42,7 @@ fn every_problem_of_a_folder_is_in_one_error() {
     ]);
     insta::assert_snapshot!(error, @r"
     DIR/components.html:1: Found `%}` but expected identifier.
-    DIR/notes.txt: not the name of a template; the names are report.html, components.html, report.css, report.js, report.md
+    DIR/notes.txt: not the name of a template; the names are report.html, components.html, scope.html, report.css, scope.css, report.js, report.md
     DIR/report.css:2: contains `</style`, which would end or confuse the element it is put in; write it differently
     DIR/report.js:2: contains `<!--`, which would end or confuse the element it is put in; write it differently
     DIR/report.md:2: Found `%}` but expected one of: integer, float, string, bool, ident, `-`, `not`, `<`, `{`, `[` or `(`

@@ -18,8 +18,27 @@ fn empty_result() {
 }
 
 #[test]
+fn scoped_result() {
+    insta::assert_snapshot!(render(&fixture::scoped(), plain(100)));
+}
+
+#[test]
+fn a_wide_scope_is_cut_and_counted() {
+    let text = render(&fixture::wide(), plain(100));
+    assert!(text.contains("… 160 more accounts, 120 of them with every hour; the JSON and HTML reports list them"));
+    assert!(text.lines().count() < 250, "{}", text.lines().count());
+}
+
+#[test]
+fn what_a_pass_rests_on_is_said_once() {
+    let text = render(&fixture::scoped(), plain(100));
+    assert_eq!(text.matches("PASS on delivered evidence: signatures of digests were not verified").count(), 1);
+    assert!(!text.contains("in what was read\n") && !text.contains("did not match in what was read"));
+}
+
+#[test]
 fn the_verdict_is_the_last_line() {
-    for document in [fixture::empty(), fixture::middle(), fixture::large()] {
+    for document in [fixture::empty(), fixture::middle(), fixture::large(), fixture::scoped()] {
         let text = render(&document, plain(80));
         assert_eq!(text.lines().last(), Some(Verdict::of(&document).words.as_str()));
     }
@@ -57,8 +76,10 @@ fn ids_are_never_shortened() {
 #[test]
 fn lines_fit_the_width_with_japanese_text() {
     // Ids, times and codes are never cut; at this width they fit.
-    for line in render(&fixture::middle(), plain(110)).lines() {
-        assert!(line.width() <= 110, "{} columns: {line}", line.width());
+    for document in [fixture::middle(), fixture::scoped()] {
+        for line in render(&document, plain(110)).lines() {
+            assert!(line.width() <= 110, "{} columns: {line}", line.width());
+        }
     }
 }
 
@@ -83,6 +104,13 @@ proptest! {
         finding.group[0].field = hostile.clone();
         document.coverage.statement = hostile.clone();
         document.frameworks[0].id = hostile.clone();
+        let scope = document.scope.as_mut().unwrap();
+        (scope.statement, scope.name, scope.run_id) = (hostile.clone(), hostile.clone(), hostile.clone());
+        (scope.accounts[0].name, scope.accounts[0].account) = (hostile.clone(), hostile.clone());
+        (scope.obstacles[0].message, scope.obstacles[0].accounts[0]) = (hostile.clone(), hostile.clone());
+        (scope.left_out[0].name, scope.left_out[0].reason) = (hostile.clone(), hostile.clone());
+        (scope.unknown[0].words, scope.notes[0]) = (hostile.clone(), hostile.clone());
+        (scope.strangers[0], scope.collection.stopped) = (hostile.clone(), Some(hostile.clone()));
         let problem = &mut document.coverage.problems[0];
         (problem.object, problem.message, problem.code) = (hostile.clone(), hostile.clone(), hostile);
         let text = render(&document, Options { colour: true, ..plain(width) });

@@ -1,0 +1,249 @@
+//! The scope of a run as the document has it: coverage, obstacles, verdicts, books of the collection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use assize_engine::coverage::{Reason, Tally};
+use assize_engine::time;
+use assize_engine::verdict::{CellVerdict, Verdict};
+
+use super::build::Judged;
+use super::{v1, words};
+use crate::collect::collected::{CellKey, Collected};
+use crate::collect::meter::Counted;
+use crate::collect::{ObjectCounts, Outcome};
+use crate::config::Config;
+use crate::discover::Discovered;
+use crate::estate::Estate;
+use crate::judge::{self, Judgement, Question};
+
+/// What a scope is told from.
+pub(crate) struct Told<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) estate: &'a Estate,
+    pub(crate) discovered: &'a Discovered,
+    pub(crate) outcome: &'a Outcome,
+    pub(crate) collected: &'a Collected,
+    pub(crate) judgement: &'a Judgement,
+    pub(crate) question: &'a Question<'a>,
+    pub(crate) requests: Counted,
+    pub(crate) run_id: &'a str,
+    pub(crate) abandoned: Vec<String>,
+}
+
+/// Tells it.
+pub(crate) fn of(told: &Told<'_>) -> Judged {
+    let mut total = Tally::default();
+    told.judgement.tallies.values().for_each(|tally| total.add(tally));
+    let min = told.config.report.min_coverage;
+    let hours = &told.question.hours;
+    let scope = v1::Scope {
+        statement: statement(&total),
+        grade: "delivered".to_owned(),
+        name: told.config.name.clone(),
+        run_id: told.run_id.to_owned(),
+        since: time::format(hours.start * 3600),
+        horizon: time::format(hours.end * 3600),
+        hours_due: total.due,
+        hours_delivered: total.delivered,
+        complete: total.due > 0 && min.met_by(total.delivered, total.due) && told.outcome.stopped.is_none(),
+        min_coverage: percent(min.0),
+        unknown: reason_hours(&total),
+        accounts: accounts(told),
+        cells: cells(told),
+        organization: told.estate.organization.clone(),
+        organization_accounts: told.estate.organization_accounts,
+        left_out: told
+            .estate
+            .left_out
+            .iter()
+            .map(|one| v1::LeftOut { account: one.id.clone(), name: one.name.clone(), reason: one.reason.clone() })
+            .collect(),
+        strangers: strangers(told),
+        obstacles: obstacles(told),
+        notes: notes(told),
+        collection: collection(told),
+        abandoned: told.abandoned.clone(),
+    };
+    let verdicts =
+        told.judgement.verdicts.iter().map(|(overall, cells)| (overall.name().to_owned(), cells.iter().map(verdict).collect()));
+    Judged { verdicts: verdicts.collect(), scope }
+}
+
+/// "Of 8,640 account-region-hours due, 8,632 are delivered; 8 are not: 8 kms-denied."
+fn statement(total: &Tally) -> String {
+    if total.due == 0 {
+        return "No account-region-hour is due, so nothing can be said.".to_owned();
+    }
+    let due = words::plural(total.due, "account-region-hour", "account-region-hours");
+    if total.delivered == total.due {
+        return format!("Of {due} due, all {} are delivered.", words::count(total.due));
+    }
+    let reasons: Vec<String> =
+        judge::reasons(total).iter().map(|(reason, hours)| format!("{} {}", words::count(*hours), reason.code())).collect();
+    format!(
+        "Of {due} due, {} are delivered; {} are not: {}.",
+        words::count(total.delivered),
+        words::count(total.due - total.delivered),
+        reasons.join(", ")
+    )
+}
+
+fn percent(hundredths: u32) -> String {
+    let (whole, rest) = (hundredths / 100, hundredths % 100);
+    if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:02}") }
+}
+
+fn reason_hours(tally: &Tally) -> Vec<v1::ReasonHours> {
+    judge::reasons(tally).into_iter().map(|(reason, hours)| reason_of(reason, hours)).collect()
+}
+
+fn reason_of(reason: Reason, hours: u64) -> v1::ReasonHours {
+    v1::ReasonHours { reason: reason.code().to_owned(), words: reason.words().to_owned(), hours }
+}
+
+fn accounts(told: &Told<'_>) -> Vec<v1::ScopeAccount> {
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    for ((account, _), tally) in &told.judgement.tallies {
+        tallies.entry(account).or_default().add(tally);
+    }
+    let of = |account: &crate::estate::Account| {
+        let tally = tallies.get(account.id.as_str()).cloned().unwrap_or_default();
+        let findings = told.judgement.findings.iter().filter(|finding| finding.group.account == account.id).count() as u64;
+        v1::ScopeAccount {
+            account: account.id.clone(),
+            name: account.name.clone(),
+            env: account.env.clone(),
+            due: tally.due,
+            delivered: tally.delivered,
+            findings,
+        }
+    };
+    told.estate.accounts.iter().map(of).collect()
+}
+
+fn cells(told: &Told<'_>) -> Vec<v1::ScopeCell> {
+    let of = |((account, region), tally): (&CellKey, &Tally)| {
+        let records = told.judgement.partial.cells.get(&(account.clone(), region.clone())).map_or(0, |cell| cell.evaluated);
+        v1::ScopeCell {
+            account: account.clone(),
+            region: region.clone(),
+            due: tally.due,
+            delivered: tally.delivered,
+            not_applicable: tally.not_applicable,
+            unknown: reason_hours(tally),
+            records,
+        }
+    };
+    told.judgement.tallies.iter().map(of).collect()
+}
+
+/// Accounts with logs in a source that neither the scope nor the configuration speaks of.
+fn strangers(told: &Told<'_>) -> Vec<String> {
+    let known: BTreeSet<&str> = told.estate.left_out.iter().map(|one| one.id.as_str()).collect();
+    told.discovered.strangers.iter().filter(|account| !known.contains(account.as_str())).cloned().collect()
+}
+
+/// What is missing, each thing once: a policy of the organisation that denies a call in fifty accounts is one obstacle.
+fn obstacles(told: &Told<'_>) -> Vec<v1::Obstacle> {
+    let mut all: BTreeMap<(String, String), (BTreeSet<String>, u64)> = BTreeMap::new();
+    let mut add = |reason: Reason, message: &str, account: &str| {
+        let key = (reason.code().to_owned(), shared(reason, message));
+        let (accounts, cells) = all.entry(key).or_default();
+        accounts.insert(account.to_owned());
+        *cells += 1;
+    };
+    for ((account, _), trouble) in &told.discovered.cells {
+        if let Some(trouble) = trouble {
+            add(trouble.reason, &trouble.message, account);
+        }
+    }
+    for unlisted in &told.outcome.unlisted {
+        add(unlisted.reason, &format!("{}: {}", unlisted.place, unlisted.message), &unlisted.account);
+    }
+    let mut owed: BTreeMap<(&str, &str), (u64, &str)> = BTreeMap::new();
+    for one in &told.collected.owed {
+        let (count, _) = owed.entry((&one.account, &one.reason)).or_insert((0, &one.message));
+        *count += 1;
+    }
+    for ((account, reason), (count, message)) in owed {
+        let reason = Reason::named(reason).unwrap_or(Reason::ObjectFailed);
+        add(reason, &format!("{} could not be taken: {message}", words::plural(count, "object", "objects")), account);
+    }
+    all.into_iter()
+        .map(|((reason, message), (accounts, cells))| v1::Obstacle {
+            reason,
+            message,
+            accounts: accounts.into_iter().collect(),
+            cells,
+        })
+        .collect()
+}
+
+/// The part of a message that all accounts share: of a denial by a service control policy, which policy and which action.
+fn shared(reason: Reason, message: &str) -> String {
+    if reason != Reason::ScpDenied {
+        return message.to_owned();
+    }
+    let policy = message.split_whitespace().find(|word| word.contains(":policy/"));
+    let action = message.split_whitespace().find(|word| word.contains(':') && !word.contains("arn:"));
+    match (policy, action) {
+        (Some(policy), Some(action)) => format!(
+            "the service control policy {} denies {}; except the audit role in that policy (condition aws:PrincipalArn), or accept \
+             that these accounts stay unknown",
+            policy.trim_matches([',', ';', '.', '(', ')']),
+            action.trim_matches([',', ';', '.'])
+        ),
+        _ => message.to_owned(),
+    }
+}
+
+fn notes(told: &Told<'_>) -> Vec<String> {
+    let mut notes = told.discovered.notes.clone();
+    notes.extend(told.estate.gaps.iter().map(|(what, why)| format!("the organisation's {what} could not be read: {why}")));
+    if told.outcome.windows_left > 0 {
+        notes.push(format!("{} of backlog remain", words::plural(told.outcome.windows_left as u64, "day", "days")));
+    }
+    notes
+}
+
+fn collection(told: &Told<'_>) -> v1::Collection {
+    let objects = told.outcome.objects;
+    let ObjectCounts { listed, taken, already, failed, skipped, left, stored_bytes, inflated_bytes } = objects;
+    let Counted { list, get, put, api } = told.requests;
+    v1::Collection {
+        listed,
+        taken,
+        already,
+        failed,
+        skipped,
+        left,
+        balanced: objects.balanced(),
+        stored_bytes,
+        inflated_bytes,
+        owed: told.collected.owed.len() as u64,
+        list_requests: list,
+        get_requests: get,
+        put_requests: put,
+        api_requests: api,
+        dollars: format!("{:.4}", told.requests.dollars()),
+        event_to_object_seconds: told.outcome.delays.event_to_object,
+        object_to_run_seconds: told.outcome.delays.object_to_run,
+        stopped: told.outcome.stopped.map(str::to_owned),
+    }
+}
+
+fn verdict(cell: &CellVerdict) -> v1::Verdict {
+    let unknown = match &cell.verdict {
+        Verdict::Unknown(reasons) => reasons.iter().map(|(reason, hours)| reason_of(*reason, *hours)).collect(),
+        _ => reason_hours(&cell.hours),
+    };
+    v1::Verdict {
+        account: cell.account.clone(),
+        region: cell.region.clone(),
+        verdict: cell.verdict.name().to_owned(),
+        unknown,
+        findings: cell.findings,
+        due: cell.hours.due,
+        delivered: cell.hours.delivered,
+    }
+}
