@@ -18,6 +18,7 @@ mod resources;
 mod stack;
 mod terraform;
 mod text;
+mod yaml;
 
 #[cfg(test)]
 mod reference;
@@ -48,9 +49,6 @@ pub(crate) enum RoleError {
     /// A policy that AWS would refuse.
     #[error("{0}")]
     Refused(#[from] check::PolicyError),
-    /// A template that could not be written.
-    #[error("cannot write the template as YAML: {0}")]
-    Yaml(#[from] serde_yaml::Error),
 }
 
 /// A part of what is deployed.
@@ -137,7 +135,7 @@ fn of_needs(needs: &Needs, part: Option<Part>, format: Format, values: &Values) 
             let file = |path: String, text: String| Artifact { path, text, for_others: false };
             match format {
                 Format::CloudFormation => {
-                    made.artifacts.push(file(format!("{}.yaml", stack.name), cloudformation::write(&stack, needs, values)?));
+                    made.artifacts.push(file(format!("{}.yaml", stack.name), cloudformation::write(&stack, needs, values)));
                 }
                 Format::Terraform => {
                     made.artifacts.push(file(format!("{}/main.tf", stack.name), terraform::write(&stack, needs, values)));

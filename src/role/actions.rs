@@ -31,8 +31,6 @@ pub(crate) enum Feature {
     TrailBuckets,
     /// A source that is a bucket.
     SourceBuckets,
-    /// A source that is a bucket whose region is not given.
-    SourceRegion,
     /// `notifications`.
     Notifications,
     /// Always: there are accounts.
@@ -41,8 +39,6 @@ pub(crate) enum Feature {
     SessionTags,
     /// An audit bucket on S3.
     AuditBucket,
-    /// An audit bucket on S3 whose region is not given.
-    AuditRegion,
     /// A KMS key for the audit bucket.
     AuditKey,
     /// Object Lock retention for the audit bucket.
@@ -58,28 +54,26 @@ pub(crate) enum Scope {
     Trails,
     /// The buckets of trails: listing below `AWSLogs/` only.
     TrailBuckets,
-    /// The buckets of trails, as a whole.
-    TrailBucketPlaces,
     /// What CloudTrail wrote into the buckets of trails.
     TrailObjects,
     /// The keys that trails are encrypted with, through S3 only.
     TrailKeys,
+    /// The keys that trails are encrypted with, themselves.
+    TrailKeysThemselves,
     /// The named buckets: listing below their prefix only.
     SourceBuckets,
-    /// The named buckets, as a whole.
-    SourceBucketPlaces,
     /// What CloudTrail wrote into the named buckets.
     SourceObjects,
     /// The keys that the named buckets are encrypted with, through S3 only.
     SourceKeys,
+    /// The keys that the named buckets are encrypted with, themselves.
+    SourceKeysThemselves,
     /// The queue.
     Queue,
     /// The roles that are assumed next, and no others.
     Roles,
     /// The audit bucket: listing below its prefix only.
     AuditBucket,
-    /// The audit bucket, as a whole.
-    AuditBucketPlace,
     /// Objects below the audit bucket's prefix.
     AuditObjects,
     /// The audit bucket's key, through S3 only.
@@ -93,17 +87,16 @@ impl Scope {
             Scope::Everything => "Discover",
             Scope::Trails => "ReadTrails",
             Scope::TrailBuckets => "ListTrailBuckets",
-            Scope::TrailBucketPlaces => "LocateTrailBuckets",
             Scope::TrailObjects => "ReadTrailObjects",
             Scope::TrailKeys => "DecryptTrailObjects",
+            Scope::TrailKeysThemselves => "DescribeTrailKeys",
             Scope::SourceBuckets => "ListSource",
-            Scope::SourceBucketPlaces => "LocateSource",
             Scope::SourceObjects => "ReadSourceObjects",
             Scope::SourceKeys => "DecryptSourceObjects",
+            Scope::SourceKeysThemselves => "DescribeSourceKeys",
             Scope::Queue => "ReadQueue",
             Scope::Roles => "AssumeRoles",
             Scope::AuditBucket => "ListAuditBucket",
-            Scope::AuditBucketPlace => "LocateAuditBucket",
             Scope::AuditObjects => "KeepEvidence",
             Scope::AuditKey => "EncryptEvidence",
         }
@@ -130,7 +123,7 @@ pub(crate) struct Permission {
     pub(crate) codes: &'static [&'static str],
 }
 
-const DENIED: &[&str] = &["denied", "scp-denied"];
+const DENIED: &[&str] = &["denied", "scp-denied", "rcp-denied"];
 const KMS: &[&str] = &["kms-denied"];
 const ROLE: &[&str] = &["role-not-assumable", "not-enrolled"];
 /// The run cannot start: exit code 2.
@@ -168,15 +161,15 @@ pub(crate) const TABLE: &[Permission] = &[
     row(("s3:ListBucket", Member, Feature::TrailBuckets, Scope::TrailBuckets),
         "Lists the objects that a trail delivered.",
         "Every hour that the bucket holds.", DENIED),
-    row(("s3:GetBucketLocation", Member, Feature::TrailBuckets, Scope::TrailBucketPlaces),
-        "The region that a trail's bucket is in; requests go there.",
-        "Every hour that the bucket holds.", DENIED),
     row(("s3:GetObject", Member, Feature::TrailBuckets, Scope::TrailObjects),
         "Reads log objects and digests, with their metadata.",
         "The hours of the objects that are denied.", DENIED),
     row(("kms:Decrypt", Member, Feature::TrailBuckets, Scope::TrailKeys),
         "Objects of trails that encrypt with a KMS key; S3 decrypts on the reader's behalf.",
         "The hours of the objects under that key.", KMS),
+    row(("kms:DescribeKey", Member, Feature::TrailBuckets, Scope::TrailKeysThemselves),
+        "`assize doctor` tells a key that is disabled, or waits to be deleted, from one that denies.",
+        "Nothing of the evidence: `assize doctor` cannot say why a key does not open.", DENIED),
     row(("organizations:DescribeOrganization", Organization, Feature::Organization, Scope::Everything),
         "The organisation's id, which is part of its trails' keys, and which account manages it.",
         "The organisation: its accounts are not known, the listed ones are still audited.", DENIED),
@@ -198,15 +191,15 @@ pub(crate) const TABLE: &[Permission] = &[
     row(("s3:ListBucket", Reader, Feature::SourceBuckets, Scope::SourceBuckets),
         "Lists the log objects of the bucket, and detects its layout.",
         "Every hour that the bucket holds.", DENIED),
-    row(("s3:GetBucketLocation", Reader, Feature::SourceRegion, Scope::SourceBucketPlaces),
-        "The region that the bucket is in; requests go there.",
-        "Every hour that the bucket holds. Give the source its `region` to do without.", DENIED),
     row(("s3:GetObject", Reader, Feature::SourceBuckets, Scope::SourceObjects),
         "Reads log objects and digests, with their metadata.",
         "The hours of the objects that are denied.", DENIED),
     row(("kms:Decrypt", Reader, Feature::SourceBuckets, Scope::SourceKeys),
         "Objects that are encrypted with a KMS key; S3 decrypts on the reader's behalf.",
         "The hours of the objects under that key.", KMS),
+    row(("kms:DescribeKey", Reader, Feature::SourceBuckets, Scope::SourceKeysThemselves),
+        "`assize doctor` tells a key that is disabled, or waits to be deleted, from one that denies.",
+        "Nothing of the evidence: `assize doctor` cannot say why a key does not open.", DENIED),
     row(("sqs:ReceiveMessage", Reader, Feature::Notifications, Scope::Queue),
         "Takes messages that name new objects.",
         "Nothing: objects are found by listing, later.", DENIED),
@@ -224,9 +217,6 @@ pub(crate) const TABLE: &[Permission] = &[
         "The account as a whole: AWS refuses the role when tags are refused.", ROLE),
     row(("s3:ListBucket", Hub, Feature::AuditBucket, Scope::AuditBucket),
         "Lists evidence and runs; tells a missing object from a denied one.",
-        "The run cannot start.", STOPS),
-    row(("s3:GetBucketLocation", Hub, Feature::AuditRegion, Scope::AuditBucketPlace),
-        "The region that the audit bucket is in. Give its `region` to do without.",
         "The run cannot start.", STOPS),
     row(("s3:GetObject", Hub, Feature::AuditBucket, Scope::AuditObjects),
         "Reads the state, and evidence again for reports. A write on condition that nothing has changed needs it too.",

@@ -1,6 +1,6 @@
 //! What to add after a denial: the exact statement, and to which policy. For `assize doctor` and for the reasons in
 //! reports.
-#![cfg_attr(not(test), expect(dead_code, reason = "`assize doctor` and reports ask for advice"))]
+#![expect(dead_code, reason = "`assize doctor` and reports ask for advice")]
 
 use super::actions::{Permission, Scope, TABLE};
 use super::documents::through_s3;
@@ -39,6 +39,10 @@ pub(crate) enum By<'a> {
     Boundary,
     /// The policy of the session.
     Session,
+    /// The policy of the VPC endpoint that the call went through.
+    Endpoint,
+    /// The trust policy of the role that is assumed.
+    Trust,
 }
 
 /// What to do about a denial.
@@ -75,13 +79,16 @@ pub(crate) fn for_denial(denied: &Denied<'_>) -> Advice {
         By::ResourceControl => "a resource control policy of the organisation".to_owned(),
         By::Boundary => "the permissions boundary of the role".to_owned(),
         By::Session => "the policy of the session".to_owned(),
+        By::Endpoint => "the policy of the VPC endpoint".to_owned(),
+        By::Trust => format!("the trust policy of {}", denied.resource.unwrap_or("the role")),
     };
     if denied.explicit {
         return advice(format!("{policy} denies this; let its statement leave out the role"), exemption(who.as_deref()));
     }
     let statement = match denied.by {
         By::Role | By::Boundary | By::Session | By::ServiceControl(_) => statement(denied, row),
-        By::Resource | By::ResourceControl => statement(denied, row).of(principal(who.as_deref())),
+        By::Resource | By::ResourceControl | By::Endpoint => statement(denied, row).of(principal(who.as_deref())),
+        By::Trust => Statement { resources: vec![], ..statement(denied, row) }.of(principal(who.as_deref())),
         By::Key => Statement { resources: vec![Text::new("*")], ..statement(denied, row) }.of(principal(who.as_deref())),
     };
     advice(format!("add to {policy}"), plain(&statement.node(), denied))

@@ -1,15 +1,15 @@
 //! CloudFormation templates, as YAML in the long form (`Fn::Sub:`), which every YAML reader takes.
 
-use super::RoleError;
 use super::needs::Needs;
 use super::parameter::{self, Parameter, Values, pascal};
 use super::policy::Document;
 use super::resources::QUEUE;
 use super::stack::{BucketPlan, Resource, Role, Stack};
 use super::text::{Hole, Node, Piece, Text, Tree, When};
+use super::yaml;
 
 /// The template of a stack.
-pub(crate) fn write(stack: &Stack, needs: &Needs, values: &Values) -> Result<String, RoleError> {
+pub(crate) fn write(stack: &Stack, needs: &Needs, values: &Values) -> String {
     let mut made = Vec::new();
     let mut outputs = Vec::new();
     for resource in &stack.resources {
@@ -47,7 +47,7 @@ pub(crate) fn write(stack: &Stack, needs: &Needs, values: &Values) -> Result<Str
     put("Conditions", conditions(&made));
     put("Resources", made.iter().map(|resource| (resource.id.clone(), resource.tree())).collect());
     put("Outputs", outputs);
-    Ok(serde_yaml::to_string(&Tree::Map(top))?)
+    yaml::write(&Tree::Map(top))
 }
 
 /// A resource of a template.

@@ -59,13 +59,8 @@ pub(crate) fn organization(needs: &Needs) -> Vec<Statement> {
 }
 
 fn read_source(needs: &Needs, source: &Source, number: usize) -> Vec<Statement> {
-    let wanted = |feature| match feature {
-        Feature::SourceRegion => source.ask_region,
-        feature => needs.has(feature),
-    };
-    let is_of_buckets = |permission: &Permission| permission.feature != Feature::Notifications;
     let mut statements =
-        allowed_of(Holder::Reader, |row| is_of_buckets(row) && wanted(row.feature), |scope| of_source(scope, source));
+        allowed_of(Holder::Reader, |row| row.feature == Feature::SourceBuckets, |scope| of_source(scope, source));
     if needs.sources.len() > 1 {
         statements.iter_mut().for_each(|statement| statement.sid.push_str(&(number + 1).to_string()));
     }
@@ -74,11 +69,11 @@ fn read_source(needs: &Needs, source: &Source, number: usize) -> Vec<Statement> 
 
 /// What the owners of a bucket and of its key must add to their policies, so that `reader` can read the source.
 pub(crate) fn owners(source: &Source, reader: &Text) -> (Vec<Statement>, Vec<Statement>) {
-    let of_buckets = |row: &Permission| row.feature != Feature::Notifications;
+    let of_buckets = |row: &Permission| row.feature == Feature::SourceBuckets;
     let statements = allowed_of(Holder::Reader, of_buckets, |scope| of_source(scope, source));
     let who = |statement: Statement| statement.of(Principal::Aws(vec![reader.clone()]));
-    let (key, bucket): (Vec<Statement>, Vec<Statement>) =
-        statements.into_iter().map(who).partition(|statement| statement.sid == Scope::SourceKeys.sid());
+    let is_of_key = |statement: &Statement| statement.actions.iter().all(|action| action.starts_with("kms:"));
+    let (key, bucket): (Vec<Statement>, Vec<Statement>) = statements.into_iter().map(who).partition(is_of_key);
     // In the policy of a key, everything is that key.
     let key = key.into_iter().map(|statement| Statement { resources: vec![Text::new("*")], ..statement });
     (bucket, key.collect())
@@ -142,9 +137,9 @@ fn anywhere(scope: Scope) -> Granted {
             vec![Text::new("arn:{partition}:s3:::{trail-buckets}")],
             vec![Condition::new("StringLike", "s3:prefix", Text::new("*AWSLogs/*"))],
         ),
-        Scope::TrailBucketPlaces => (vec![Text::new("arn:{partition}:s3:::{trail-buckets}")], vec![]),
         Scope::TrailObjects => (vec![Text::new("arn:{partition}:s3:::{trail-buckets}/*AWSLogs/*/CloudTrail*")], vec![]),
         Scope::TrailKeys => (vec![Text::parameter("trail-keys")], vec![through_s3()]),
+        Scope::TrailKeysThemselves => (vec![Text::parameter("trail-keys")], vec![]),
         _ => (vec![Text::new("*")], vec![]),
     }
 }
@@ -157,6 +152,7 @@ fn of_source(scope: Scope, source: &Source) -> Granted {
         Scope::SourceBuckets => (vec![bucket], vec![Condition::new("StringLike", "s3:prefix", Text::literal(&below).then("*"))]),
         Scope::SourceObjects => (vec![bucket.then("/").then(&below).then("*AWSLogs/*/CloudTrail*")], vec![]),
         Scope::SourceKeys => (vec![Text::parameter("trail-keys")], vec![through_s3()]),
+        Scope::SourceKeysThemselves => (vec![Text::parameter("trail-keys")], vec![]),
         _ => (vec![bucket], vec![]),
     }
 }

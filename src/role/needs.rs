@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::Feature;
-use crate::config::{Config, Location, ObjectLock, Partition, RegionsConfig, RoleConfig, RoleStep, S3Location, SourceKind};
+use crate::config::{
+    Config, Location, ObjectLock, Partition, RegionsConfig, RoleConfig, RoleStep, S3Location, SourceConfig, SourceKind,
+};
 
 /// What a configuration needs.
 #[derive(Clone, Debug)]
@@ -70,8 +72,6 @@ pub(crate) struct Source {
     pub(crate) bucket: String,
     /// Without a slash at either end.
     pub(crate) prefix: String,
-    /// Whether its region must be asked for.
-    pub(crate) ask_region: bool,
     /// The account whose role reads it; none is the hub role.
     pub(crate) account: Option<String>,
 }
@@ -147,11 +147,9 @@ impl Needs {
             (Feature::Organization, self.organization),
             (Feature::TrailBuckets, discovered),
             (Feature::SourceBuckets, !self.sources.is_empty()),
-            (Feature::SourceRegion, self.sources.iter().any(|source| source.ask_region)),
             (Feature::Notifications, self.queue.is_some()),
             (Feature::SessionTags, self.members.iter().any(|member| !member.tags.is_empty())),
             (Feature::AuditBucket, audit.is_some()),
-            (Feature::AuditRegion, audit.is_some_and(|location| location.region.is_none())),
             (Feature::AuditKey, audit.is_some_and(|location| location.kms_key.is_some())),
             (Feature::ObjectLock, audit.is_some_and(|location| location.object_lock.is_some())),
         ];
@@ -204,7 +202,28 @@ fn members(config: &Config) -> Vec<Member> {
         }
     }
     own.insert(0, everybody);
+    // Accounts that are not audited may still hold a log archive or a queue.
+    for account in read_in(config) {
+        let is_own = |member: &Member| member.role.account.as_deref() == Some(account);
+        let index = own.iter().position(is_own).unwrap_or(0);
+        if let Some(member) = own.get_mut(index).filter(|member| !member.listed.iter().any(|listed| listed == account)) {
+            member.listed.push(account.to_owned());
+        }
+    }
     own
+}
+
+/// The accounts whose role reads a bucket or the queue.
+fn read_in(config: &Config) -> impl Iterator<Item = &str> {
+    let queue = config.notifications.as_ref().and_then(|notifications| notifications.account.as_deref());
+    config.sources.iter().filter_map(account_of).chain(queue)
+}
+
+fn account_of(source: &SourceConfig) -> Option<&str> {
+    match &source.kind {
+        SourceKind::Bucket(bucket) => bucket.account.as_deref(),
+        SourceKind::Discovered => None,
+    }
 }
 
 fn member(config: &RoleConfig, account: Option<&str>) -> Member {
@@ -245,12 +264,7 @@ fn sources(config: &Config) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     for source in &config.sources {
         let SourceKind::Bucket(bucket) = &source.kind else { continue };
-        let source = Source {
-            bucket: bucket.bucket.clone(),
-            prefix: bucket.prefix.clone(),
-            ask_region: bucket.region.is_none(),
-            account: bucket.account.clone(),
-        };
+        let source = Source { bucket: bucket.bucket.clone(), prefix: bucket.prefix.clone(), account: bucket.account.clone() };
         if !sources.contains(&source) {
             sources.push(source);
         }

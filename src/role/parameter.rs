@@ -75,7 +75,7 @@ pub(crate) enum ValueError {
     },
 }
 
-const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]+$";
+const ROLE_ARN: &str = "^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$";
 
 struct Entry(&'static str, &'static str, Option<&'static str>, Option<&'static str>);
 
@@ -134,9 +134,9 @@ const TABLE: &[Entry] = &[
     Entry("hub-role-name", "Name of the hub role.", Some("AssizeHub"), Some("^[A-Za-z0-9+=,.@_-]{1,64}$")),
     Entry(
         "organization-id",
-        "Id of the organisation whose accounts' roles the hub role may assume.",
-        None,
-        Some("^o-[a-z0-9]{10,32}$"),
+        "Id of the organisation whose accounts' roles the hub role may assume; as it is, the hub role's own organisation.",
+        Some("${aws:PrincipalOrgID}"),
+        Some("^[$][{]aws:PrincipalOrgID[}]$|^o-[a-z0-9]{10,32}$"),
     ),
     Entry("audit-bucket", "Name of the audit bucket.", None, Some("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")),
     Entry(
@@ -149,7 +149,7 @@ const TABLE: &[Entry] = &[
         "break-glass-arn",
         "ARN of a role that may delete evidence and keys in an emergency; none for nobody.",
         Some("none"),
-        Some("^none$|^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[!-~]+$"),
+        Some("^none$|^arn:aws[a-z-]*:iam::[0-9]{12}:(role|user)/[A-Za-z0-9+=,.@_/-]+$"),
     ),
     Entry("key-alias", "Alias of the key, without alias/ in front.", Some("assize-audit"), Some("^[A-Za-z0-9/_-]{1,250}$")),
     Entry("queue-name", "Name of the queue.", Some("assize-notifications"), Some("^[A-Za-z0-9_-]{1,75}$")),

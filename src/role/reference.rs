@@ -6,7 +6,7 @@ use super::actions::{Feature, Holder, Permission, Scope, TABLE};
 pub(crate) fn page() -> String {
     let mut out = vec![INTRODUCTION.to_owned()];
     for holder in [Holder::Member, Holder::Organization, Holder::Reader, Holder::Hub] {
-        out.push(format!("### {}\n\n{}\n", title(holder), about(holder)));
+        out.push(format!("### {}\n\n{}\n\n", title(holder), about(holder)));
         out.push("| action | on | when | why | unknown without it |\n| --- | --- | --- | --- | --- |\n".to_owned());
         out.extend(TABLE.iter().filter(|row| row.holder == holder).map(line));
         out.push("\n".to_owned());
@@ -41,11 +41,9 @@ fn when(feature: Feature) -> &'static str {
         Feature::Organization => "`accounts: organization`",
         Feature::TrailBuckets => "a `discovered` source",
         Feature::SourceBuckets => "a `bucket` source",
-        Feature::SourceRegion => "a `bucket` source without `region`",
         Feature::Notifications => "`notifications`",
         Feature::SessionTags => "`session-tags`",
         Feature::AuditBucket => "an audit bucket on S3",
-        Feature::AuditRegion => "an audit bucket without `region`",
         Feature::AuditKey => "an audit bucket with `kms-key`",
         Feature::ObjectLock => "an audit bucket with `object-lock`",
     }
@@ -57,17 +55,16 @@ fn on(scope: Scope) -> &'static str {
         Scope::Everything => "`*` (the action knows no resources)",
         Scope::Trails => "trails of any account and region",
         Scope::TrailBuckets => "buckets of trails, listing below `AWSLogs/`",
-        Scope::TrailBucketPlaces => "buckets of trails",
         Scope::TrailObjects => "`AWSLogs/…/CloudTrail*` in buckets of trails",
         Scope::TrailKeys => "keys of trails, through S3",
+        Scope::TrailKeysThemselves => "keys of trails",
         Scope::SourceBuckets => "the named bucket, listing below its prefix",
-        Scope::SourceBucketPlaces => "the named bucket",
         Scope::SourceObjects => "`AWSLogs/…/CloudTrail*` below its prefix",
         Scope::SourceKeys => "its keys, through S3",
+        Scope::SourceKeysThemselves => "its keys",
         Scope::Queue => "the queue",
         Scope::Roles => "exactly the roles that are assumed next",
         Scope::AuditBucket => "the audit bucket, listing below its prefix",
-        Scope::AuditBucketPlace => "the audit bucket",
         Scope::AuditObjects => "objects below the audit bucket's prefix",
         Scope::AuditKey => "the audit bucket's key, through S3",
     }
@@ -114,13 +111,14 @@ Nothing here writes anywhere but to the audit bucket, and nothing deletes anythi
    then use whatever key has the alias, also one that is made later.
 2. `key`, then `bucket`, in the same account. Their policies name the hub role, which must exist by then.
 3. `member`, as a StackSet for the organisation. Its trust policy names the hub role, which must exist by then.
-4. `management`, in the management account: StackSets with service-managed permissions do not reach it. In a delegated
-   administrator, which they do reach, with `create-member-role` set to `no`.
+4. `management`, in the account of the role that reads the organisation, or in the management account if there is no such role:
+   StackSets with service-managed permissions do not reach the management account. They do reach a delegated administrator: there,
+   set `create-member-role` to `no`, and deploy `member` in the management account as a stack of its own.
 5. `notifications`, if you want to be told of new objects before they are listed.
 
 Files named `….owner-bucket-….json`, `….owner-key-….json`, `….topic-policy.json` and `….via-….json` are statements for others:
 owners of buckets, keys and topics in other accounts, and of the roles on the way to an account, add them to their policies.
-What is in angle brackets is theirs to fill in; AWS refuses a policy in which it was forgotten.
+What is in angle brackets is theirs to fill in; a policy in which it was forgotten is refused, or allows nothing.
 
 ## Which actions
 

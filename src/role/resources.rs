@@ -1,7 +1,7 @@
 //! The policies of what is not a role: the audit bucket, its key, the queue, and what owners of other buckets, keys
 //! and topics must add to theirs.
 
-use super::actions::{Feature, Holder, Scope, TABLE};
+use super::actions::{Feature, Permission, Scope, TABLE};
 use super::documents::through_s3;
 use super::needs::Needs;
 use super::policy::{Condition, Document, Kind, Principal, Statement};
@@ -11,12 +11,8 @@ use super::text::{Hole, Made, Text, When};
 pub(crate) const QUEUE: Made = Made { cloudformation: ("Queue", Some("Arn")), terraform: "aws_sqs_queue.notifications.arn" };
 
 /// The actions of the table for the hub role on one scope.
-fn actions(needs: &Needs, holder: Holder, scope: Scope) -> Vec<&'static str> {
-    TABLE
-        .iter()
-        .filter(|row| row.holder == holder && row.scope == scope && needs.has(row.feature))
-        .map(|row| row.action)
-        .collect()
+fn actions(needs: &Needs, scope: Scope) -> Vec<&'static str> {
+    TABLE.iter().filter(|row| row.scope == scope && needs.has(row.feature)).map(|row| row.action).collect()
 }
 
 fn hub() -> Principal {
@@ -25,7 +21,7 @@ fn hub() -> Principal {
 
 /// Everybody but one principal. `none` is nobody's ARN, so then it is everybody.
 fn but(parameter: &'static str) -> Condition {
-    Condition::new("StringNotLike", "aws:PrincipalArn", Text::parameter(parameter))
+    Condition::new("StringNotEquals", "aws:PrincipalArn", Text::parameter(parameter))
 }
 
 /// The policy of the audit bucket: TLS only, nobody deletes, only the hub role writes.
@@ -57,15 +53,10 @@ pub(crate) fn bucket_policy(needs: &Needs) -> Document {
         .only(but("hub-role-arn")),
     ];
     // Without effect in the hub's own account; needed where the bucket is in another.
-    for (scope, sid, on) in [
-        (Scope::AuditBucket, "TheHubLists", bucket()),
-        (Scope::AuditBucketPlace, "TheHubLocates", bucket()),
-        (Scope::AuditObjects, "TheHubReadsAndWrites", objects()),
-    ] {
-        let actions = actions(needs, Holder::Hub, scope);
-        if !actions.is_empty() {
-            statements.push(Statement::allow(sid, &actions, vec![on]).of(hub()));
-        }
+    for (scope, sid, on) in
+        [(Scope::AuditBucket, "TheHubLists", bucket()), (Scope::AuditObjects, "TheHubReadsAndWrites", objects())]
+    {
+        statements.push(Statement::allow(sid, &actions(needs, scope), vec![on]).of(hub()));
     }
     Document::new("policy", Kind::Bucket, statements)
 }
@@ -74,7 +65,7 @@ pub(crate) fn bucket_policy(needs: &Needs) -> Document {
 pub(crate) fn key_policy() -> Document {
     let any = || vec![Text::new("*")];
     let owner = Principal::Aws(vec![Text::new("arn:{partition}:iam::{account}:root")]);
-    let row = |row: &&super::actions::Permission| row.scope == Scope::AuditKey && row.feature == Feature::AuditKey;
+    let row = |row: &&Permission| row.scope == Scope::AuditKey && row.feature == Feature::AuditKey;
     let used: Vec<&str> = TABLE.iter().filter(row).map(|row| row.action).collect();
     let statements = vec![
         // Without it nobody could ever change the key again; who may is up to the account's own IAM policies.

@@ -144,13 +144,15 @@ fn management(needs: &Needs) -> Stack {
     let member =
         account.map_or_else(|| needs.members.first().expect("the role of everybody"), |account| needs.member_of(account));
     let mut role = member_role(needs, member);
+    // Statements that depend on the account are for the StackSet; here it is known which account this is.
+    if let Some(account) = account {
+        let here = Some(When::InAccount(account.to_owned()));
+        role.inline.statements.retain(|statement| statement.when.is_none() || statement.when == here);
+        role.inline.statements.iter_mut().for_each(|statement| statement.when = None);
+    }
     let mut resources = Vec::new();
     match &needs.organization_role {
-        Some(reader) if documents::is_member(needs, reader) => {
-            // The statements that depend on an account are for the StackSet: here it is known which account this is.
-            role.inline.statements.retain(|statement| statement.when != account.map(|id| When::InAccount(id.to_owned())));
-            role.inline.statements.extend(documents::organization(needs));
-        }
+        Some(reader) if documents::is_member(needs, reader) => {}
         Some(reader) => resources.push(Resource::Role(Box::new(organization_role(needs, reader)))),
         None => {}
     }
@@ -273,7 +275,7 @@ fn owners_of_sources(needs: &Needs) -> Vec<Document> {
 fn owners_of_trails(member: &Member) -> Vec<Document> {
     let account = member.role.account.as_deref().unwrap_or("<account>");
     let reader = Text::new("arn:{partition}:iam::").then(account).then(":role/").then(&member.role.in_arn());
-    let source = Source { bucket: "<trail-bucket>".to_owned(), prefix: String::new(), ask_region: true, account: None };
+    let source = Source { bucket: "<trail-bucket>".to_owned(), prefix: String::new(), account: None };
     owners(&source, &reader, "trail")
 }
 

@@ -7,6 +7,7 @@ mod organization;
 mod organization_checks;
 mod proxy;
 mod proxy_checks;
+mod roles;
 
 use environment::python;
 use serde_json::Value;

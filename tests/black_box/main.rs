@@ -10,6 +10,7 @@ mod determinism;
 mod inputs;
 mod policies;
 mod reports;
+mod roles;
 mod sample;
 mod shapes;
 
