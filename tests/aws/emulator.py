@@ -32,12 +32,14 @@ import collections
 import io
 import json
 import os
+import re
 import threading
 import urllib.parse
 
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
-from cheroot.wsgi import Server  # noqa: E402
+from cheroot.wsgi import Gateway_10, Server  # noqa: E402
+from moto.moto_server import werkzeug_app  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
 
 import answers  # noqa: E402
@@ -49,6 +51,9 @@ from state import STATE  # noqa: E402
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict",
            412: "Precondition Failed", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+
+# What stands for `_` in the names of metadata on their way to moto and back.
+UNDERSCORE = ".5f."
 
 
 class Dropped(ConnectionResetError):
@@ -106,6 +111,9 @@ class Emulator:
                 body = b"".join(self.moto(environ, start))
         else:
             body = b"".join(self.moto(environ, start))
+        if call.operation == "ListObjectsV2":
+            # Moto writes it as it is, AWS encodes it: XML has no way to write some characters.
+            body = re.sub(rb"<StartAfter>.*?</StartAfter>", b"", body, flags=re.DOTALL)
         answers.after(call, said["status"], said["headers"], body)
         return said["status"], said["headers"], body
 
@@ -181,12 +189,34 @@ def body_of(environ):
     return body
 
 
+class Converter(werkzeug_app.RegexConverter):
+    """Keys may hold any character, line breaks too."""
+
+    def __init__(self, url_map, *items):
+        super().__init__(url_map, *items)
+        self.regex = f"(?s:{self.regex})"
+
+
+werkzeug_app.RegexConverter = Converter
+
+
+class Gateway(Gateway_10):
+    """WSGI cannot tell `_` from `-` in the name of a header; S3 can, in the names of metadata."""
+
+    def get_environ(self):
+        given = self.req.inheaders
+        for name in [name for name in given if name.lower().startswith(b"x-amz-meta-") and b"_" in name]:
+            given[name.replace(b"_", UNDERSCORE.encode())] = given.pop(name)
+        return super().get_environ()
+
+
 def send(start_response, status, headers, body, empty=False):
     """Answers. To HEAD nothing but headers may be sent, with the length that moto announced."""
     body = b"" if empty else body
     headers = {name: value for name, value in headers.items() if empty or name.lower() != "content-length"}
     if not any(name.lower() == "content-length" for name in headers):
         headers["Content-Length"] = str(len(body))
+    headers = {name.lower().replace(UNDERSCORE, "_") if UNDERSCORE in name.lower() else name: value for name, value in headers.items()}
     start_response(f"{status} {REASONS.get(status, 'Other')}", list(headers.items()))
     return [body]
 
@@ -214,6 +244,7 @@ def main():
     server = Server(("127.0.0.1", options.port), Emulator(DomainDispatcherApplication(create_backend_app)), numthreads=24,
                     request_queue_size=256, timeout=600)
     server.keep_alive_conn_limit = 1000
+    server.gateway = Gateway
     # A dropped connection is meant; other errors reach the client as answers of status 500.
     server.error_log = lambda message="", level=20, traceback=False: None
     server.prepare()

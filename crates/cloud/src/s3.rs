@@ -69,7 +69,8 @@ pub struct S3Options {
 /// reads the object and compares it with what it put: an object that fences writers must tell who wrote it.
 ///
 /// **Keys.** S3 refuses keys that climb above their own start (`../a`), and so does this, before anything is sent.
-/// A key with `prefix` before it has 1,024 bytes at most.
+/// A key of white space alone is refused because the SDK cannot send it. With `prefix` before it, a key has 1,024
+/// bytes at most.
 #[derive(Clone)]
 pub struct S3Bucket {
     inner: Arc<Inner>,
@@ -109,6 +110,9 @@ impl S3Bucket {
         let full = format!("{}{key}", self.inner.options.prefix);
         if check_key(&full).is_err() {
             return invalid("it is longer than 1,024 bytes with the bucket's prefix before it");
+        }
+        if full.trim().is_empty() {
+            return invalid("it holds nothing but white space");
         }
         Ok(full)
     }

@@ -47,7 +47,6 @@ pub const SECRET_TARGETS: &[&str] = &[
     "hyper",
     "hyper_rustls",
     "hyper_util",
-    "invoke",
     "rustls",
 ];
 

@@ -74,7 +74,7 @@ const ODD_KEYS: &[&str] = &[
     "line\nline",
     "line\r\nline",
     "tab\tz",
-    "\u{85}",
+    "\u{85}.json",
     "con",
     "NUL.txt",
     "COM1/a",

@@ -19,6 +19,9 @@ where
     match error {
         SdkError::ServiceError(answered) => {
             let meta = answered.err().meta();
+            if answered.raw().status().is_success() && meta.code().is_none() {
+                return CloudError::Malformed { call, reason: clean(&story(error)) };
+            }
             super::classify(Answer {
                 call,
                 action,

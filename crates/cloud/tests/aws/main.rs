@@ -1,0 +1,51 @@
+//! Sessions, the signed caller and S3: exactly what is sent and what is made of answers, against a server in this
+//! process; and whether it works as a whole, against the emulators.
+#![expect(clippy::unwrap_used, reason = "what the tests share fails by panicking, as tests do")]
+
+mod buckets;
+mod calls;
+#[path = "../../../../tests/aws/environment.rs"]
+#[expect(dead_code, reason = "these tests need a part of it")]
+mod environment;
+mod fake;
+mod roles;
+mod secrets;
+mod whole;
+
+use assize_cloud::{CallLimit, RoleSpec, Session, SessionOptions, Sessions};
+use aws_config::{BehaviorVersion, ConfigLoader, Region};
+use aws_credential_types::Credentials;
+
+/// Settings that lead nowhere but to `url`, with the keys of an access key.
+fn loader(url: &str, key: &str) -> ConfigLoader {
+    aws_config::defaults(BehaviorVersion::latest())
+        .endpoint_url(url)
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(Credentials::new(key, "secret", None, None, "test"))
+}
+
+fn options() -> SessionOptions {
+    let unlimited = ["CloudTrail", "STS", "EC2", "IAM", "Organizations"];
+    let unlimited = unlimited.map(|id| (id.to_owned(), CallLimit { per_second: 0.0, burst: 1 }));
+    SessionOptions { max_attempts: 3, calls_per_second: unlimited.into(), ..SessionOptions::default() }
+}
+
+async fn sessions(url: &str) -> Sessions {
+    Sessions::from_loader(loader(url, "AKIAHUB"), options()).await.unwrap()
+}
+
+async fn base(url: &str) -> Session {
+    sessions(url).await.base()
+}
+
+fn role(account: &str, external_id: Option<&str>) -> RoleSpec {
+    RoleSpec {
+        arn: format!("arn:aws:iam::{account}:role/Audit"),
+        external_id: external_id.map(str::to_owned),
+        session_name: "assize".to_owned(),
+        duration: std::time::Duration::from_secs(3600),
+        session_tags: std::collections::BTreeMap::new(),
+        via: Vec::new(),
+        region: "eu-west-1".to_owned(),
+    }
+}
