@@ -10,6 +10,7 @@ mod limit;
 mod xml;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::SdkConfig;
@@ -110,12 +111,13 @@ pub(crate) struct Caller {
     components: RuntimeComponentsBuilder,
     /// Whose retries these are: one account's failures must not use up another's attempts.
     account: String,
+    limits: Arc<Limits>,
     timeouts: TimeoutConfig,
 }
 
 impl Caller {
     /// Each attempt may take as long as `attempt`.
-    pub(crate) fn new(config: &SdkConfig, account: &str, attempt: Duration) -> Self {
+    pub(crate) fn new(config: &SdkConfig, account: &str, limits: &Arc<Limits>, attempt: Duration) -> Self {
         let skew = SharedInterceptor::new(ServiceClockSkewInterceptor::new());
         let mut components = RuntimeComponentsBuilder::new("assize")
             .with_http_client(config.http_client())
@@ -140,7 +142,7 @@ impl Caller {
             components.set_identity_resolver(SCHEME_ID, shared_resolver(provider));
         }
         let timeouts = crate::session::with_attempt_limit(config, attempt);
-        Self { config: config.clone(), components, account: account.to_owned(), timeouts }
+        Self { config: config.clone(), components, account: account.to_owned(), limits: Arc::clone(limits), timeouts }
     }
 
     /// Calls an operation, with the SDK's retries.
@@ -167,13 +169,20 @@ impl Caller {
             Ok(request) => request,
             Err(reason) => return Err(CloudError::Malformed { call, reason }),
         };
+        let paced = self.limits.paced(&self.account, &endpoint.region, operation.service.id, operation.name);
+        self.limits.wait(&paced).await;
+        let limits = Arc::clone(&self.limits);
         let sdk = SdkOperation::builder()
             .service_name(operation.service.id)
             .operation_name(operation.name)
             .endpoint_url(&endpoint.url)
             .runtime_plugin(self.plugin(&operation.service, &endpoint))
             .serializer(|request: Request| request.into_http())
-            .deserializer(read)
+            .deserializer(move |response| {
+                let answer = read(response);
+                limits.learn(&paced, answer::is_throttled(&answer));
+                answer
+            })
             .build();
         let answer = sdk.invoke(request).await;
         answer.map_err(|error| crate::error::from_sdk(call, operation.action, None, &error))

@@ -14,7 +14,7 @@ use std::fmt;
 
 use assize_bucket::BucketError;
 
-pub(crate) use classify::{Answer, classify};
+pub(crate) use classify::{Answer, classify, is_throttle};
 pub use denial::{Denial, DenialCause};
 pub(crate) use sdk::{from_sdk, no_credentials, story};
 

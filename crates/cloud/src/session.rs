@@ -65,7 +65,7 @@ pub struct SessionOptions {
     /// The region of the run's own calls. `None`: as aws-config finds it (`AWS_REGION`, profile, instance), else
     /// us-east-1.
     pub region: Option<String>,
-    /// How often a call is tried in all, with waits between that adapt to what AWS refuses. 0 means 5.
+    /// How often a call is tried in all, with growing waits between. 0 means 5.
     pub max_attempts: u32,
     /// Limits in place of the built-in ones, by service id ("CloudTrail") or operation ("CloudTrail.LookupEvents").
     pub calls_per_second: BTreeMap<String, CallLimit>,
@@ -126,7 +126,7 @@ pub struct Session {
 }
 
 struct Shared {
-    limits: Limits,
+    limits: Arc<Limits>,
     region: String,
     attempts: u32,
 }
@@ -161,7 +161,7 @@ impl Sessions {
         let timeouts = TimeoutConfig::builder().connect_timeout(Duration::from_secs(5)).read_timeout(Duration::from_secs(120));
         let mut loader = loader
             .http_client(http::shared())
-            .retry_config(RetryConfig::adaptive().with_max_attempts(attempts))
+            .retry_config(RetryConfig::standard().with_max_attempts(attempts))
             .timeout_config(timeouts.build())
             // Credentials are cached by us, with the errors of ours.
             .identity_cache(IdentityCache::no_cache());
@@ -175,7 +175,7 @@ impl Sessions {
             builder.set_app_name(AppName::new("assize").ok());
         }
         config = builder.build();
-        let shared = Arc::new(Shared { limits: Limits::new(&options.calls_per_second), region, attempts });
+        let shared = Arc::new(Shared { limits: Arc::new(Limits::new(&options.calls_per_second)), region, attempts });
         let chain = config.credentials_provider().ok_or_else(|| CloudError::NoCredentials {
             message: "the configuration has no provider of credentials".to_owned(),
         })?;
@@ -240,7 +240,7 @@ impl Session {
         let credentials = Arc::new(Credentials::new(source, time, role.as_deref().unwrap_or("the run's own credentials")));
         let provider = SharedCredentialsProvider::new(Provider(Arc::clone(&credentials)));
         let config = config.to_builder().credentials_provider(provider).build();
-        let caller = Caller::new(&config, &account, ATTEMPT);
+        let caller = Caller::new(&config, &account, &shared.limits, ATTEMPT);
         let shared = Arc::clone(shared);
         Self { inner: Arc::new(Inner { shared, config, caller, credentials, account, role }) }
     }
@@ -257,7 +257,7 @@ impl Session {
     pub async fn identity(&self, region: &str) -> Result<Identity, CloudError> {
         self.inner.credentials.get().await?;
         let call = Call { service: "STS", operation: "GetCallerIdentity", region: region.to_owned() };
-        self.inner.shared.limits.wait(&self.inner.account, region, call.service, call.operation).await;
+        self.wait(&call).await;
         let answer = self.sts(region).get_caller_identity().send().await;
         let answer = answer.map_err(|error| crate::error::from_sdk(call.clone(), "sts:GetCallerIdentity", None, &error))?;
         match (answer.account, answer.arn) {
@@ -274,7 +274,6 @@ impl Session {
     /// Any [`CloudError`].
     pub async fn call(&self, operation: &Operation, region: &str, input: Value) -> Result<Value, CloudError> {
         self.inner.credentials.get().await?;
-        self.inner.shared.limits.wait(&self.inner.account, region, operation.service.id, operation.name).await;
         self.inner.caller.call(operation, region, input).await
     }
 
@@ -284,7 +283,6 @@ impl Session {
     /// Any [`CloudError`].
     pub async fn call_text(&self, operation: &Operation, region: &str, input: Value) -> Result<String, CloudError> {
         self.inner.credentials.get().await?;
-        self.inner.shared.limits.wait(&self.inner.account, region, operation.service.id, operation.name).await;
         self.inner.caller.call_text(operation, region, input).await
     }
 
@@ -294,6 +292,12 @@ impl Session {
     /// [`CloudError::NotFound`] if there is no such bucket, and any other if S3 cannot be asked for its region.
     pub async fn bucket(&self, options: S3Options) -> Result<S3Bucket, CloudError> {
         S3Bucket::open(self, options).await
+    }
+
+    /// Waits for the rate limit of a call that the SDK's own client makes.
+    async fn wait(&self, call: &Call) {
+        let limits = &self.inner.shared.limits;
+        limits.wait(&limits.paced(&self.inner.account, &call.region, call.service, call.operation)).await;
     }
 
     pub(crate) async fn check(&self) -> Result<(), CloudError> {

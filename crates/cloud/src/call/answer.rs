@@ -28,6 +28,12 @@ impl ProvideErrorMetadata for ApiError {
     }
 }
 
+/// Whether AWS said that it is asked too often.
+pub(super) fn is_throttled<T>(answer: &Result<T, OrchestratorError<ApiError>>) -> bool {
+    let error = answer.as_ref().err().and_then(OrchestratorError::as_operation_error);
+    error.and_then(ProvideErrorMetadata::code).is_some_and(crate::error::is_throttle)
+}
+
 /// Reads an answer.
 pub(super) fn read(protocol: Protocol, operation: &str, response: &HttpResponse) -> Result<Value, OrchestratorError<ApiError>> {
     let text = read_text(response)?;

@@ -54,6 +54,11 @@ const UNKNOWN_CREDENTIALS: &[&str] =
     &["AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException", "InvalidToken"];
 const BAD_SIGNATURE: &[&str] = &["InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"];
 
+/// Whether an error code says that AWS is asked too often.
+pub(crate) fn is_throttle(code: &str) -> bool {
+    THROTTLED.contains(&code)
+}
+
 /// Decides what an error of AWS means.
 pub(crate) fn classify(answer: Answer<'_>) -> CloudError {
     let Answer { call, action, resource, status, message, .. } = answer;

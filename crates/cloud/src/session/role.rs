@@ -42,8 +42,7 @@ impl Assumption {
         // The error of the credentials below is this one's error: no use in asking.
         Box::pin(self.source.check()).await?;
         let call = Call { service: "STS", operation: "AssumeRole", region: self.region.clone() };
-        let inner = &self.source.inner;
-        inner.shared.limits.wait(&inner.account, &self.region, call.service, call.operation).await;
+        self.source.wait(&call).await;
         let answer = self.request(duration).send().await.map_err(|error| self.failure(call.clone(), &error))?;
         let Some(given) = answer.credentials else {
             return Err(CloudError::Malformed { call, reason: "the answer holds no credentials".to_owned() });

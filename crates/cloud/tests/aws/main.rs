@@ -4,6 +4,7 @@
 
 mod buckets;
 mod calls;
+mod chain;
 #[path = "../../../../tests/aws/environment.rs"]
 #[expect(dead_code, reason = "these tests need a part of it")]
 mod environment;
@@ -11,6 +12,9 @@ mod fake;
 mod roles;
 mod secrets;
 mod whole;
+
+use std::pin::Pin;
+use std::process::Command;
 
 use assize_cloud::{CallLimit, RoleSpec, Session, SessionOptions, Sessions};
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
@@ -48,4 +52,37 @@ fn role(account: &str, external_id: Option<&str>) -> RoleSpec {
         via: Vec::new(),
         region: "eu-west-1".to_owned(),
     }
+}
+
+/// Says which part of the tests a process was started for.
+const CASE: &str = "ASSIZE_TEST_CASE";
+
+/// Runs a case in a process of its own, with these variables and no others if there are any.
+fn alone(case: &str, variables: Option<&[(&str, String)]>) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "a_process_of_its_own", "--nocapture"]);
+    if let Some(variables) = variables {
+        command.env_clear().envs(variables.iter().cloned());
+    }
+    let output = command.env(CASE, case).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let done = output.status.success() && said.contains(&format!("{case} is done"));
+    assert!(done, "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Does nothing unless it was started by one of the other tests.
+#[test]
+fn a_process_of_its_own() {
+    let Ok(case) = std::env::var(CASE) else { return };
+    let run = |case: Pin<Box<dyn Future<Output = ()>>>| tokio::runtime::Runtime::new().unwrap().block_on(case);
+    match case.as_str() {
+        "environment" => run(Box::pin(chain::environment())),
+        "container" => run(Box::pin(chain::container())),
+        "profile" => run(Box::pin(chain::profile())),
+        "endpoints" => run(Box::pin(chain::endpoints())),
+        "nothing" => run(Box::pin(chain::nothing())),
+        "secrets" => secrets::secrets(),
+        other => panic!("there is no case {other}"),
+    }
+    println!("{case} is done");
 }

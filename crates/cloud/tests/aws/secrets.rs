@@ -3,7 +3,6 @@
 //! The subscriber of a process is set once, so this is one test in a process of its own: it starts itself again.
 
 use std::io::Write;
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use assize_bucket::{Bucket as _, Metadata, PutCondition};
@@ -14,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::prelude::*;
 
 use crate::fake::{Answer, Fake};
-use crate::{options, role};
+use crate::{alone, options, role};
 
 const CANARIES: [&str; 8] = [
     "canary-secret-key",
@@ -122,10 +121,8 @@ async fn server() -> Fake {
     .await
 }
 
-/// Run by the test below, in a process of its own.
-#[test]
-#[ignore = "the test that starts this one tells what is wrong"]
-fn alone() {
+/// In a process of its own.
+pub(crate) fn secrets() {
     let (kept, silenced) = (Written::default(), Written::default());
     let by = |silent: bool| {
         tracing_subscriber::filter::filter_fn(move |about| {
@@ -164,10 +161,5 @@ fn alone() {
 
 #[test]
 fn nothing_secret_is_shown() {
-    let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--exact", "secrets::alone", "--nocapture"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    alone("secrets", None);
 }
