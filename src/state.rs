@@ -33,6 +33,7 @@ use serde_json::{Value, json};
 use compact::Tiers;
 use error::blocking;
 use head::{Head, Stored, Writer};
+use read::Segments;
 use segment::{FOLDER, Origin};
 
 pub(crate) use batch::{Batch, Document};
@@ -74,6 +75,7 @@ pub(crate) struct AbandonedRun {
 /// The state, held by one run that may change it until another takes over.
 pub(crate) struct State {
     bucket: Arc<dyn Bucket>,
+    segments: Arc<Segments>,
     run: RunIdentity,
     shard: Option<Shard>,
     stored: Stored,
@@ -110,7 +112,8 @@ impl State {
             None => None,
         };
         let (abandoned, next, tiers, unsettled) = (Vec::new(), 1, compact::TIERS, false);
-        let mut state = State { bucket, run, shard, stored, main, abandoned, next, tiers, unsettled };
+        let segments = Arc::new(Segments::new(Arc::clone(&bucket)));
+        let mut state = State { bucket, segments, run, shard, stored, main, abandoned, next, tiers, unsettled };
         state.mark_abandoned().await?;
         if shard.is_none() {
             state.adopt().await?;
@@ -133,7 +136,7 @@ impl State {
     pub(crate) fn view(&self) -> View {
         let own = self.stored.head.segments.iter().filter(|segment| !self.is_adopted(segment.generation)).cloned();
         let main = self.main.iter().flat_map(|main| main.segments.clone());
-        View::new(Arc::clone(&self.bucket), main.chain(own).collect(), self.stored.head.set_aside.clone())
+        View::new(Arc::clone(&self.segments), main.chain(own).collect(), self.stored.head.set_aside.clone())
     }
 
     /// Commits a batch: all of it is state when this returns, or none of it. Then compacts what is due.

@@ -1,6 +1,7 @@
 //! A batch: what a collector commits at once, and the segment it becomes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use assize_engine::partial::ByHour;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde_json::Value;
 
 use super::entry::{self, Entry, SIZE};
 use super::error::StateError;
+use super::read::Found;
 use super::results::{self, PolicySet};
 use super::row::LedgerRow;
 use super::segment::{Draft, Kind, Origin};
@@ -33,8 +35,11 @@ pub(crate) struct Batch {
     pub(crate) supplement: bool,
     /// How things were at the time of the run, by name: trails, accounts, regions.
     pub(crate) timeline: BTreeMap<String, Value>,
-    /// Other documents, by name.
+    /// Other documents, by name. All are kept.
     pub(crate) documents: BTreeMap<String, Value>,
+    /// Documents of which only the newest counts, by name: where something stands. Compaction drops those before it, so
+    /// one that is written with every batch costs no more than one. Shards must not share a name.
+    pub(crate) current: BTreeMap<String, Value>,
 }
 
 /// A document of some run.
@@ -55,8 +60,8 @@ pub(crate) struct Document {
 impl Batch {
     /// Whether there is nothing to commit.
     pub(crate) fn is_empty(&self) -> bool {
-        let Batch { rows, results, policies: _, supplement: _, timeline, documents } = self;
-        rows.is_empty() && results.hours.is_empty() && timeline.is_empty() && documents.is_empty()
+        let Batch { rows, results, policies: _, supplement: _, timeline, documents, current } = self;
+        rows.is_empty() && results.hours.is_empty() && timeline.is_empty() && documents.is_empty() && current.is_empty()
     }
 
     /// The segment of this batch. `order` is that of its documents. Takes the processor for a while.
@@ -78,14 +83,40 @@ impl Batch {
             entry::sort(&mut entries);
             add_entries(&mut draft, Kind::Seen, *hour, &entries)?;
         }
-        for (kind, documents) in [(Kind::Timeline, self.timeline), (Kind::Documents, self.documents)] {
-            let (run, as_of) = (origin.run.clone(), origin.as_of);
+        let (run, as_of) = (origin.run.clone(), origin.as_of);
+        let day = as_of.div_euclid(DAY);
+        let documents = [(Kind::Timeline, day, self.timeline), (Kind::Documents, day, self.documents)];
+        for (kind, key, documents) in documents.into_iter().chain([(Kind::Current, 0, self.current)]) {
             let line = |(name, value)| to_line(&Document { name, run: run.clone(), as_of, order, value });
             let lines: Result<Vec<_>, _> = documents.into_iter().map(line).collect();
-            add_lines(&mut draft, kind, as_of.div_euclid(DAY), lines?)?;
+            add_lines(&mut draft, kind, key, lines?)?;
         }
         Ok(draft)
     }
+}
+
+/// The newest document of each name, as lines.
+pub(super) fn newest(sections: Vec<Found>) -> Result<Vec<Vec<u8>>, StateError> {
+    #[derive(Deserialize)]
+    struct Named {
+        name: String,
+        order: (u64, u64),
+    }
+    let mut newest: BTreeMap<String, ((u64, u64), Vec<u8>)> = BTreeMap::new();
+    for found in sections {
+        let (segment, section) = (Arc::clone(&found.segment), found.section.clone());
+        let body = found.body()?;
+        for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let named = serde_json::from_slice(line).map_err(|error| segment.damaged(&section, &error.to_string()))?;
+            let Named { name, order } = named;
+            let known = newest.entry(name).or_default();
+            // The line too, so that the order of the segments does not matter whatever stands in them.
+            if (order, line) > (known.0, known.1.as_slice()) {
+                *known = (order, line.to_vec());
+            }
+        }
+    }
+    Ok(newest.into_values().map(|(_, line)| line).collect())
 }
 
 fn add_rows(draft: &mut Draft, rows: Vec<LedgerRow>, policy_set: &str) -> Result<(), StateError> {

@@ -141,7 +141,7 @@ struct Output<'s> {
 
 impl Output<'_> {
     async fn merge_kind(&mut self, kind: Kind, inputs: &[SegmentRef]) -> Result<(), StateError> {
-        let mut sections = Sections::open(Arc::clone(&self.state.bucket), inputs, kind, Wanted::All).await?;
+        let mut sections = Sections::open(&self.state.segments, inputs, kind, &Wanted::All).await?;
         let mut sets = BTreeMap::new();
         if matches!(kind, Kind::Rows | Kind::Results) {
             sets.extend(sections.segments().flat_map(|segment| segment.policy_sets.clone()));
@@ -152,18 +152,20 @@ impl Output<'_> {
             draft
         };
         let (mut draft, tiers) = (new(self.state), self.state.tiers);
+        // What a key holds may stand in several sections, or must become one.
+        let parts = !matches!(kind, Kind::Results | Kind::Current);
         while let Some(key) = sections.peek() {
             let mut pending = Vec::new();
             let mut size = 0;
             while sections.peek() == Some(key) {
                 let Some(found) = sections.next().await? else { break };
-                if kind != Kind::Results && found.stored.len() >= tiers.large {
+                if parts && found.stored.len() >= tiers.large {
                     draft.add_stored(&found.section, &found.stored);
                 } else {
                     size += found.section.inflated();
                     pending.push(found);
                 }
-                if kind != Kind::Results && size >= CHUNK as u64 {
+                if parts && size >= CHUNK as u64 {
                     size = 0;
                     draft = merge_key(draft, (kind, key), mem::take(&mut pending)).await?;
                 }
@@ -199,6 +201,7 @@ async fn merge_key(mut draft: Draft, (kind, key): (Kind, i64), mut pending: Vec<
     let work = move || {
         match kind {
             Kind::Results => draft.add(kind, key, &results::merge(pending)?)?,
+            Kind::Current => batch::add_lines(&mut draft, kind, key, batch::newest(pending)?)?,
             Kind::Keys | Kind::Seen => {
                 let mut entries: Vec<[u8; SIZE]> = Vec::new();
                 for found in pending {

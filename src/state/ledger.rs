@@ -3,18 +3,16 @@
 //! Sixteen bytes a key, sorted: ten million fit into 160 MB and are loaded in a breath.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Range;
 use std::sync::Arc;
 
-use assize_bucket::Bucket;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::entry::{self, Entry, KeyHash, SIZE, VersionHash};
 use super::error::{StateError, blocking};
 use super::keys::Wanted;
-use super::read;
+use super::read::{self, Found, Segments};
 use super::row::Listed;
-use super::segment::{Kind, Segment, SegmentRef};
+use super::segment::{Kind, SegmentRef};
 
 /// What the ledger knows of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,29 +45,26 @@ impl Ledger {
     /// Loads days from the key sections of these segments, all at once. Days that are loaded stay as they are.
     pub(super) async fn load(
         &mut self,
-        bucket: &Arc<dyn Bucket>,
+        from: &Arc<Segments>,
         references: &[SegmentRef],
         days: impl IntoIterator<Item = i64>,
     ) -> Result<(), StateError> {
         let days: BTreeSet<i64> = days.into_iter().filter(|day| !self.days.contains_key(day)).collect();
         let mut loading: BTreeMap<i64, Vec<[u8; SIZE]>> = days.iter().map(|day| (*day, Vec::new())).collect();
-        let segments = read::open(bucket, references, Kind::Keys, Wanted::These(days)).await?;
+        let parts = from.open(references, Kind::Keys, &Wanted::These(days)).await?;
         let mut sizes: BTreeMap<i64, u64> = BTreeMap::new();
-        for section in segments.iter().flat_map(|segment| &segment.sections) {
+        for section in parts.iter().flat_map(|part| &part.sections) {
             *sizes.entry(section.key).or_default() += section.inflated();
         }
-        let segments: Vec<Arc<Segment>> = segments.into_iter().map(Arc::new).collect();
         let mut fetches = Vec::new();
-        for segment in &segments {
-            let runs = read::runs(&segment.sections, read::RUN);
-            fetches.extend(runs.into_iter().map(|run| fetch(Arc::clone(bucket), Arc::clone(segment), run)));
+        for part in &parts {
+            fetches.extend(part.runs(read::RUN).into_iter().map(|run| Arc::clone(from).fetch(Arc::clone(&part.segment), run)));
         }
         let mut fetched = stream::iter(fetches).buffer_unordered(read::PARALLEL / 2);
-        while let Some((segment, sections)) = fetched.try_next().await? {
-            for (index, stored) in sections {
-                let Some(section) = segment.sections.get(index) else { continue };
-                let body = segment.body(section, stored)?;
-                let entries = entry::entries(&body).ok_or_else(|| segment.damaged(section, "it ends within an entry"))?;
+        while let Some(found) = fetched.try_next().await? {
+            for Found { segment, section, stored } in found {
+                let body = segment.body(&section, stored)?;
+                let entries = entry::entries(&body).ok_or_else(|| segment.damaged(&section, "it ends within an entry"))?;
                 let all = loading.entry(section.key).or_default();
                 if all.capacity() == 0 {
                     let most = sizes.get(&section.key).map_or(0, |bytes| bytes / SIZE as u64);
@@ -157,12 +152,4 @@ fn first_of(key: KeyHash) -> [u8; SIZE] {
     let mut bytes = [0; SIZE];
     bytes.iter_mut().zip(key).for_each(|(byte, of_key)| *byte = of_key);
     bytes
-}
-
-/// A run of sections, and the segment in which it is.
-type Fetched = (Arc<Segment>, Vec<(usize, Vec<u8>)>);
-
-async fn fetch(bucket: Arc<dyn Bucket>, segment: Arc<Segment>, run: Range<usize>) -> Result<Fetched, StateError> {
-    let sections = read::fetch(bucket, Arc::clone(&segment), run).await?;
-    Ok((segment, sections))
 }

@@ -57,17 +57,54 @@ pub(super) enum Kind {
     Timeline,
     /// By UTC day of the run's time: other documents, JSON lines.
     Documents,
+    /// Under 0: documents of which only the newest of each name counts, JSON lines.
+    Current,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 6] = [Kind::Keys, Kind::Rows, Kind::Results, Kind::Seen, Kind::Timeline, Kind::Documents];
+    pub(super) const ALL: [Kind; 7] =
+        [Kind::Keys, Kind::Rows, Kind::Results, Kind::Seen, Kind::Timeline, Kind::Documents, Kind::Current];
 
     /// Hashes cannot be compressed, and are wanted quickly.
     fn encoding(self) -> Encoding {
         match self {
             Kind::Keys | Kind::Seen => Encoding::Plain,
-            Kind::Rows | Kind::Results | Kind::Timeline | Kind::Documents => Encoding::Gzip,
+            Kind::Rows | Kind::Results | Kind::Timeline | Kind::Documents | Kind::Current => Encoding::Gzip,
         }
+    }
+}
+
+/// A SHA-256, in lower-case hex when written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Digest256([u8; 32]);
+
+impl Digest256 {
+    fn of(bytes: &[u8]) -> Digest256 {
+        Digest256(Sha256::digest(bytes).into())
+    }
+}
+
+impl From<Digest256> for String {
+    fn from(digest: Digest256) -> String {
+        hex(&digest.0)
+    }
+}
+
+impl TryFrom<String> for Digest256 {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Digest256, &'static str> {
+        const WRONG: &str = "a SHA-256 is not 64 digits of lower-case hex";
+        let digit = |digit: u8| match digit {
+            b'0'..=b'9' => Ok(digit - b'0'),
+            b'a'..=b'f' => Ok(digit - b'a' + 10),
+            _ => Err(WRONG),
+        };
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(WRONG) };
+        let byte = |[high, low]: &[u8; 2]| Ok(digit(*high)? << 4 | digit(*low)?);
+        let bytes: Vec<u8> = pairs.iter().map(byte).collect::<Result<_, &'static str>>()?;
+        bytes.try_into().map(Digest256).map_err(|_| WRONG)
     }
 }
 
@@ -93,8 +130,8 @@ pub(super) struct Section {
     /// Bytes after inflating.
     inflated: u64,
     encoding: Encoding,
-    /// Of the stored bytes, lower-case hex.
-    sha256: String,
+    /// Of the stored bytes.
+    sha256: Digest256,
 }
 
 impl Section {
@@ -135,7 +172,7 @@ pub(super) struct Toc {
 struct TocRef {
     at: u64,
     bytes: u64,
-    sha256: String,
+    sha256: Digest256,
 }
 
 /// A segment as the head names it.
@@ -145,8 +182,8 @@ pub(super) struct SegmentRef {
     /// Its key in the bucket.
     pub(super) name: String,
     pub(super) bytes: u64,
-    /// Of the whole segment, lower-case hex.
-    sha256: String,
+    /// Of the whole segment.
+    sha256: Digest256,
     toc: TocRef,
     /// The generation of the head that brought it in.
     pub(super) generation: u64,
@@ -179,7 +216,8 @@ impl SegmentRef {
 #[derive(Debug)]
 pub(super) struct Segment {
     name: String,
-    pub(super) sections: Vec<Section>,
+    /// By kind and key.
+    sections: Vec<Section>,
     pub(super) policy_sets: PolicySets,
     /// The whole segment, if it is small.
     whole: Option<Vec<u8>>,
@@ -201,7 +239,7 @@ impl Segment {
         }
         let is_whole = reference.bytes <= WHOLE;
         let expected = if is_whole { &reference.sha256 } else { &reference.toc.sha256 };
-        if hex(&Sha256::digest(&object.bytes)) != *expected {
+        if Digest256::of(&object.bytes) != *expected {
             return Err(StateError::segment(name, "its bytes are not those that were written (SHA-256)"));
         }
         let bytes = if is_whole { slice(&object.bytes, &toc) } else { Some(&*object.bytes) };
@@ -209,6 +247,19 @@ impl Segment {
         let whole = is_whole.then_some(object.bytes);
         let policy_sets = toc.policy_sets.into_iter().map(|(set, policies)| (set, policies.into())).collect();
         Ok(Segment { name: name.clone(), sections: toc.sections, policy_sets, whole })
+    }
+
+    /// The sections of a kind, in the order of their keys.
+    pub(super) fn sections(&self, kind: Kind) -> impl Iterator<Item = &Section> {
+        let start = self.sections.partition_point(|section| section.kind < kind);
+        self.sections.iter().skip(start).take_while(move |section| section.kind == kind)
+    }
+
+    /// About the bytes that it takes in memory.
+    pub(super) fn weight(&self) -> usize {
+        let policies: usize = self.policy_sets.values().flat_map(|policies| policies.iter()).map(|hash| hash.len() + 24).sum();
+        let sections = self.sections.len() * size_of::<Section>();
+        1_000 + sections + policies + self.whole.as_ref().map_or(0, Vec::len)
     }
 
     /// The stored bytes of sections that lie side by side, checked.
@@ -229,7 +280,7 @@ impl Segment {
         let stored = |section: &Section| {
             let stored = slice(bytes, &(section.at - start..section.range().end - start));
             let stored = stored.ok_or_else(|| StateError::segment(&self.name, "it ends too early"))?;
-            if hex(&Sha256::digest(stored)) != section.sha256 {
+            if Digest256::of(stored) != section.sha256 {
                 return Err(StateError::segment(&self.name, "a section is not what was written (SHA-256)"));
             }
             Ok(stored.to_vec())
@@ -373,7 +424,7 @@ impl Draft {
 
     fn note(&mut self, kind: Kind, key: i64, start: usize, (inflated, encoding): (u64, Encoding)) {
         let stored = self.bytes.get(start..).unwrap_or_default();
-        let (bytes, sha256) = (stored.len() as u64, hex(&Sha256::digest(stored)));
+        let (bytes, sha256) = (stored.len() as u64, Digest256::of(stored));
         self.holds.entry(kind).or_default().add(key);
         self.toc.sections.push(Section { kind, key, at: start as u64, bytes, inflated, encoding, sha256 });
     }
@@ -382,14 +433,14 @@ impl Draft {
     pub(super) fn finish(mut self, name: String, level: u32) -> Result<(SegmentRef, Vec<u8>), StateError> {
         let toc = serde_json::to_vec(&self.toc).map_err(|error| StateError::invalid("a segment", error.to_string()))?;
         let at = self.bytes.len() as u64;
-        let toc_ref = TocRef { at, bytes: toc.len() as u64, sha256: hex(&Sha256::digest(&toc)) };
+        let toc_ref = TocRef { at, bytes: toc.len() as u64, sha256: Digest256::of(&toc) };
         if toc_ref.bytes > MAX_TOC {
             return Err(StateError::invalid("a batch", "it touches too many days or hours; commit smaller batches"));
         }
         self.bytes.extend_from_slice(&toc);
         self.bytes.extend_from_slice(&toc_ref.bytes.to_le_bytes());
         self.bytes.extend_from_slice(MARK);
-        let (bytes, sha256) = (self.bytes.len() as u64, hex(&Sha256::digest(&self.bytes)));
+        let (bytes, sha256) = (self.bytes.len() as u64, Digest256::of(&self.bytes));
         self.holds.values_mut().for_each(Runs::shorten);
         let (holds, rows) = (self.holds, self.rows);
         Ok((SegmentRef { name, bytes, sha256, toc: toc_ref, generation: 0, level, rows, holds }, self.bytes))

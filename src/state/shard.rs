@@ -102,7 +102,7 @@ impl State {
             candidates.push((self.entries_of(&segment).await?, segment, new));
         }
         let days: BTreeSet<i64> = candidates.iter().flat_map(|(days, _, _)| days.keys().copied()).collect();
-        ledger.load(&self.bucket, &self.stored.head.segments, days).await?;
+        ledger.load(&self.segments, &self.stored.head.segments, days).await?;
         for (days, mut segment, new) in candidates {
             let known = days.iter().any(|(day, entries)| ledger.knows_any(*day, entries));
             if new && !known {
@@ -122,7 +122,7 @@ impl State {
 
     async fn entries_of(&self, segment: &SegmentRef) -> Result<Days, StateError> {
         let one = std::slice::from_ref(segment);
-        let mut sections = Sections::open(Arc::clone(&self.bucket), one, Kind::Keys, Wanted::All).await?;
+        let mut sections = Sections::open(&self.segments, one, Kind::Keys, &Wanted::All).await?;
         let mut days = Days::new();
         while let Some(found) = sections.next().await? {
             let (segment, section) = (Arc::clone(&found.segment), found.section.clone());

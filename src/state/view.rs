@@ -17,7 +17,7 @@ use super::error::{StateError, blocking};
 use super::head;
 use super::keys::Wanted;
 use super::ledger::{KeyStatus, Ledger};
-use super::read::{Found, Sections};
+use super::read::{Found, Sections, Segments};
 use super::results::{self, HourResults};
 use super::row::LedgerRow;
 use super::segment::{Kind, SegmentRef};
@@ -28,7 +28,7 @@ pub(crate) type Items<T> = BoxStream<'static, Result<T, StateError>>;
 /// The state at one moment. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct View {
-    bucket: Arc<dyn Bucket>,
+    from: Arc<Segments>,
     segments: Arc<[SegmentRef]>,
     set_aside: Arc<[SegmentRef]>,
 }
@@ -41,11 +41,11 @@ impl View {
     pub(crate) async fn open(bucket: Arc<dyn Bucket>) -> Result<View, StateError> {
         let stored = head::read(&*bucket, head::MAIN).await?;
         let (segments, set_aside) = stored.map(|stored| (stored.head.segments, stored.head.set_aside)).unwrap_or_default();
-        Ok(View::new(bucket, segments, set_aside))
+        Ok(View::new(Arc::new(Segments::new(bucket)), segments, set_aside))
     }
 
-    pub(super) fn new(bucket: Arc<dyn Bucket>, segments: Vec<SegmentRef>, set_aside: Vec<SegmentRef>) -> View {
-        View { bucket, segments: segments.into(), set_aside: set_aside.into() }
+    pub(super) fn new(from: Arc<Segments>, segments: Vec<SegmentRef>, set_aside: Vec<SegmentRef>) -> View {
+        View { from, segments: segments.into(), set_aside: set_aside.into() }
     }
 
     /// How many objects the ledger holds.
@@ -73,7 +73,7 @@ impl View {
     /// # Errors
     /// As [`View::ledger`].
     pub(crate) async fn load(&self, ledger: &mut Ledger, days: impl IntoIterator<Item = i64>) -> Result<(), StateError> {
-        ledger.load(&self.bucket, &self.segments, days).await
+        ledger.load(&self.from, &self.segments, days).await
     }
 
     /// The rows of the ledger, day by day, each day sorted by source and key. A day is held in memory as a whole.
@@ -120,6 +120,15 @@ impl View {
         self.named(Kind::Documents, name, Wanted::All).await
     }
 
+    /// The newest document of a name among those of which only the newest counts ([`Batch::current`](super::Batch::current)).
+    ///
+    /// # Errors
+    /// As [`View::documents`].
+    pub(crate) async fn current(&self, name: &str) -> Result<Option<Document>, StateError> {
+        let all = self.named(Kind::Current, name, Wanted::All).await?;
+        Ok(all.into_iter().max_by_key(|document| document.order))
+    }
+
     /// The documents of a name in the timeline of runs whose time is in the range (seconds since 1970 UTC), in order.
     ///
     /// # Errors
@@ -144,7 +153,7 @@ impl View {
     /// # Errors
     /// As [`View::documents`].
     pub(crate) async fn policy_sets(&self) -> Result<BTreeMap<String, Arc<[String]>>, StateError> {
-        let opened = Sections::open(Arc::clone(&self.bucket), &self.segments, Kind::Rows, Wanted::All).await?;
+        let opened = Sections::open(&self.from, &self.segments, Kind::Rows, &Wanted::All).await?;
         Ok(opened.segments().flat_map(|segment| segment.policy_sets.clone()).collect())
     }
 
@@ -154,7 +163,7 @@ impl View {
     /// # Errors
     /// As [`View::documents`].
     pub(crate) async fn to_retake(&self, ledger: &mut Ledger) -> Result<Vec<LedgerRow>, StateError> {
-        let aside = View::new(Arc::clone(&self.bucket), self.set_aside.to_vec(), Vec::new());
+        let aside = View::new(Arc::clone(&self.from), self.set_aside.to_vec(), Vec::new());
         let mut rows: Vec<LedgerRow> = aside.rows(i64::MIN..i64::MAX).map_ok(|(_, rows)| rows).try_concat().await?;
         self.load(ledger, rows.iter().map(|row| row.day).collect::<BTreeSet<_>>()).await?;
         rows.retain(|row| ledger.status(&row.listed()) != KeyStatus::Known);
@@ -182,7 +191,7 @@ impl View {
         make: impl Fn(i64, Vec<Found>) -> Result<T, StateError> + Send + Sync + 'static,
     ) -> Items<T> {
         let (view, make) = (self.clone(), Arc::new(make));
-        let sections = async move { Sections::open(view.bucket, &view.segments, kind, wanted).await };
+        let sections = async move { Sections::open(&view.from, &view.segments, kind, &wanted).await };
         let items = stream::once(sections).map_ok(move |sections| {
             let make = Arc::clone(&make);
             stream::try_unfold(sections, move |mut sections| {

@@ -129,7 +129,7 @@ async fn every_cut_of_a_segment_and_of_the_head_is_noticed() {
             let error = told(&View::open(Arc::clone(&bucket)).await.map_err(|error| error.to_string()).map_or_else(
                 |error| {
                     assert!(error.contains(&key), "{error}");
-                    View::new(memory(), Vec::new(), Vec::new())
+                    View::new(Arc::new(Segments::new(memory())), Vec::new(), Vec::new())
                 },
                 |view| view,
             ))
