@@ -263,11 +263,16 @@ impl Collector {
 /// It cannot be written as JSON.
 pub(crate) fn documents(collector: &Collector, collected: &mut Collected) -> Result<Batch, CollectError> {
     collected.stamp(collector.judging.as_of);
-    let (name, document) = match &collector.shard {
-        None => (collected::DOCUMENT, collected.document()?),
-        Some(accounts) => (collected::SHARD_DOCUMENT, collected.only(accounts).document()?),
-    };
-    Ok(Batch { documents: BTreeMap::from([(name.to_owned(), document)]), ..Batch::default() })
+    Ok(match &collector.shard {
+        None => {
+            let current = BTreeMap::from([(collected::DOCUMENT.to_owned(), collected.document()?)]);
+            Batch { current, ..Batch::default() }
+        }
+        Some(accounts) => {
+            let own = collected.only(accounts).document()?;
+            Batch { documents: BTreeMap::from([(collected::SHARD_DOCUMENT.to_owned(), own)]), ..Batch::default() }
+        }
+    })
 }
 
 /// Evaluates and commits objects that were kept already.

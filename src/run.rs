@@ -5,6 +5,7 @@ mod history;
 mod notified;
 mod publish;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,7 @@ use assize_cloud::{CloudError, Sessions};
 use assize_engine::inflate;
 use assize_engine::policy::Level;
 use assize_engine::time;
+use serde_json::json;
 
 use crate::aws::{self, AuditError};
 use crate::collect::batch::Judging;
@@ -26,7 +28,7 @@ use crate::judge::{self, Question};
 use crate::pack::Pack;
 use crate::report::v1;
 use crate::scan;
-use crate::state::{RunIdentity, Shard, State, StateError, View};
+use crate::state::{Batch, RunIdentity, Shard, State, StateError, View};
 
 pub(crate) use publish::Published;
 
@@ -155,6 +157,7 @@ pub(crate) async fn once(
     let mut state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
     let discovered = look(&context, &sessions, &estate, &mut collected).await;
+    state.commit(snapshot(&estate, &discovered)).await?;
     let (collector, discovered) = context.collector(discovered, &estate);
     stop(Arc::clone(&collector.stop));
     let mut outcome = collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?;
@@ -179,8 +182,7 @@ pub(crate) async fn once(
 /// The state cannot be read, or was written by a newer version.
 pub(crate) async fn recall(view: &View) -> Result<Collected, RunError> {
     let mut collected = Collected::default();
-    let mut documents = view.documents(collected::DOCUMENT).await?;
-    if let Some(last) = documents.pop() {
+    if let Some(last) = view.current(collected::DOCUMENT).await? {
         collected = Collected::read(last.value).map_err(CollectError::from)?;
     }
     // Each shard writes a document of its own; what is newer than the last whole one is not in it yet.
@@ -205,6 +207,22 @@ pub(crate) async fn accounts_in_scope(config: &Config, sessions: &Sessions, aske
         estate.shard(shard.number(), shard.of());
     }
     if estate.accounts.is_empty() && asked.shard.is_none() { Err(RunError::NoAccounts) } else { Ok(estate) }
+}
+
+/// How accounts, regions and trails were at the time of the run, as AWS told it: the timeline that later runs read.
+fn snapshot(estate: &Estate, discovered: &Discovered) -> Batch {
+    let seen = discovered.seen.iter().map(|seen| {
+        json!({
+            "account": seen.account,
+            "assumed": seen.assumed,
+            "regions": seen.regions,
+            "disabled": seen.disabled,
+            "trails": seen.trails,
+            "trouble": seen.trouble.as_ref().map(|trouble| json!({"reason": trouble.reason.code(), "message": trouble.message})),
+        })
+    });
+    let estate = json!({"version": 1, "estate": estate, "seen": seen.collect::<Vec<_>>()});
+    Batch { timeline: BTreeMap::from([("estate".to_owned(), estate)]), ..Batch::default() }
 }
 
 async fn look(context: &Context<'_>, sessions: &Sessions, estate: &Estate, collected: &mut Collected) -> Discovered {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use assize_bucket::{Metadata, PutCondition};
-use assize_cloud::{CloudError, DenialCause, Sessions};
+use assize_cloud::queue::Queue;
+use assize_cloud::{CloudError, DenialCause, Sessions, probe};
 use assize_engine::coverage::Reason;
 use futures::TryStreamExt;
 
@@ -74,7 +75,9 @@ async fn examine(config: &Config, args: &DoctorArgs) -> Result<Report, RunError>
     let requests = std::sync::Arc::default();
     let found = discover::discover(config, &sessions, &estate, &mut collected, (asked.as_of, &requests)).await;
     accounts(&found, &mut report);
+    keys(config, &sessions, &found, &mut report).await;
     sources(&found, &mut report).await;
+    queue(config, &sessions, &mut report).await;
     blind(&found, &mut report);
     Ok(report)
 }
@@ -127,6 +130,41 @@ fn accounts(found: &Discovered, report: &mut Report) {
         let error = found.errors.iter().find(|(known, _)| known.message == message).map(|(_, error)| error);
         let advice = error.and_then(advice_for);
         report.bad(&format!("{} ({})", places.join(", "), reason.code()), message, advice.as_ref());
+    }
+}
+
+/// The keys of trails: one that is disabled, or waits to be deleted, opens nothing for anybody.
+async fn keys(config: &Config, sessions: &Sessions, found: &Discovered, report: &mut Report) {
+    for seen in &found.seen {
+        for trail in seen.trails.iter().filter(|trail| trail.owner() == Some(&seen.account)) {
+            let Some(key) = &trail.kms_key else { continue };
+            let session = aws::account_session(sessions, config, &seen.account);
+            match probe::describe_key(&session, &trail.home_region, key).await {
+                Ok(key) if key.enabled => report.good(&format!("{}: the key {} is enabled", seen.account, key.arn)),
+                Ok(key) => {
+                    let state = key.state.unwrap_or_else(|| "not enabled".to_owned());
+                    report.bad(
+                        &key.arn,
+                        &format!("the key is {state}: nothing under it can be read; enable it, or cancel its deletion"),
+                        None,
+                    );
+                }
+                Err(error) => report.bad(key, &error.to_string(), advice_for(&error).as_ref()),
+            }
+        }
+    }
+}
+
+/// The queue, if one is configured.
+async fn queue(config: &Config, sessions: &Sessions, report: &mut Report) {
+    let Some(notifications) = &config.notifications else { return };
+    let session = match &notifications.account {
+        Some(account) => aws::account_session(sessions, config, account),
+        None => sessions.base(),
+    };
+    match Queue::new(session, notifications.queue.clone(), notifications.region.clone()).attributes().await {
+        Ok(queue) => report.good(&format!("{}: about {} messages wait", queue.arn, queue.waiting.unwrap_or(0))),
+        Err(error) => report.bad(&notifications.queue, &error.to_string(), advice_for(&error).as_ref()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The AWS that other tests rely on does what they assume.
 #![expect(clippy::unwrap_used, reason = "what the tests share fails by panicking, as tests do")]
 
+mod collecting;
 mod emulator_checks;
 mod environment;
 mod organization;

@@ -22,5 +22,5 @@ pub mod trail;
 pub use call::{CallLimit, Operation, Protocol, Service};
 pub use error::{Call, CloudError, Denial, DenialCause, Reason};
 pub use gap::Gap;
-pub use s3::{BucketSettings, DefaultEncryption, ObjectLock, RetentionMode, S3Bucket, S3Options};
+pub use s3::{ObjectLock, RetentionMode, S3Bucket, S3Options};
 pub use session::{Identity, RoleSpec, RoleStep, SECRET_TARGETS, Session, SessionOptions, Sessions};

@@ -7,7 +7,6 @@ mod error;
 mod list;
 mod open;
 mod read;
-mod settings;
 mod write;
 
 use std::fmt;
@@ -19,8 +18,6 @@ use async_trait::async_trait;
 use aws_smithy_types::DateTime;
 use aws_types::sdk_config::SharedTimeSource;
 use futures::stream::BoxStream;
-
-pub use settings::{BucketSettings, DefaultEncryption};
 
 /// How long what is written cannot be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

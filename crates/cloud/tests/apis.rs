@@ -512,28 +512,6 @@ fn versioning(account: &str, inside: &str) {
 }
 
 #[tokio::test]
-async fn the_settings_of_a_bucket_are_read_and_what_is_denied_is_named() {
-    let (account, bucket) = ("329000000002", "assize-apis-settings");
-    let (session, s3) = (session(account).await, s3(account, "us-east-1").await);
-    s3.create_bucket().bucket(bucket).object_lock_enabled_for_bucket(true).send().await.unwrap();
-    let options = || S3Options { bucket: bucket.to_owned(), region: Some("us-east-1".to_owned()), ..S3Options::default() };
-    versioning(account, "<Status>Enabled</Status>");
-    let settings = session.bucket(options()).await.unwrap().settings().await;
-    let plain = DefaultEncryption { algorithm: "AES256".to_owned(), kms_key: None };
-    let expected = BucketSettings { encryption: Some(plain), versioned: Some(true), object_lock: Some(true), gaps: Vec::new() };
-    assert_eq!(settings, expected);
-
-    emulator().post(
-        "/faults",
-        &json!({"service": "s3", "operation": "GET:bucket:versioning", "account": account, "status": 403, "code": "AccessDenied", "message": "Access Denied"}),
-    );
-    let limited = session.bucket(options()).await.unwrap().settings().await;
-    assert_eq!((limited.versioned, limited.object_lock), (None, Some(true)));
-    assert_eq!(limited.gaps.len(), 1);
-    assert!(limited.gaps[0].what.starts_with("versioning") && limited.gaps[0].message.contains("s3:GetBucketVersioning"));
-}
-
-#[tokio::test]
 async fn an_unprotected_bucket_is_seen_as_such() {
     let (account, bucket) = ("329000000003", "assize-apis-open");
     s3(account, "us-east-1").await.create_bucket().bucket(bucket).send().await.unwrap();

@@ -12,7 +12,7 @@ use crate::config::{Config, ConfigError, Location};
 use crate::diagnostics;
 
 /// Subcommands that the written files name and that are still to come. One that has come must leave this list.
-const TO_COME: [&str; 3] = ["run", "role", "doctor"];
+const TO_COME: [&str; 0] = [];
 
 /// What a user would write in place of each placeholder.
 const FILLED: [(&str, &str); 9] = [

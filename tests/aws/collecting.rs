@@ -1,0 +1,418 @@
+//! The binary collects from the seeded organisation: what it cannot see it says, what broke is made good, and being killed,
+//! doubled or troubled does not show in the result.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use super::boto;
+use super::environment::{Emulator, variables};
+use super::organization::{Broken, DENIED, HUB_ACCOUNT, ORGANIZATION_BUCKET, Organization, REGION_DISABLED, ROLE, UNDECRYPTABLE};
+use super::proxy::{Proxy, Share, Strike, trouble};
+
+/// What nobody but the request to STS may see.
+const EXTERNAL_ID: &str = "canary-6f1d2b9c-external";
+
+/// Outside the organisation, each with a trail of its own.
+const OUTSIDE: [&str; 4] = ["100000000009", "100000000010", DENIED, UNDECRYPTABLE];
+
+struct Audit {
+    folder: tempfile::TempDir,
+    url: String,
+}
+
+impl Audit {
+    /// A configuration over the whole scene.
+    fn of_everything(url: &str) -> Audit {
+        let listed: Vec<String> =
+            OUTSIDE.iter().map(|id| format!("    - {{id: \"{id}\", env: prod, enrolled: 2026-01-01}}\n")).collect();
+        let accounts = format!("  organization: {{env-from-tag: env}}\n  list:\n{}", listed.concat());
+        let sources = format!("  - {{bucket: {ORGANIZATION_BUCKET}, mode: in-place}}\n  - {{trails: discovered, mode: copy}}\n");
+        let regions = "[ap-northeast-1, eu-south-1, eu-west-1, us-east-1]";
+        Audit::new(url, "file://./audit", &accounts, regions, &sources)
+    }
+
+    /// A configuration over one account and region, kept in a bucket.
+    fn of_one(url: &str, bucket: &str) -> Audit {
+        let accounts = "  list:\n    - {id: \"100000000010\", env: dev}\n";
+        Audit::new(url, &format!("s3://{bucket}"), accounts, "[us-east-1]", "  - {trails: discovered, mode: copy}\n")
+    }
+
+    fn new(url: &str, bucket: &str, accounts: &str, regions: &str, sources: &str) -> Audit {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "name: example\naudit: {{bucket: \"{bucket}\"}}\nrole: {{name: {ROLE}, external-id: \"${{env:EXTERNAL_ID}}\"}}\n\
+             accounts:\n{accounts}regions: {regions}\nsources:\n{sources}event-history: {{max-accounts: 0}}\n"
+        );
+        std::fs::write(folder.path().join("assize.yaml"), text).unwrap();
+        Audit { folder, url: url.to_owned() }
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_assize"));
+        command
+            .args(args)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .env("EXTERNAL_ID", EXTERNAL_ID)
+            .envs(variables(&self.url, &format!("AKIA{HUB_ACCOUNT}")))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn run(&self, as_of: &str, more: &[&str]) -> Ran {
+        let args = [&["run", "--as-of", as_of, "--format", "json"], more].concat();
+        Ran::of(self.command(&args).output().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+struct Ran {
+    code: i32,
+    document: Value,
+    err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Ran {
+        let err = String::from_utf8_lossy(&output.stderr).into_owned();
+        let document = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
+        Ran { code: output.status.code().unwrap_or(-1), document, err }
+    }
+
+    fn number(&self, pointer: &str) -> u64 {
+        self.document.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}: {}", self.err))
+    }
+
+    /// Reasons of an account, with its hours.
+    fn unknown(&self, account: &str) -> BTreeMap<String, u64> {
+        let mut all = BTreeMap::new();
+        for cell in self.document["scope"]["cells"].as_array().unwrap().iter().filter(|cell| cell["account"] == account) {
+            for reason in cell["unknown"].as_array().unwrap() {
+                *all.entry(reason["reason"].as_str().unwrap().to_owned()).or_default() += reason["hours"].as_u64().unwrap();
+            }
+        }
+        all
+    }
+
+    /// What a report says of findings, without what differs between runs by its nature.
+    fn findings(&self) -> Vec<Value> {
+        self.document["findings"].as_array().unwrap_or_else(|| panic!("no findings: {}", self.err)).clone()
+    }
+}
+
+/// Every file below a folder with its bytes, by path; only evidence.
+fn evidence(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    fn walk(folder: &Path, root: &Path, all: &mut BTreeMap<String, Vec<u8>>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                walk(&path, root, all);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_string_lossy().into_owned();
+                all.insert(name, std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    let mut all = BTreeMap::new();
+    walk(&folder.join("evidence"), folder, &mut all);
+    all
+}
+
+/// The evidence in a bucket, by key with its hash.
+fn evidence_in(url: &str, bucket: &str) -> Value {
+    let lines = format!(
+        "import hashlib\ns3 = client('s3')\nkeys = []\n\
+         for page in s3.get_paginator('list_objects_v2').paginate(Bucket='{bucket}', Prefix='evidence/'):\n\
+         \x20   keys += [item['Key'] for item in page.get('Contents', [])]\n\
+         def read(key):\n    got = s3.get_object(Bucket='{bucket}', Key=key)\n    \
+         return [hashlib.sha256(got['Body'].read()).hexdigest(), got['Metadata']]\n\
+         print(json.dumps({{key: read(key) for key in keys}}))\n"
+    );
+    boto(variables(url, &format!("AKIA{HUB_ACCOUNT}")), &lines)
+}
+
+fn make_bucket(url: &str, bucket: &str) {
+    let lines = format!("client('s3').create_bucket(Bucket='{bucket}')\nprint('null')\n");
+    boto(variables(url, &format!("AKIA{HUB_ACCOUNT}")), &lines);
+}
+
+fn seeded(emulator: &Emulator, days: u32) -> Organization<'_> {
+    Organization::create(emulator, "2026-10-01", days, &json!({"external_id": EXTERNAL_ID}))
+}
+
+#[test]
+fn what_is_broken_is_unknown_and_what_is_repaired_is_made_good() {
+    let emulator = Emulator::start();
+    let mut organization = seeded(&emulator, 3);
+    let audit = Audit::of_everything(&emulator.url);
+    let broken = audit.run("2026-10-04T03:00:00Z", &["--since", "2026-10-01"]);
+    assert_eq!(broken.code, 4, "{}", broken.err);
+    assert_eq!(broken.document["books"]["balanced"], true);
+    assert_eq!(broken.document["scope"]["collection"]["balanced"], true);
+    // 3 days in 4 regions; the three hours before `as_of` are not due.
+    assert_eq!(broken.unknown(DENIED), BTreeMap::from([("role-not-assumable".to_owned(), 288)]));
+    let kms = broken.unknown(UNDECRYPTABLE);
+    assert_eq!(kms.keys().collect::<Vec<_>>(), ["kms-denied"], "{}", broken.err);
+    let disabled = broken.document["scope"]["cells"].as_array().unwrap().iter();
+    let disabled: Vec<&Value> = disabled
+        .filter(|cell| (cell["account"].as_str(), cell["region"].as_str()) == (Some(REGION_DISABLED.0), Some(REGION_DISABLED.1)))
+        .collect();
+    assert_eq!((disabled[0]["due"].as_u64(), disabled[0]["not_applicable"].as_u64()), (Some(0), Some(72)));
+    let verdicts: BTreeSet<&str> =
+        broken.document["policies"].as_array().unwrap().iter().map(|policy| policy["verdict"].as_str().unwrap()).collect();
+    assert!(!verdicts.contains("PASS"), "with an account that nobody saw, nothing passes for the organisation: {verdicts:?}");
+
+    for what in Broken::ALL {
+        organization.repair(what);
+    }
+    let repaired = audit.run("2026-10-04T04:00:00Z", &["--since", "2026-10-01", "--until", "2026-10-04"]);
+    assert_eq!(repaired.code, 1, "{} {}", repaired.err, repaired.document["scope"]["statement"]);
+    assert_eq!(repaired.document["scope"]["hours_due"], repaired.document["scope"]["hours_delivered"]);
+    let there: u64 = ["log", "digest", "insight"].iter().map(|kind| organization.of_kind(kind, None).len() as u64).sum();
+    let taken = broken.number("/scope/collection/taken") + repaired.number("/scope/collection/taken");
+    assert_eq!(taken, there, "everything once, nothing twice");
+    assert_eq!(repaired.number("/scope/collection/owed"), 0);
+    let found: BTreeSet<(&str, &str)> = repaired.document["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|finding| (finding["policy"].as_str().unwrap(), finding["account"].as_str().unwrap()))
+        .collect();
+    for planted in &organization.planted {
+        let wanted = (planted["policy"].as_str().unwrap(), planted["account"].as_str().unwrap());
+        assert!(found.contains(&wanted), "{wanted:?} in {found:?}");
+    }
+
+    let proxy = Proxy::start(&emulator.url);
+    let again = Audit { folder: audit.folder, url: proxy.url.clone() }
+        .run("2026-10-04T05:00:00Z", &["--since", "2026-10-01", "--until", "2026-10-04"]);
+    assert_eq!((again.code, again.number("/scope/collection/taken")), (1, 0), "{}", again.err);
+    // Only the objects behind findings that are read in place are fetched again, for the report.
+    let in_place = again.document["findings"].as_array().unwrap().len() as u64 * 6;
+    let gets = proxy.calls().get("s3:GetObject").copied().unwrap_or(0);
+    assert!(gets <= in_place, "{gets} reads of trails' buckets");
+    assert_eq!(again.findings(), repaired.findings());
+}
+
+#[test]
+fn killed_before_and_after_every_write_it_ends_as_if_nothing_had_happened() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 2);
+    let as_of = "2026-10-03T03:00:00Z";
+    let since = ["--since", "2026-10-01"];
+    let proxy = Proxy::start(&emulator.url);
+    make_bucket(&emulator.url, "audit-undisturbed");
+    let undisturbed = Audit::of_one(&proxy.url, "audit-undisturbed").run(as_of, &since);
+    assert!(undisturbed.code <= 1, "{} {}", undisturbed.code, undisturbed.err);
+    let (writes, kept) = (proxy.writes().len() as u64, evidence_in(&emulator.url, "audit-undisturbed"));
+    assert!(writes > 15 && kept.as_object().unwrap().len() > 5, "{writes} writes, {kept}");
+    let findings = undisturbed.findings();
+    for number in 1..=writes {
+        for after in [false, true] {
+            let bucket = format!("audit-{number}-{after}");
+            make_bucket(&emulator.url, &bucket);
+            proxy.reset();
+            let audit = Audit::of_one(&proxy.url, &bucket);
+            let child = Arc::new(Mutex::new(None));
+            let victim = Arc::clone(&child);
+            let kill = Box::new(move || {
+                let mut child = victim.lock().unwrap();
+                let child: &mut std::process::Child = child.as_mut().unwrap();
+                child.kill().unwrap();
+                child.wait().unwrap();
+            });
+            let strike = if after { Strike::CallAfter(kill) } else { Strike::CallBefore(kill) };
+            proxy.at_write(number, strike);
+            {
+                // Held until the child is known, so that the strike finds it.
+                let mut slot = child.lock().unwrap();
+                let args = [&["run", "--as-of", as_of][..], &since].concat();
+                *slot = Some(audit.command(&args).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+            }
+            wait_for(&child);
+            proxy.reset();
+            let again = audit.run(as_of, &since);
+            let which = format!("killed {} write {number}: {}", if after { "after" } else { "before" }, again.err);
+            assert_eq!(again.code, undisturbed.code, "{which}");
+            assert_eq!(again.findings(), findings, "{which}");
+            assert_eq!(evidence_in(&emulator.url, &bucket), kept, "{which}");
+            for book in ["read", "evaluated", "duplicate"] {
+                let pointer = format!("/books/records/{book}");
+                assert_eq!(again.number(&pointer), undisturbed.number(&pointer), "{book} {which}");
+            }
+        }
+    }
+}
+
+fn wait_for(child: &Mutex<Option<std::process::Child>>) {
+    loop {
+        if child.lock().unwrap().as_mut().unwrap().try_wait().unwrap().is_some() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+#[test]
+fn a_tenth_of_all_requests_failing_changes_nothing() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 2);
+    let as_of = "2026-10-03T03:00:00Z";
+    let quiet = Audit::of_everything(&emulator.url);
+    let expected = quiet.run(as_of, &["--since", "2026-10-01"]);
+    let proxy = Proxy::start(&emulator.url);
+    proxy.share(Share { per_mille: 100, seed: 7, operation: "", strike: trouble });
+    let troubled = Audit::of_everything(&proxy.url);
+    let ran = troubled.run(as_of, &["--since", "2026-10-01"]);
+    assert_eq!(ran.code, expected.code, "{}", ran.err);
+    assert_eq!(ran.findings(), expected.findings());
+    assert_eq!(ran.document["scope"]["cells"], expected.document["scope"]["cells"]);
+    assert_eq!(evidence(&troubled.path("audit")), evidence(&quiet.path("audit")));
+}
+
+#[test]
+fn a_run_a_day_finds_what_one_run_finds() {
+    let emulator = Emulator::start();
+    let mut organization = seeded(&emulator, 1);
+    let daily = Audit::of_everything(&emulator.url);
+    let since = ["--since", "2026-10-01"];
+    daily.run("2026-10-02T04:00:00Z", &since);
+    let mut last = None;
+    for day in 2..=4 {
+        organization.deliver(&format!("2026-10-{day:02}"), 1);
+        last = Some(daily.run(&format!("2026-10-{:02}T04:00:00Z", day + 1), &since));
+    }
+    let last = last.unwrap();
+    let once = Audit::of_everything(&emulator.url);
+    let whole = once.run("2026-10-05T04:00:00Z", &since);
+    assert_eq!(last.findings(), whole.findings(), "{}", last.err);
+    assert_eq!(last.document["books"]["records"], whole.document["books"]["records"]);
+    assert_eq!(evidence(&daily.path("audit")), evidence(&once.path("audit")));
+    assert_eq!(last.code, whole.code);
+}
+
+#[test]
+fn late_old_and_replaced_objects_are_found_and_named() {
+    let emulator = Emulator::start();
+    let mut organization = seeded(&emulator, 8);
+    let audit = Audit::of_everything(&emulator.url);
+    let since = ["--since", "2026-10-01"];
+    audit.run("2026-10-09T04:00:00Z", &since);
+    let (account, region) = ("100000000010", "us-east-1");
+    let late = organization.deliver_late(account, region, "2026-10-08T10:00:00Z", "2026-10-09T04:10:00Z");
+    let old = organization.deliver_old_key(account, region, "2026-10-05T10:00:00Z", "2026-10-05T10:05:00Z");
+    let victim = organization
+        .of_kind("log", Some(account))
+        .into_iter()
+        .find(|one| one["delivered"].as_str().unwrap() > "2026-10-08")
+        .unwrap()
+        .clone();
+    let (bucket, key) = (victim["bucket"].as_str().unwrap().to_owned(), victim["key"].as_str().unwrap().to_owned());
+    organization.replace(&bucket, &key);
+    // The next run lists two days, the first of the next day seven, so both the late and the old key appear.
+    let ran = audit.run("2026-10-10T04:00:00Z", &since);
+    let kept: Vec<String> = evidence(&audit.path("audit")).into_keys().collect();
+    let has = |key: &str| kept.iter().any(|name| name.ends_with(key) || name.replace('%', "").ends_with(key));
+    assert!(has(&late), "{late} in {kept:?}");
+    assert!(has(&old), "{old}");
+    let replaced: Vec<&Value> = ran.document["coverage"]["problems"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|problem| problem["code"] == "object-replaced")
+        .collect();
+    assert_eq!(replaced.len(), 1, "{}", ran.err);
+    assert!(replaced[0]["message"].as_str().unwrap().contains(&key));
+    assert!(ran.unknown(account).contains_key("object-replaced"), "{:?}", ran.unknown(account));
+}
+
+#[test]
+fn a_second_run_fences_the_first_and_nothing_is_doubled() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 2);
+    let as_of = "2026-10-03T03:00:00Z";
+    let since = ["--since", "2026-10-01"];
+    make_bucket(&emulator.url, "audit-two");
+    make_bucket(&emulator.url, "audit-one");
+    let alone = Audit::of_one(&emulator.url, "audit-one").run(as_of, &since);
+    let proxy = Proxy::start(&emulator.url);
+    let first = Audit::of_one(&proxy.url, "audit-two");
+    let second = Audit::of_one(&emulator.url, "audit-two");
+    let ran = Arc::new(Mutex::new(None));
+    let slot = Arc::clone(&ran);
+    // While the first keeps evidence, the second does its whole work.
+    let work = Box::new(move || *slot.lock().unwrap() = Some(second.run(as_of, &["--since", "2026-10-01"])));
+    proxy.at_write(4, Strike::CallBefore(work));
+    let fenced = first.run(as_of, &since);
+    let ran = ran.lock().unwrap().take().unwrap();
+    assert_eq!(fenced.code, 2, "{}", fenced.err);
+    assert!(fenced.err.contains("has taken over"), "{}", fenced.err);
+    assert_eq!((ran.code, ran.findings()), (alone.code, alone.findings()), "{}", ran.err);
+    assert_eq!(ran.document["books"]["records"], alone.document["books"]["records"]);
+    assert_eq!(evidence_in(&emulator.url, "audit-two"), evidence_in(&emulator.url, "audit-one"));
+}
+
+#[test]
+fn nothing_secret_is_shown_or_kept() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 1);
+    let audit = Audit::of_everything(&emulator.url);
+    let output = audit
+        .command(&["-vvvv", "run", "--as-of", "2026-10-02T04:00:00Z", "--since", "2026-10-01"])
+        .env("AWS_SECRET_ACCESS_KEY", "canary-2c7e-secret-key")
+        .output()
+        .unwrap();
+    let shown = [output.stdout, output.stderr].concat();
+    assert!(shown.len() > 10_000, "there is much to look through");
+    let mut all: Vec<(String, Vec<u8>)> = vec![("output".to_owned(), shown)];
+    all.extend(files(&audit.path("audit")));
+    for (name, bytes) in all {
+        let text = String::from_utf8_lossy(&bytes);
+        for canary in [EXTERNAL_ID, "canary-2c7e-secret-key", "FQoGZXIvYXdz", "SessionToken"] {
+            assert!(!text.contains(canary), "{canary} in {name}");
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else {
+            all.push((path.display().to_string(), std::fs::read(&path).unwrap()));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_doctor_names_what_is_missing_and_what_to_add() {
+    let emulator = Emulator::start();
+    let mut organization = seeded(&emulator, 1);
+    let audit = Audit::of_everything(&emulator.url);
+    let doctor = |audit: &Audit| {
+        let output = audit.command(&["doctor"]).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = doctor(&audit);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("role-not-assumable") && said.contains(DENIED), "{said}");
+    assert!(said.contains("kms:Decrypt") && said.contains("kms-denied") || said.contains("kms:Decrypt"), "{said}");
+    assert!(said.contains("sts:AssumeRole"), "{said}");
+    for what in Broken::ALL {
+        organization.repair(what);
+    }
+    let (code, said) = doctor(&audit);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("the next run can look at all 48 account-regions"), "{said}");
+}
