@@ -26,7 +26,7 @@ pub(super) fn coverage(view: &ScopeView<'_>, screen: &mut Screen) {
     screen.wrapped(Style::Bold, "", &format!("COVERAGE of {}{organisation}, run {}", scope.name, scope.run_id));
     let style = if scope.complete { Style::Plain } else { Style::Warning };
     screen.wrapped(style, "", &scope.statement);
-    screen.wrapped(Style::Plain, "", &view.period);
+    screen.wrapped(Style::Plain, "", &format!("period: {}", view.period));
     let regions = words::plural(view.regions as u64, "region", "regions");
     let denominator = &view.denominator;
     screen.wrapped(Style::Plain, "", &format!("{denominator}; {regions}; at least {} % is asked for", scope.min_coverage));
@@ -157,7 +157,8 @@ pub(super) fn verdicts(document: &Document, view: &ScopeView<'_>, screen: &mut S
         let of = words::plural(group.policies.len() as u64, "policy", "policies");
         let why = if group.reasons.is_empty() { "no reason is given" } else { &group.reasons };
         let ids: Vec<String> = group.policies.iter().map(|id| (*id).to_owned()).collect();
-        screen.wrapped(Style::Plain, "  ", &format!("UNKNOWN: {of} for {why}: {}", some(&ids)));
+        screen.wrapped(Style::Plain, "  ", &format!("UNKNOWN: {of} for {why}"));
+        screen.wrapped(Style::Dim, "    ", &some(&ids));
     }
     left_out(view.unknown.len().saturating_sub(LISTED) as u64, "reasons", screen);
     for framework in &document.frameworks {
