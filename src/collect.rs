@@ -315,7 +315,14 @@ async fn owed(
     let by_id: BTreeMap<&str, usize> =
         collector.sources.iter().enumerate().map(|(index, source)| (source.id.as_str(), index)).collect();
     let wanted = |owed: &Owed| by_id.get(owed.source.as_str()).and_then(|&source| Wanted::owed(source, owed).ok());
-    let again: Vec<Wanted> = collected.owed.iter().filter_map(wanted).collect();
+    let mut again: Vec<Wanted> = collected.owed.iter().filter_map(wanted).collect();
+    // What a shard took and could not be adopted is taken again, whether a listing names it or not.
+    for row in state.view().to_retake(&mut Ledger::default()).await? {
+        let Some(&source) = by_id.get(row.source.as_str()) else { continue };
+        let etag = (!row.etag.is_empty()).then(|| assize_bucket::Etag::new(row.etag));
+        let entry = assize_bucket::Entry { key: row.key, size: row.size, etag, storage_class: None };
+        again.extend(Wanted::of(source, entry));
+    }
     if again.is_empty() {
         return Ok(());
     }

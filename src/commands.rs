@@ -40,6 +40,9 @@ pub(crate) enum CommandError {
     /// A shard on the command line.
     #[error("`{0}` is no shard: write 3/10 for the third of ten")]
     Shard(String),
+    /// A second signal.
+    #[error("interrupted: what was committed is kept, and the next run goes on from there")]
+    Interrupted,
     /// The asynchronous runtime.
     #[error("cannot start: the system gives no threads: {0}")]
     Runtime(#[source] io::Error),

@@ -38,9 +38,7 @@ pub(crate) struct Judgement {
     pub(crate) partial: Partial,
     /// Findings with a match in the period.
     pub(crate) findings: Vec<Finding>,
-    /// Hours of every cell in scope.
-    pub(crate) cells: BTreeMap<CellKey, CellEvidence>,
-    /// The same, counted.
+    /// Hours of every cell in scope, counted.
     pub(crate) tallies: BTreeMap<CellKey, Tally>,
     /// By policy.
     pub(crate) verdicts: Vec<(Verdict, Vec<CellVerdict>)>,
@@ -80,7 +78,7 @@ pub(crate) async fn judge(view: &View, collected: &Collected, question: &Questio
     });
     let verdicts = verdicts.collect();
     let problems = problems(view, hours.start * 3600).await?;
-    Ok(Judgement { partial, findings, cells, tallies, verdicts, problems })
+    Ok(Judgement { partial, findings, tallies, verdicts, problems })
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it

@@ -36,15 +36,16 @@ use head::{Head, Stored, Writer};
 use read::Segments;
 use segment::{FOLDER, Origin};
 
-pub(crate) use batch::{Batch, Document};
+pub(crate) use batch::Batch;
 pub(crate) use compact::Compaction;
 pub(crate) use error::StateError;
 pub(crate) use evidence::{Kept, evidence_key, keep};
 pub(crate) use ledger::{KeyStatus, Ledger};
-pub(crate) use results::HourResults;
-pub(crate) use row::{LedgerRow, Listed, RowRecords, RowStatus};
+pub(crate) use row::{LedgerRow, Listed, RowStatus};
 pub(crate) use shard::Shard;
-pub(crate) use view::{Items, View};
+pub(crate) use view::View;
+#[cfg(test)]
+use {batch::Document, results::HourResults, row::RowRecords, view::Items};
 
 /// Attempts at a write that meets another one under way.
 const ATTEMPTS: u32 = 8;
@@ -122,6 +123,7 @@ impl State {
     }
 
     /// Which run this is.
+    #[cfg(test)]
     pub(crate) fn run(&self) -> &RunIdentity {
         &self.run
     }

@@ -1,6 +1,6 @@
 //! Evaluates a batch of objects on the processors, and makes of it what one commit holds: ledger rows and results.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -187,13 +187,4 @@ fn hex(bytes: &[u8]) -> String {
 /// The hours that a batch touched and that hold records.
 pub(crate) fn touched(hours: &ByHour) -> BTreeSet<i64> {
     hours.hours.iter().filter(|(hour, part)| **hour != NO_HOUR && !part.seen.is_empty()).map(|(hour, _)| *hour).collect()
-}
-
-/// Records counted by cell, to say which accounts delivered anything at all.
-pub(crate) fn records_by_cell(hours: &ByHour) -> BTreeMap<(String, String), u64> {
-    let mut all: HashMap<&(String, String), u64> = HashMap::new();
-    for (key, cell) in hours.hours.values().flat_map(|part| &part.partial.cells) {
-        *all.entry(key).or_default() += cell.evaluated;
-    }
-    all.into_iter().map(|(key, count)| (key.clone(), count)).collect()
 }

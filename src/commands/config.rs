@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, Location, Mode, RegionsConfig, SourceKi
 use crate::console::Console;
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::pack::{self, PackError};
+use crate::pack::{self, PackError, PolicyFile};
 use crate::report::escape::terminal;
 use crate::report::words::plural;
 
@@ -26,20 +26,27 @@ pub(crate) fn run(command: &ConfigCommand, console: &Console) -> Result<Exit, Co
 /// Reports every mistake, those of the policies that the file names included.
 fn check(file: &Path, console: &Console) -> Result<Exit, CommandError> {
     let config = Config::load(file)?;
-    let (policies, frameworks) = loaded(&config)?;
-    let (policies, frameworks) = (texts(&policies), texts(&frameworks));
-    let unknown = config.unknown_names(&policies, &frameworks);
-    if !unknown.is_empty() {
-        let diagnostics = config.warnings.iter().cloned().chain(unknown).collect();
-        return Err(ConfigError::Mistakes { diagnostics, file: config.source }.into());
-    }
+    let policies = check_names(&config)?;
     if config.warnings.is_empty() {
         console.result(&format!("{}: no mistake found\n", terminal(&config.file)))?;
     } else {
         console.result(&diagnostics::render(&config.warnings, std::slice::from_ref(&config.source)))?;
     }
-    console.result(&meaning(&config, policies.len()))?;
+    console.result(&meaning(&config, policies))?;
     Ok(Exit::Clean)
+}
+
+/// Refuses patterns and ids that match nothing of what the configuration loads. Returns how many policies that is.
+pub(crate) fn check_names(config: &Config) -> Result<usize, CommandError> {
+    let (policies, frameworks) = loaded(config)?;
+    let (policies, frameworks) = (texts(&policies), texts(&frameworks));
+    let unknown = config.unknown_names(&policies, &frameworks);
+    if unknown.is_empty() {
+        return Ok(policies.len());
+    }
+    let diagnostics = config.warnings.iter().cloned().chain(unknown).collect();
+    let file = PolicyFile { name: config.source.name.clone(), text: config.source.text.clone() };
+    Err(ConfigError::Mistakes { diagnostics, file }.into())
 }
 
 fn texts(ids: &[String]) -> Vec<&str> {

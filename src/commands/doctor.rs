@@ -42,20 +42,25 @@ struct Report {
 }
 
 impl Report {
+    fn line(&mut self, text: &str) {
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
     fn good(&mut self, text: &str) {
-        self.text += &format!("ok    {}\n", terminal(text));
+        self.line(&format!("ok    {}", terminal(text)));
     }
 
     fn bad(&mut self, what: &str, message: &str, add: Option<&advice::Advice>) {
         self.troubles += 1;
-        self.text += &format!("FAIL  {}: {}\n", terminal(what), terminal(message));
+        self.line(&format!("FAIL  {}: {}", terminal(what), terminal(message)));
         if let Some(advice) = add {
-            self.text += &format!("      {}:\n", terminal(&advice.to));
+            self.line(&format!("      {}:", terminal(&advice.to)));
             for line in advice.json().lines() {
-                self.text += &format!("      {line}\n");
+                self.line(&format!("      {line}"));
             }
             if let Some(without) = advice.without {
-                self.text += &format!("      without it: {}\n", terminal(without));
+                self.line(&format!("      without it: {}", terminal(without)));
             }
         }
     }
@@ -200,13 +205,13 @@ fn blind(found: &Discovered, report: &mut Report) {
     }
     let cells: usize = blind.values().map(Vec::len).sum();
     if cells == 0 {
-        report.text += &format!("the next run can look at all {} account-regions\n", found.cells.len());
+        report.line(&format!("the next run can look at all {} account-regions", found.cells.len()));
         return;
     }
     report.troubles += 1;
-    report.text += &format!("the next run will not know of {cells} of {} account-regions:\n", found.cells.len());
+    report.line(&format!("the next run will not know of {cells} of {} account-regions:", found.cells.len()));
     for ((reason, _), places) in blind {
-        report.text += &format!("  {} ({}): {}\n", reason.code(), reason.words(), terminal(&places.join(", ")));
+        report.line(&format!("  {} ({}): {}", reason.code(), reason.words(), terminal(&places.join(", "))));
     }
 }
 
@@ -218,7 +223,7 @@ fn advice_for(error: &CloudError) -> Option<advice::Advice> {
     }
     let by = match &denial.cause {
         DenialCause::Scp { arn } => By::ServiceControl(arn.as_deref()),
-        DenialCause::ResourceControlPolicy { .. } => By::ResourceControl,
+        DenialCause::ResourceControlPolicy => By::ResourceControl,
         DenialCause::PermissionsBoundary => By::Boundary,
         DenialCause::SessionPolicy => By::Session,
         DenialCause::ResourcePolicy => By::Resource,

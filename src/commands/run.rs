@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::future::Either;
+
 use super::CommandError;
 use super::scan::{instant, into_file, now};
 use crate::cli::{CollectArgs, Format, RunArgs};
@@ -13,7 +15,7 @@ use crate::exit::Exit;
 use crate::pack::{self, Pack};
 use crate::report::templates::Templates;
 use crate::report::{self, words};
-use crate::run::{self, Asked, Done, RunError, forecast};
+use crate::run::{self, Asked, Done, forecast};
 use crate::state::Shard;
 
 /// Runs `assize run`.
@@ -61,6 +63,7 @@ struct Signals {
     stop: Arc<Mutex<Option<Arc<Stop>>>>,
     ended: Arc<std::sync::atomic::AtomicBool>,
     wake: Arc<tokio::sync::Notify>,
+    abandon: Arc<tokio::sync::Notify>,
 }
 
 impl Prepared {
@@ -72,6 +75,10 @@ impl Prepared {
             console.note(&format!("{count} about the configuration; `assize config check` shows them"));
         }
         let pack = pack::configured(&config.policies)?;
+        if !config.waivers.is_empty() {
+            console.note("this version does not apply waivers: the findings they speak of count like all others");
+        }
+        super::config::check_names(&config)?;
         let shard = args.shard.as_deref().map(shard).transpose()?;
         let deadline = args.deadline.as_deref().map(|text| duration("--deadline", text)).transpose()?;
         let runtime =
@@ -110,7 +117,15 @@ impl Prepared {
             *signals.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
         };
         let run = run::once(&self.config, &self.pack, templates, asked, stop, &tell);
-        self.runtime.block_on(run).map_err(|error| Box::new(error).into())
+        let abandoned = signals.abandon.notified();
+        let ended = async {
+            match futures::future::select(std::pin::pin!(run), std::pin::pin!(abandoned)).await {
+                Either::Left((done, _)) => done.map_err(|error| Box::new(error).into()),
+                // Every commit is whole, whenever a run ends.
+                Either::Right(_) => Err(CommandError::Interrupted),
+            }
+        };
+        self.runtime.block_on(ended)
     }
 
     /// Once, or with `every` until a signal ends it. The exit is that of the last run.
@@ -161,8 +176,7 @@ impl Prepared {
             }
             signals.wake.notify_one();
             terminated().await;
-            #[expect(clippy::exit, reason = "whoever asks twice means it; every commit is whole whenever the process ends")]
-            std::process::exit(i32::from(Exit::Failed.code()));
+            signals.abandon.notify_one();
         });
     }
 }
@@ -221,7 +235,7 @@ fn finish(done: &Done, templates: &Templates, args: &RunArgs, console: &Console)
 /// The books of a run that did not judge.
 fn books(done: &Done) -> String {
     let objects = done.outcome.objects;
-    let mut text = format!(
+    let text = format!(
         "objects: {} listed = {} taken + {} already there + {} failed + {} skipped + {} left{}\n",
         words::count(objects.listed),
         words::count(objects.taken),
@@ -231,22 +245,11 @@ fn books(done: &Done) -> String {
         words::count(objects.left),
         if objects.balanced() { "" } else { "  (does not balance: this is a bug, please report it)" },
     );
+    let mut more: Vec<String> = Vec::new();
     for unlisted in &done.outcome.unlisted {
-        text += &format!(
-            "not listed: {} ({}): {}\n",
-            unlisted.place,
-            unlisted.reason.code(),
-            report::escape::terminal(&unlisted.message)
-        );
+        let message = report::escape::terminal(&unlisted.message);
+        more.push(format!("not listed: {} ({}): {message}\n", unlisted.place, unlisted.reason.code()));
     }
-    if let Some(why) = done.outcome.stopped {
-        text += &format!("stopped early: {why}; run again to go on\n");
-    }
-    text
-}
-
-impl From<Box<RunError>> for Exit {
-    fn from(_: Box<RunError>) -> Exit {
-        Exit::Failed
-    }
+    more.extend(done.outcome.stopped.map(|why| format!("stopped early: {why}; run again to go on\n")));
+    format!("{text}{}", more.concat())
 }

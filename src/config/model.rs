@@ -2,7 +2,6 @@
 //!
 //! Only this travels through the program. It knows no type of AWS, of YAML or of the command line. Times are seconds
 //! since 1970 in UTC, durations are whole seconds, sizes are bytes. Debug output shows no external id.
-#![expect(dead_code, reason = "collection reads these values")]
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -234,7 +234,7 @@ fn policies(parts: &Parts<'_>) -> Vec<v1::Policy> {
         let (count, mut matches) = findings.get(&index).copied().unwrap_or_default();
         // What a policy requires to be there does not become findings.
         matches += result.groups.values().map(|hits| finding::distinct(hits.clone()).len() as u64).sum::<u64>();
-        policy_of(index, policy, &parts.partial, (count, matches), parts)
+        policy_of(index, policy, parts.partial, (count, matches), parts)
     })
     .collect()
 }

@@ -119,9 +119,12 @@ pub(super) fn newest(sections: Vec<Found>) -> Result<Vec<Vec<u8>>, StateError> {
     Ok(newest.into_values().map(|(_, line)| line).collect())
 }
 
+/// Entries and lines of one day.
+type DayRows = (Vec<[u8; SIZE]>, Vec<Vec<u8>>);
+
 fn add_rows(draft: &mut Draft, rows: Vec<LedgerRow>, policy_set: &str) -> Result<(), StateError> {
     draft.count_rows(rows.len() as u64);
-    let mut days: BTreeMap<i64, (Vec<[u8; SIZE]>, Vec<Vec<u8>>)> = BTreeMap::new();
+    let mut days: BTreeMap<i64, DayRows> = BTreeMap::new();
     for row in rows {
         let (entries, lines) = days.entry(row.day).or_default();
         entries.push(Entry::of(&row.listed()).0);

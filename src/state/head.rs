@@ -162,7 +162,7 @@ pub(super) async fn read(bucket: &dyn Bucket, key: &str) -> Result<Option<Stored
 enum Put {
     Done(Etag),
     /// Another version is there; none, if there is no head at all.
-    Other(Option<Stored>),
+    Other(Option<Box<Stored>>),
 }
 
 /// Puts a version of the head and finds out what became of it, also if the answer was lost.
@@ -186,7 +186,7 @@ async fn put(bucket: &dyn Bucket, key: &str, before: Option<&Etag>, bytes: &[u8]
             Some(there) if there.bytes == bytes => return Ok(Put::Done(there.etag)),
             // Not stored, or not yet. It may be sent again: of all copies at most one is stored.
             there if there.as_ref().map(|there| &there.etag) == before => {}
-            there => return Ok(Put::Other(there)),
+            there => return Ok(Put::Other(there.map(Box::new))),
         }
         if failures.len() >= FAILURES {
             break;
@@ -207,7 +207,7 @@ pub(super) async fn take_over(bucket: &dyn Bucket, key: &str, writer: &Writer) -
         let bytes = head.to_bytes(key)?;
         match put(bucket, key, before.as_ref().map(|before| &before.etag), &bytes).await? {
             Put::Done(etag) => return Ok(Stored { head, etag, bytes }),
-            Put::Other(there) => before = there,
+            Put::Other(there) => before = there.map(|there| *there),
         }
     }
     Err(StateError::Contended { key: key.to_owned(), attempts: ATTEMPTS })

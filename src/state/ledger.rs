@@ -100,6 +100,7 @@ impl Ledger {
     }
 
     /// The reverse of [`Ledger::take`], for an object that could not be fetched and may be tried again in this run.
+    #[cfg_attr(not(test), expect(dead_code, reason = "what cannot be fetched is owed, and tried in the next run"))]
     pub(crate) fn give_back(&mut self, listed: &Listed<'_>) {
         let entry = Entry::of(listed);
         if let Some(versions) = self.days.get_mut(&listed.day).and_then(|day| day.fresh.get_mut(&entry.key())) {
@@ -108,6 +109,7 @@ impl Ledger {
     }
 
     /// Versions that were loaded, of all days.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.days.values().map(|day| day.loaded.len()).sum()
     }

@@ -106,8 +106,13 @@ fn to_bytes(parts: Vec<StoredPart>) -> Result<Vec<u8>, StateError> {
     serde_json::to_vec(&stored).map_err(|error| StateError::invalid("the results of a batch", error.to_string()))
 }
 
+/// A part with the policies it is about.
+type WithPolicies = (StoredPart, Arc<[String]>);
+/// Merged parts, by set of policies and whether they are a supplement.
+type Merged = BTreeMap<(String, bool), (Arc<[String]>, Partial)>;
+
 /// Parts of a section, with their policies.
-fn parts(bytes: &[u8], sets: &PolicySets) -> Result<Vec<(StoredPart, Arc<[String]>)>, String> {
+fn parts(bytes: &[u8], sets: &PolicySets) -> Result<Vec<WithPolicies>, String> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u64,
@@ -129,7 +134,7 @@ fn parts(bytes: &[u8], sets: &PolicySets) -> Result<Vec<(StoredPart, Arc<[String
 /// # Errors
 /// A section is damaged.
 pub(super) fn merge(sections: Vec<Found>) -> Result<Vec<u8>, StateError> {
-    let mut merged: BTreeMap<(String, bool), (Arc<[String]>, Partial)> = BTreeMap::new();
+    let mut merged: Merged = BTreeMap::new();
     for found in sections {
         let (segment, section) = (Arc::clone(&found.segment), found.section.clone());
         let damaged = |reason: String| segment.damaged(&section, &reason);

@@ -144,6 +144,7 @@ impl View {
     ///
     /// # Errors
     /// As [`View::documents`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "coverage over time reads the snapshots of runs"))]
     pub(crate) async fn snapshot(&self, name: &str, as_of: i64) -> Result<Option<Document>, StateError> {
         Ok(self.timeline(name, i64::MIN..as_of.saturating_add(1)).await?.pop())
     }
@@ -152,6 +153,7 @@ impl View {
     ///
     /// # Errors
     /// As [`View::documents`].
+    #[cfg_attr(not(test), expect(dead_code, reason = "a backfill asks which policies judged what"))]
     pub(crate) async fn policy_sets(&self) -> Result<BTreeMap<String, Arc<[String]>>, StateError> {
         let opened = Sections::open(&self.from, &self.segments, Kind::Rows, &Wanted::All).await?;
         Ok(opened.segments().flat_map(|segment| segment.policy_sets.clone()).collect())

@@ -15,10 +15,7 @@ use assize_cloud::region::{DESCRIBE_REGIONS, Partition, RegionStatus, list_regio
 use assize_cloud::trail::{
     DESCRIBE_TRAILS, DataScope, GET_EVENT_SELECTORS, ReadWrite, Recorded, Selectors, describe_trails, merge, read_state,
 };
-use assize_cloud::{
-    BucketSettings, CallLimit, CloudError, DefaultEncryption, Operation, Protocol, S3Options, Service, Session, SessionOptions,
-    Sessions,
-};
+use assize_cloud::{CallLimit, CloudError, Operation, Protocol, Service, Session, SessionOptions, Sessions};
 use aws_config::{BehaviorVersion, ConfigLoader, Region};
 use aws_credential_types::Credentials;
 use environment::emulator;
@@ -498,31 +495,6 @@ async fn a_key_is_described_where_it_is() {
     assert!(key.enabled && !key.managed_by_aws);
     let missing = arn.replace(":key/", ":key/0000");
     assert!(matches!(describe_key(&session, "us-east-1", &missing).await, Err(CloudError::NotFound { .. })));
-}
-
-/// What S3 says of a bucket's versioning; moto writes another root element.
-fn versioning(account: &str, inside: &str) {
-    let body =
-        format!("<VersioningConfiguration xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{inside}</VersioningConfiguration>");
-    let headers = json!({"Content-Type": "application/xml"});
-    emulator().post(
-        "/canned",
-        &json!({"service": "s3", "operation": "GET:bucket:versioning", "account": account, "headers": headers, "body": body}),
-    );
-}
-
-#[tokio::test]
-async fn an_unprotected_bucket_is_seen_as_such() {
-    let (account, bucket) = ("329000000003", "assize-apis-open");
-    s3(account, "us-east-1").await.create_bucket().bucket(bucket).send().await.unwrap();
-    let options = S3Options { bucket: bucket.to_owned(), region: Some("us-east-1".to_owned()), ..S3Options::default() };
-    versioning(account, "");
-    let settings = session(account).await.bucket(options).await.unwrap().settings().await;
-    assert_eq!((settings.versioned, settings.object_lock), (Some(false), Some(false)));
-    let nowhere =
-        S3Options { bucket: "assize-apis-nowhere".to_owned(), region: Some("us-east-1".to_owned()), ..S3Options::default() };
-    let nothing = session("329000000004").await.bucket(nowhere).await.unwrap().settings().await;
-    assert_eq!(nothing.gaps.iter().map(|gap| gap.reason.as_str()).collect::<Vec<_>>(), ["not-found"; 3]);
 }
 
 /// A run asks many accounts at once, on several threads.

@@ -60,15 +60,15 @@ impl Evaluation {
 
     /// Evaluates the inflated bytes of one object into `partial`.
     pub fn object(&self, object: &ObjectName, text: &[u8], partial: &mut Partial) -> Decoded {
-        self.into_results(object, text, Results::Whole(partial))
+        self.evaluate_into(object, text, Results::Whole(partial))
     }
 
     /// Evaluates the inflated bytes of one object, and keeps the hours of event time apart.
     pub fn object_by_hour(&self, object: &ObjectName, text: &[u8], hours: &mut ByHour) -> Decoded {
-        self.into_results(object, text, Results::ByHour(hours))
+        self.evaluate_into(object, text, Results::ByHour(hours))
     }
 
-    fn into_results(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
+    fn evaluate_into(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
         let mut sink = Evaluating { evaluation: self, object, results, scratch: Scratch::default(), cell: None };
         let decoded = decode::decode(text, &mut sink);
         sink.finish_cell();

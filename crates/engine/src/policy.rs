@@ -153,14 +153,13 @@ impl Policy {
     /// Names all that the policy's matches depend on: detection, population, grouping, and what is known of accounts if it
     /// asks for that. Titles and remediation may change without evaluating again. 32 hexadecimal digits.
     pub fn evaluation_hash(&self, accounts: &AccountList) -> String {
-        #[expect(clippy::use_debug, reason = "the debug form holds every part of the tree and is shown to nobody")]
+        // The debug form holds every part of the tree and is shown to nobody.
         let mut text = format!(
             "{SEMANTICS} {} {:?} {:?} {:?} {:?} {:?}",
             self.id, self.detection, self.population, self.require, self.group_by, self.needs.categories
         );
         if text.contains("account") {
-            #[expect(clippy::use_debug, reason = "as above")]
-            text.push_str(&format!("{accounts:?}"));
+            text = format!("{text} {accounts:?}");
         }
         RecordDigest::of(text.as_bytes()).hex()
     }
