@@ -1,6 +1,5 @@
 //! What to add after a denial: the exact statement, and to which policy. For `assize doctor` and for the reasons in
 //! reports.
-#![expect(dead_code, reason = "`assize doctor` and reports ask for advice")]
 
 use super::actions::{Permission, Scope, TABLE};
 use super::documents::through_s3;
@@ -14,7 +13,7 @@ pub(crate) struct Denied<'a> {
     pub(crate) action: &'a str,
     /// On what, as an ARN, if AWS said.
     pub(crate) resource: Option<&'a str>,
-    /// Who asked, as an ARN: a role, or the session of one.
+    /// Who asked, as an ARN: a role, or the session of one. A session does not tell the path of its role.
     pub(crate) principal: Option<&'a str>,
     /// What said no.
     pub(crate) by: By<'a>,
@@ -39,10 +38,6 @@ pub(crate) enum By<'a> {
     Boundary,
     /// The policy of the session.
     Session,
-    /// The policy of the VPC endpoint that the call went through.
-    Endpoint,
-    /// The trust policy of the role that is assumed.
-    Trust,
 }
 
 /// What to do about a denial.
@@ -79,16 +74,13 @@ pub(crate) fn for_denial(denied: &Denied<'_>) -> Advice {
         By::ResourceControl => "a resource control policy of the organisation".to_owned(),
         By::Boundary => "the permissions boundary of the role".to_owned(),
         By::Session => "the policy of the session".to_owned(),
-        By::Endpoint => "the policy of the VPC endpoint".to_owned(),
-        By::Trust => format!("the trust policy of {}", denied.resource.unwrap_or("the role")),
     };
     if denied.explicit {
         return advice(format!("{policy} denies this; let its statement leave out the role"), exemption(who.as_deref()));
     }
     let statement = match denied.by {
         By::Role | By::Boundary | By::Session | By::ServiceControl(_) => statement(denied, row),
-        By::Resource | By::ResourceControl | By::Endpoint => statement(denied, row).of(principal(who.as_deref())),
-        By::Trust => Statement { resources: vec![], ..statement(denied, row) }.of(principal(who.as_deref())),
+        By::Resource | By::ResourceControl => statement(denied, row).of(principal(who.as_deref())),
         By::Key => Statement { resources: vec![Text::new("*")], ..statement(denied, row) }.of(principal(who.as_deref())),
     };
     advice(format!("add to {policy}"), plain(&statement.node(), denied))
@@ -130,15 +122,22 @@ fn statement(denied: &Denied<'_>, row: Option<&Permission>) -> Statement {
         _ => Text::literal(&denied.resource.map_or_else(|| "*".to_owned(), widened)),
     };
     let statement = Statement::allow("Assize", &[denied.action], vec![resource]);
-    if denied.action.starts_with("kms:") { statement.only(through_s3()) } else { statement }
+    match row.map(|row| row.scope) {
+        Some(Scope::TrailKeys | Scope::SourceKeys | Scope::AuditKey) => statement.only(through_s3()),
+        _ => statement,
+    }
 }
 
 /// One object stands for its neighbours: whoever is denied one log file is denied the next.
 fn widened(resource: &str) -> String {
     let object = resource.split_once(":s3:::").and_then(|(partition, rest)| {
         let (bucket, key) = rest.split_once('/')?;
-        let before = key.split_once("AWSLogs/").map_or(String::new(), |(before, _)| format!("{}AWSLogs/", exactly(before)));
-        Some(format!("{partition}:s3:::{bucket}/{before}*"))
+        let keys = match key.split_once("AWSLogs/") {
+            Some((before, after)) if after.contains("/CloudTrail") => format!("{}AWSLogs/*/CloudTrail*", exactly(before)),
+            Some((before, _)) => format!("{}AWSLogs/*", exactly(before)),
+            None => "*".to_owned(),
+        };
+        Some(format!("{partition}:s3:::{bucket}/{keys}"))
     });
     object.unwrap_or_else(|| resource.to_owned())
 }
@@ -152,7 +151,7 @@ fn owner_of_policy(resource: &str) -> &str {
 }
 
 /// The role behind a session: `arn:aws:sts::1:assumed-role/Reader/run` is `arn:aws:iam::1:role/Reader`. A session does
-/// not tell the path of its role; then a pattern stands for any.
+/// not tell the path of its role; a role with a path is named by its own ARN.
 fn role_of(principal: &str) -> String {
     let mut parts = principal.splitn(6, ':');
     let fields = [(); 6].map(|()| parts.next().unwrap_or_default());
@@ -218,7 +217,7 @@ mod tests {
             "s3:GetObject"
           ],
           "Resource": [
-            "arn:aws:s3:::logs/corp/AWSLogs/*"
+            "arn:aws:s3:::logs/corp/AWSLogs/*/CloudTrail*"
           ]
         }
         "#);

@@ -135,7 +135,12 @@ fn anywhere(scope: Scope) -> Granted {
         Scope::Trails => (vec![Text::new("arn:{partition}:cloudtrail:*:*:trail/*")], vec![]),
         Scope::TrailBuckets => (
             vec![Text::new("arn:{partition}:s3:::{trail-buckets}")],
-            vec![Condition::new("StringLike", "s3:prefix", Text::new("*AWSLogs/*"))],
+            // Landing zones write below the organisation's id; whether there is one is asked first.
+            vec![Condition {
+                operator: "StringLike",
+                key: "s3:prefix".to_owned(),
+                values: vec![Text::new("*AWSLogs/*"), Text::new("o-")],
+            }],
         ),
         Scope::TrailObjects => (vec![Text::new("arn:{partition}:s3:::{trail-buckets}/*AWSLogs/*/CloudTrail*")], vec![]),
         Scope::TrailKeys => (vec![Text::parameter("trail-keys")], vec![through_s3()]),

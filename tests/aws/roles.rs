@@ -76,6 +76,7 @@ may = {
     'GetEventSelectors': lambda: cloudtrail.get_event_selectors(TrailName=trail),
     'LookupEvents': lambda: cloudtrail.lookup_events(),
     'DescribeRegions': lambda: ec2.describe_regions(AllRegions=True),
+    'look for a landing zone': lambda: s3.list_objects_v2(Bucket=bucket, Prefix='o-'),
     'list logs': lambda: s3.list_objects_v2(Bucket=bucket, Prefix=f'AWSLogs/{MEMBER}/CloudTrail/'),
     'read a log': lambda: s3.get_object(Bucket=bucket, Key=log),
 }
