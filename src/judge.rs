@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use assize_engine::coverage::{CellEvidence, Hours, Reason, Recording, Tally};
+use assize_engine::coverage::{CellEvidence, Hours, Reason, Tally};
 use assize_engine::finding::{self, Finding, QUIET_GAP};
 use assize_engine::partial::{NO_HOUR, Partial, PolicyPartial};
 use assize_engine::policy::Policy;
@@ -69,7 +69,7 @@ pub(crate) async fn judge(view: &View, collected: &Collected, question: &Questio
     begun_before(view, hashes, hours.start, collected, &mut partial).await?;
     let mut findings = finding::findings(policies, &mut partial);
     findings.retain(|finding| finding.last() >= hours.start * 3600);
-    let cells = evidence(collected, question.cells, hours);
+    let cells = evidence(collected, question.cells);
     let tallies = cells.iter().map(|(key, cell)| (key.clone(), cell.tally(hours.clone(), None))).collect();
     let case = Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled };
     let verdicts = policies.iter().enumerate().map(|(index, policy)| {
@@ -112,26 +112,20 @@ fn goes_on_before(policies: &[PolicyPartial], start: i64) -> bool {
 }
 
 /// What is known of each cell in scope. What was collected stays what it is even if nothing more can be.
-fn evidence(
-    collected: &Collected,
-    cells: &BTreeMap<CellKey, Option<Trouble>>,
-    hours: &Range<i64>,
-) -> BTreeMap<CellKey, CellEvidence> {
+fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -> BTreeMap<CellKey, CellEvidence> {
     let mut known = collected.evidence();
     let mut all = BTreeMap::new();
     for (key, trouble) in cells {
         let mut cell = known.remove(key).unwrap_or_default();
         cell.blocked = trouble.as_ref().map(|trouble| trouble.reason);
-        let history = collected.history(&key.0, &key.1);
-        if !history.is_empty() {
-            // Event history speaks for management events, where no trail does. It is unsigned and says so.
-            cell.collected.union(&history);
-            if cell.recorded.is_empty() {
-                cell.recorded.push((
-                    hours.start.min(history.ranges().next().map_or(0, |range| range.start)),
-                    Some(Recording::management()),
-                ));
-            }
+        // Event history is management events only and unsigned. What it gave is evaluated and shown; it is no evidence that
+        // an hour is covered.
+        let mut unsigned = Hours::new();
+        for range in collected.history(&key.0, &key.1).ranges() {
+            range.filter(|hour| !cell.collected.contains(*hour)).for_each(|hour| unsigned.add(hour..hour + 1));
+        }
+        if !unsigned.is_empty() {
+            cell.holes.push((unsigned, Reason::EventHistory));
         }
         all.insert(key.clone(), cell);
     }

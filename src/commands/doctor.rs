@@ -177,7 +177,8 @@ async fn queue(config: &Config, sessions: &Sessions, report: &mut Report) {
 async fn sources(found: &Discovered, report: &mut Report) {
     for (index, source) in found.sources.iter().enumerate() {
         let Some(place) = found.places.iter().find(|place| place.source == index) else { continue };
-        let prefix = format!("{}{}/", place.root, place.account);
+        let Some(folder) = place.folders.first() else { continue };
+        let prefix = format!("{}{}/{folder}/", place.root, place.account);
         let first = source.bucket.list(&prefix, None).try_next().await;
         let result = match first {
             Ok(Some(entry)) => source.bucket.get(&entry.key, None).await.map(|_| Some(entry.key)),

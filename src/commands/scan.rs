@@ -111,6 +111,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         conflicts: scanned.conflicts.len() as u64,
         objects: report::scanned::objects(&scanned, inputs),
         problems: report::scanned::problems(&scanned, inputs),
+        missed: Vec::new(),
         skipped: report::scanned::skipped(&scanned, inputs),
         evidence: &evidence,
         run: run_of(request, pack),

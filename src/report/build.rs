@@ -37,6 +37,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) objects: v1::ObjectBooks,
     /// What cannot be taken at face value, besides malformed records.
     pub(crate) problems: Vec<v1::Problem>,
+    /// Objects that could not be taken. Coverage has their hours, so they are listed and not judged once more.
+    pub(crate) missed: Vec<v1::Problem>,
     /// Objects that are no logs.
     pub(crate) skipped: Vec<v1::Skipped>,
     pub(crate) evidence: &'a HashMap<Wanted, Evidence>,
@@ -104,7 +106,10 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     // With a scope, coverage says whether enough was seen: a quiet hour without a record is covered too.
     let readable = match &parts.judged {
         None => books.records.read > 0 && books.balanced && problems_total == 0,
-        Some(judged) => judged.scope.complete && judged.scope.collection.balanced && books.balanced && problems_total == 0,
+        Some(judged) => {
+            let doubts = problems_total - parts.missed.len() as u64;
+            judged.scope.complete && judged.scope.collection.balanced && books.balanced && doubts == 0
+        }
     };
     let failing = parts.findings.iter().any(|finding| level_of(finding, parts).is_some_and(|level| level >= parts.fail_on));
     let mut run = parts.run.clone();
@@ -150,6 +155,7 @@ fn books(parts: &Parts<'_>) -> v1::Books {
 /// Everything that could not be taken at face value, tampering first; and how many there are in all.
 fn problems(parts: &Parts<'_>) -> (Vec<v1::Problem>, u64) {
     let mut all = parts.problems.clone();
+    all.extend(parts.missed.iter().cloned());
     for malformed in &parts.partial.malformed {
         let message = match malformed.length {
             0 => malformed.why.clone(),

@@ -284,6 +284,10 @@ fn denominator(scope: &Scope) -> String {
         let left_out = if out > 0 { format!("; {} left out", words::count(out)) } else { String::new() };
         return format!("{inside} in scope; how many the organisation has in all was not read{left_out}");
     };
+    if scope.accounts.len() as u64 > all {
+        // Some are listed beside the organisation, so its number is no denominator for them.
+        return format!("{inside} in scope; the organisation has {}; {} left out", words::count(all), words::count(out));
+    }
     let unexplained = all.saturating_sub(scope.accounts.len() as u64 + out);
     let rest = match unexplained {
         0 => String::new(),

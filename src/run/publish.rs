@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Context, RunError, run_of};
 use crate::cli::Format;
-use crate::collect::collected::Collected;
+use crate::collect::collected::{Collected, Owed};
 use crate::collect::{Collector, Outcome};
 use crate::discover::Discovered;
 use crate::estate::Estate;
@@ -76,6 +76,7 @@ pub(super) async fn publish(
         conflicts: judgement.problems.iter().filter(|problem| problem.code == "event-id-conflict").count() as u64,
         objects: objects(told.outcome),
         problems: judgement.problems.iter().cloned().map(scanned::of).collect(),
+        missed: told.collected.owed.iter().map(missed).collect(),
         skipped: Vec::new(),
         evidence: &evidence,
         run: run_of(context, &question.hours),
@@ -87,6 +88,12 @@ pub(super) async fn publish(
     findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
     let keys = keep(context, &document, &findings, templates).await?;
     Ok(Published { document, findings, keys })
+}
+
+fn missed(owed: &Owed) -> v1::Problem {
+    let object = format!("{}/{}", owed.source, owed.key);
+    let (code, message) = (owed.reason.clone(), owed.message.clone());
+    v1::Problem { code, tampering: false, object, record: None, offset: None, message }
 }
 
 /// The books of what this run took.

@@ -361,6 +361,64 @@ fn a_second_run_fences_the_first_and_nothing_is_doubled() {
 }
 
 #[test]
+fn shards_collect_and_one_run_judges_all() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 2);
+    let (as_of, since) = ("2026-10-03T03:00:00Z", ["--since", "2026-10-01"]);
+    let whole = Audit::of_everything(&emulator.url);
+    let expected = whole.run(as_of, &since);
+    let sharded = Audit::of_everything(&emulator.url);
+    for number in 1..=3 {
+        let shard = format!("{number}/3");
+        let args = [&["collect", "--as-of", as_of, "--shard", &shard][..], &since].concat();
+        let output = sharded.command(&args).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.starts_with("objects: ") && !said.contains("does not balance"), "{said}");
+    }
+    let ran = sharded.run(as_of, &since);
+    assert_eq!(ran.findings(), expected.findings(), "{}", ran.err);
+    assert_eq!(ran.document["scope"]["cells"], expected.document["scope"]["cells"]);
+    assert_eq!(ran.number("/scope/collection/taken"), 0, "the shards took everything");
+    assert_eq!(evidence(&sharded.path("audit")), evidence(&whole.path("audit")));
+}
+
+#[test]
+fn event_history_is_read_and_is_no_coverage() {
+    let emulator = Emulator::start();
+    let mut organization = seeded(&emulator, 2);
+    let (account, region) = ("100000000010", "us-east-1");
+    organization.history(account, region, "2026-10-01", 2);
+    let accounts = format!("  list:\n    - {{id: \"{account}\", env: dev}}\n");
+    let sources = format!("  - {{bucket: {ORGANIZATION_BUCKET}, mode: in-place}}\n");
+    let audit = Audit::new(&emulator.url, "file://./audit", &accounts, "[us-east-1]", &sources);
+    let config = audit.path("assize.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, text.replace("max-accounts: 0", "max-accounts: 1")).unwrap();
+    let ran = audit.run("2026-10-03T03:00:00Z", &["--since", "2026-10-01"]);
+    assert_eq!(ran.code, 3, "{}", ran.err);
+    assert!(ran.number("/books/records/evaluated") > 0, "{}", ran.err);
+    assert_eq!(ran.unknown(account), BTreeMap::from([("event-history-only".to_owned(), 48)]));
+    assert!(evidence(&audit.path("audit")).keys().any(|key| key.contains("event-history")));
+    let again = audit.run("2026-10-03T04:00:00Z", &["--since", "2026-10-01"]);
+    assert_eq!(again.number("/books/records/evaluated"), ran.number("/books/records/evaluated"), "{}", again.err);
+}
+
+#[test]
+fn a_forecast_calls_nothing_in_the_accounts() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 1);
+    let proxy = Proxy::start(&emulator.url);
+    let audit = Audit::of_everything(&proxy.url);
+    let output = audit.command(&["run", "--dry-run", "--as-of", "2026-10-02T03:00:00Z"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("12 accounts, 48 account-regions") && said.contains("dollars"), "{said}");
+    let calls = proxy.calls();
+    let unexpected: Vec<&String> = calls.keys().filter(|name| !name.starts_with("organizations:")).collect();
+    assert_eq!(unexpected, Vec::<&String>::new());
+    assert_eq!(proxy.writes(), Vec::<String>::new());
+}
+
+#[test]
 fn nothing_secret_is_shown_or_kept() {
     let emulator = Emulator::start();
     seeded(&emulator, 1);
@@ -399,6 +457,11 @@ fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
 fn the_doctor_names_what_is_missing_and_what_to_add() {
     let emulator = Emulator::start();
     let mut organization = seeded(&emulator, 1);
+    // The scene's key is a name only.
+    let metadata =
+        json!({"KeyId": "key", "Arn": "arn:aws:kms:us-east-1:100000000009:key/key", "Enabled": true, "KeyState": "Enabled"});
+    let body = json!({"KeyMetadata": metadata});
+    emulator.post("/canned", &json!({"service": "kms", "operation": "DescribeKey", "account": "100000000009", "body": body}));
     let audit = Audit::of_everything(&emulator.url);
     let doctor = |audit: &Audit| {
         let output = audit.command(&["doctor"]).output().unwrap();
