@@ -369,6 +369,10 @@ async fn one_window(
 ) -> Result<(), CollectError> {
     let lacks = |account: &str, region: &str, day: i64| !collected.has_day(account, region, day);
     let listings = plan::listings(&collector.places, window, (collector.first_day, today), lacks);
+    if listings.is_empty() {
+        // The recent window reached as far.
+        return Ok(());
+    }
     // Keys may be dated a little in the future; what is dated farther is sorted afterwards.
     let days = match window {
         Window::From(day) => *day..today + 3,
