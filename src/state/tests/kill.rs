@@ -43,7 +43,7 @@ const FAULTS: [Fault; 6] =
 
 #[tokio::test]
 async fn every_write_may_be_the_last_in_memory() {
-    let script = (30, 3);
+    let script = (24, 3);
     let puts = puts_of(script.0, script.1).await;
     assert!(puts > 40, "the script compacts on several levels ({puts} puts)");
     for put in 1..=puts {

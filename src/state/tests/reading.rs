@@ -228,3 +228,30 @@ async fn a_view_stays_what_it_was() {
     let rows = all(reading).await;
     assert_eq!(rows[0].1.len(), 2);
 }
+
+#[tokio::test]
+async fn of_some_documents_only_the_newest_counts() {
+    let bucket = memory();
+    let mut size = 0;
+    for number in 0..40 {
+        let mut state = open(&bucket, number).await.unwrap();
+        let mut batch = Batch::default();
+        batch.current.insert("where".to_owned(), json!({"number": number, "padding": "x".repeat(1_000)}));
+        if number % 7 == 0 {
+            batch.current.insert("seldom".to_owned(), json!(number));
+        }
+        state.commit(batch).await.unwrap();
+        let view = state.view();
+        let newest = |document: Option<Document>| document.map(|document| document.value);
+        assert_eq!(newest(view.current("where").await.unwrap()).unwrap()["number"], number);
+        assert_eq!(newest(view.current("seldom").await.unwrap()), Some(json!(number / 7 * 7)));
+        assert_eq!(newest(view.current("never").await.unwrap()), None);
+        size = state.stored.head.segments.iter().map(|segment| segment.bytes).sum::<u64>().max(size);
+        state.finish(&json!({})).await.unwrap();
+    }
+    let mut state = open(&bucket, 40).await.unwrap();
+    state.compact(Compaction::All).await.unwrap();
+    assert_eq!(state.view().segment_count(), 1);
+    assert!(size < 20_000, "{size} bytes: those that do not count are dropped");
+    assert_eq!(state.view().current("where").await.unwrap().unwrap().value["number"], 39);
+}
