@@ -51,6 +51,22 @@ impl Hours {
         }
     }
 
+    /// The hours that are not in `other`.
+    #[must_use]
+    pub fn without(&self, other: &Hours) -> Hours {
+        let mut left = Hours::new();
+        for &(start, end) in &self.ranges {
+            let mut at = start;
+            let first = other.ranges.partition_point(|&(_, theirs)| theirs <= start);
+            for &(from, until) in other.ranges.get(first..).unwrap_or_default().iter().take_while(|&&(from, _)| from < end) {
+                left.add(at..from);
+                at = until;
+            }
+            left.add(at..end);
+        }
+        left
+    }
+
     /// Whether an hour is in the set.
     pub fn contains(&self, hour: i64) -> bool {
         let after = self.ranges.partition_point(|&(start, _)| start <= hour);

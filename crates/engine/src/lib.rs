@@ -9,6 +9,7 @@ mod cidr;
 pub mod coverage;
 pub mod decode;
 pub mod diagnostic;
+pub mod digest;
 pub mod evaluate;
 pub mod finding;
 pub mod identity;

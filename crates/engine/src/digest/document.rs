@@ -1,0 +1,180 @@
+//! A digest as CloudTrail writes it, and the string that its signature covers.
+
+use serde::Deserialize;
+
+use crate::time;
+
+/// The one algorithm that CloudTrail signs with (AWS CloudTrail user guide, "CloudTrail digest file structure").
+pub const SIGNATURE_ALGORITHM: &str = "SHA256withRSA";
+/// The one algorithm that CloudTrail hashes with.
+pub const HASH_ALGORITHM: &str = "SHA-256";
+
+/// What a digest says. Keys that AWS may add are left unread; those that a check needs must be there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DigestDocument {
+    /// The account that the digest speaks for.
+    pub account: String,
+    /// First second of delivery that it covers, seconds since 1970 UTC.
+    pub start: i64,
+    /// First second after it.
+    pub end: i64,
+    /// `digestEndTime` as written: the signature covers this text.
+    pub end_text: String,
+    /// Bucket and key where CloudTrail put it.
+    pub place: (String, String),
+    /// The fingerprint of the key that signs it, hexadecimal.
+    pub fingerprint: String,
+    /// The algorithm of the signature.
+    pub algorithm: String,
+    /// The digest before it; none in the first of a chain.
+    pub previous: Option<Previous>,
+    /// The log objects that were delivered in its window.
+    pub logs: Vec<LogEntry>,
+}
+
+/// What a digest says of the one before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// Bucket and key.
+    pub place: (String, String),
+    /// SHA-256 of its inflated bytes, lower-case hexadecimal.
+    pub hash: String,
+    /// Its signature, lower-case hexadecimal.
+    pub signature: String,
+}
+
+/// What a digest says of a log object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Bucket and key where CloudTrail put it.
+    pub place: (String, String),
+    /// SHA-256 of its inflated bytes, lower-case hexadecimal.
+    pub hash: String,
+    /// Earliest event in it, seconds since 1970 UTC, where the digest tells it.
+    pub oldest_event: Option<i64>,
+    /// Latest event in it.
+    pub newest_event: Option<i64>,
+}
+
+/// Why bytes are no digest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Not JSON, or a field that a check needs is missing or of another type.
+    #[error("it is no digest: {0}")]
+    Shape(String),
+    /// A time that is none.
+    #[error("its `{0}` is no UTC time")]
+    Time(&'static str),
+    /// A window that ends before it begins.
+    #[error("its window ends before it begins")]
+    Window,
+    /// A hash by another algorithm.
+    #[error("it hashes with {0:?}; CloudTrail hashes with {HASH_ALGORITHM}")]
+    Hash(String),
+    /// One of the fields of the previous digest is there, another is not.
+    #[error("it names the digest before it by halves")]
+    Previous,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Written {
+    aws_account_id: String,
+    digest_start_time: String,
+    digest_end_time: String,
+    digest_s3_bucket: String,
+    digest_s3_object: String,
+    digest_public_key_fingerprint: String,
+    digest_signature_algorithm: String,
+    previous_digest_s3_bucket: Option<String>,
+    previous_digest_s3_object: Option<String>,
+    previous_digest_hash_value: Option<String>,
+    previous_digest_hash_algorithm: Option<String>,
+    previous_digest_signature: Option<String>,
+    log_files: Vec<WrittenLog>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WrittenLog {
+    s3_bucket: String,
+    s3_object: String,
+    hash_value: String,
+    hash_algorithm: String,
+    oldest_event_time: Option<String>,
+    newest_event_time: Option<String>,
+}
+
+impl DigestDocument {
+    /// Reads a digest from its inflated bytes.
+    ///
+    /// # Errors
+    /// The bytes are no digest, or lack what a check needs: see [`DocumentError`].
+    pub fn read(inflated: &[u8]) -> Result<DigestDocument, DocumentError> {
+        let written: Written = serde_json::from_slice(inflated).map_err(|error| DocumentError::Shape(error.to_string()))?;
+        let previous = written.previous()?;
+        let moment = |text: &str, field| time::parse(text).ok_or(DocumentError::Time(field));
+        let (start, end) =
+            (moment(&written.digest_start_time, "digestStartTime")?, moment(&written.digest_end_time, "digestEndTime")?);
+        if end < start {
+            return Err(DocumentError::Window);
+        }
+        let logs = written.log_files.into_iter().map(WrittenLog::entry).collect::<Result<_, _>>()?;
+        Ok(DigestDocument {
+            account: written.aws_account_id,
+            start,
+            end,
+            end_text: written.digest_end_time,
+            place: (written.digest_s3_bucket, written.digest_s3_object),
+            fingerprint: written.digest_public_key_fingerprint.to_ascii_lowercase(),
+            algorithm: written.digest_signature_algorithm,
+            previous,
+            logs,
+        })
+    }
+
+    /// The text that the signature covers (AWS CloudTrail user guide, "Custom implementations of CloudTrail log file
+    /// integrity validation"): it names the original bucket and key, so a copy verifies as well as the original.
+    pub fn signed_text(&self, inflated_sha256: &str) -> String {
+        let previous = self.previous.as_ref().map_or("null", |previous| previous.signature.as_str());
+        let (bucket, key) = &self.place;
+        format!("{}\n{bucket}/{key}\n{inflated_sha256}\n{previous}", self.end_text)
+    }
+}
+
+impl Written {
+    fn previous(&self) -> Result<Option<Previous>, DocumentError> {
+        let parts = (
+            &self.previous_digest_s3_bucket,
+            &self.previous_digest_s3_object,
+            &self.previous_digest_hash_value,
+            &self.previous_digest_signature,
+        );
+        match parts {
+            (None, None, None, None) => Ok(None),
+            (Some(bucket), Some(key), Some(hash), Some(signature)) => {
+                hashed_with(self.previous_digest_hash_algorithm.as_deref().unwrap_or_default())?;
+                let (hash, signature) = (hash.to_ascii_lowercase(), signature.clone());
+                Ok(Some(Previous { place: (bucket.clone(), key.clone()), hash, signature }))
+            }
+            _ => Err(DocumentError::Previous),
+        }
+    }
+}
+
+impl WrittenLog {
+    fn entry(self) -> Result<LogEntry, DocumentError> {
+        hashed_with(&self.hash_algorithm)?;
+        let moment = |text: Option<String>| text.as_deref().and_then(time::parse);
+        Ok(LogEntry {
+            place: (self.s3_bucket, self.s3_object),
+            hash: self.hash_value.to_ascii_lowercase(),
+            oldest_event: moment(self.oldest_event_time),
+            newest_event: moment(self.newest_event_time),
+        })
+    }
+}
+
+fn hashed_with(algorithm: &str) -> Result<(), DocumentError> {
+    if algorithm == HASH_ALGORITHM { Ok(()) } else { Err(DocumentError::Hash(algorithm.to_owned())) }
+}
