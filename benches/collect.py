@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """How fast many small log objects are collected: `assize collect` beside rclone and `aws s3 sync`, from the same fast local S3.
 
-usage: benches/collect.py [--objects 20000] [--bytes 20000] [--rounds 3] [--logs FILE] [--tools rclone,aws] [--again]
-                          [--assize 'COMMAND …']
+usage: benches/collect.py [--objects 20000] [--bytes 20000] [--rounds 3] [--logs FILE] [--tools assize,rclone,aws] [--again] [--binary FILE]
 
 Makes that many log objects of about that size (compressed) for 12 accounts in 4 regions, then lets each tool download and upload
-all of them, in turn: rclone from bucket to bucket with server-side copying off, `aws s3 sync` into a folder and from there into a
-bucket. COMMAND is run by a shell with AWS_ENDPOINT_URL_S3 set and has to read s3://source and write into s3://destination, which is
-empty before each run; --again runs every tool once more with nothing new. Printed for each: wall and CPU seconds, objects per
-second, requests by kind, peak memory, and the ratios of one round; absolute times do not hold on another machine, ratios nearly.
+all of them, in turn: assize with its built-in policies, which also hashes and evaluates them; rclone from bucket to bucket with
+server-side copying off; `aws s3 sync` into a folder and from there into a bucket. The destination is empty before each run; --again
+runs every tool once more with nothing new. Printed for each: wall and CPU seconds, objects per second, requests by kind, peak memory,
+and the ratios of one round; absolute times do not hold on another machine, ratios nearly.
 
-Needs node, and of the tools those that are to run. Tools and servers share this machine's cores: the server's CPU is printed apart.
+Needs node, and of the tools those that are to run. assize is built with `cargo build --release`, and reaches STS and CloudTrail at the
+emulator of the AWS tests, whose Python packages `cargo test --workspace` installs. Tools and servers share this machine's cores: the
+CPU of the S3 server is printed apart.
 """
 
 import argparse
@@ -37,6 +38,8 @@ ACCOUNTS = [f"{100000000000 + number}" for number in range(1, 13)]
 REGIONS = ["us-east-1", "eu-west-1", "ap-northeast-1", "eu-south-1"]
 NAMES = [("ec2", "DescribeInstances"), ("ec2", "DescribeSecurityGroups"), ("s3", "GetBucketAcl"), ("sts", "AssumeRole"), ("kms", "Decrypt"),
          ("logs", "CreateLogStream"), ("lambda", "ListFunctions20150331"), ("iam", "GetRole"), ("dynamodb", "DescribeTable")]
+# What has to live as long as this process.
+KEPT = []
 END = datetime.datetime(2026, 10, 8, tzinfo=datetime.UTC)
 
 
@@ -115,12 +118,12 @@ def measure(commands, environment, server):
     started, cpu, peak = time.monotonic(), 0.0, 0.0
     for command in commands:
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   shell=isinstance(command, str), preexec_fn=bounded)
+                                   preexec_fn=bounded)
         said = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-        # assize says with 1, 3 and 4 what it found; the others have only failed.
-        if process.returncode not in ((0, 1, 3, 4) if isinstance(command, str) else (0,)):
+        # assize says with 3 that something is missing, as it is before the first day of the logs.
+        if process.returncode not in ((0, 3) if "collect" in command else (0,)):
             sys.exit(f"{command} failed with {process.returncode}:\n{said.decode(errors='replace')[-2000:]}")
         cpu += usage.ru_utime + usage.ru_stime
         peak = max(peak, usage.ru_maxrss / 1024)
@@ -145,10 +148,44 @@ def tools(args, server, folder):
         "rclone-bare": [rclone + bare],
         "aws": [[args.aws, "s3", "sync", "--only-show-errors", "s3://source", local], [args.aws, "s3", "sync", "--only-show-errors", local, "s3://destination"]],
     }
+    if "assize" in args.tools.split(","):
+        all_tools["assize"] = [[args.binary or build(), "collect", "--config", str(configuration(folder)), "--since", "2026-09-01"]]
+        environment["AWS_ENDPOINT_URL"] = emulator().url
     chosen = {name: all_tools[name] for name in args.tools.split(",") if name}
-    if args.assize:
-        chosen["assize"] = [args.assize]
     return chosen, environment, local
+
+
+def build():
+    """The release build of assize."""
+    command = ["cargo", "build", "--release", "--workspace", "--message-format=json", "--quiet"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    made = (json.loads(line).get("executable") for line in lines if '"executable":"' in line)
+    return next(path for path in made if path.endswith("/assize"))
+
+
+def configuration(folder):
+    """The source copied into the destination, for all accounts and regions, with everything else as it is by default."""
+    file = folder / "assize.yaml"
+    listed = "\n".join(f'    - {{id: "{account}", name: account-{account[-2:]}, env: prod}}' for account in ACCOUNTS)
+    file.write_text(
+        f"name: benchmark\naudit: {{bucket: 's3://destination', region: us-east-1}}\nrole: {{name: AssizeAudit, external-id: benchmark}}\n"
+        f"accounts:\n  list:\n{listed}\nregions: [{', '.join(REGIONS)}]\nsources:\n  - {{bucket: source, region: us-east-1, mode: copy}}\n"
+    )
+    return file
+
+
+class emulator:
+    """STS and CloudTrail, for as long as this process lives."""
+
+    def __init__(self):
+        cache = pathlib.Path(os.environ.get("ASSIZE_TEST_CACHE") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "assize")
+        made = sorted(cache.glob("venv-*/complete"), key=lambda mark: mark.stat().st_mtime)
+        if not made:
+            sys.exit(f"no Python packages for the emulator under {cache}; `cargo test --workspace --test aws` installs them")
+        command = [made[-1].parent / "bin/python", ROOT / "tests/aws/emulator.py", "--until-stdin-closes"]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.url = self.process.stdout.readline().removeprefix("emulator: ").strip()
+        KEPT.append(self)
 
 
 def main():
@@ -157,9 +194,9 @@ def main():
     parser.add_argument("--bytes", type=int, default=20000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--logs", type=pathlib.Path, help="keeps the objects in this file, or takes them from it")
-    parser.add_argument("--tools", default="rclone,rclone-bare,aws", help="some of rclone, rclone-bare (as few requests as it can), aws")
+    parser.add_argument("--tools", default="assize,rclone,rclone-bare,aws", help="some of assize, rclone, rclone-bare (as few requests as it can), aws")
+    parser.add_argument("--binary", help="assize, if it is built already")
     parser.add_argument("--aws", default="aws", help="the AWS CLI")
-    parser.add_argument("--assize", help="a command for the shell")
     parser.add_argument("--again", action="store_true", help="run each tool a second time, with nothing new")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="assize-collect-") as folder:
