@@ -4,38 +4,41 @@
 //! Two sides work at once: one lists and fetches, the other evaluates and commits. What is between them is bounded, so
 //! memory does not grow with the number of objects.
 
+mod archive;
 pub(crate) mod batch;
+mod behind;
 pub(crate) mod collected;
 pub(crate) mod meter;
+mod outcome;
 pub(crate) mod plan;
 pub(crate) mod problem;
+mod stop;
 pub(crate) mod take;
+mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use assize_bucket::{Bucket, BucketError};
-use assize_engine::coverage::{Hours, Reason};
-use assize_engine::identity::SeenEntry;
+use assize_engine::coverage::Reason;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 
 use crate::config::RelistConfig;
-use crate::state::{Batch, KeyStatus, Ledger, State, StateError, View};
-use batch::{Delays, Evaluated, Judging};
-use collected::{Collected, CollectedError, MAX_OWED, Owed, hours_behind};
+use crate::state::{Batch, KeyStatus, Ledger, State, StateError};
+use batch::Judging;
+use collected::{Collected, CollectedError, MAX_OWED, Owed};
 use meter::Requests;
+use outcome::Counts;
+pub(crate) use outcome::{ObjectCounts, Outcome, Progress, Unlisted};
 use plan::{Listing, Place, Window};
+pub(crate) use stop::Stop;
 use take::{Classify, Missed, Source, Taken, Wanted};
+use transfer::{BATCH_OBJECTS, commit, transfer};
 
 /// Listings under way at once.
 const LISTINGS: usize = 32;
-/// Most objects of a commit.
-const BATCH_OBJECTS: usize = 2_000;
-/// Most stored bytes of a commit; they are in memory until it is done.
-const BATCH_BYTES: usize = 32 << 20;
 /// The document with the problems of a batch.
 pub(crate) const PROBLEMS: &str = "problems";
 
@@ -78,114 +81,6 @@ pub(crate) struct Collector {
     pub(crate) settle: i64,
     /// The accounts of a shard: it writes of these alone.
     pub(crate) shard: Option<BTreeSet<String>>,
-}
-
-/// When to stop: a signal, a deadline, a number of requests. What was begun is finished and committed.
-#[derive(Debug, Default)]
-pub(crate) struct Stop {
-    asked: AtomicBool,
-    deadline: Option<Instant>,
-    max_requests: Option<u64>,
-}
-
-impl Stop {
-    /// Stops at a deadline, or before more than so many requests.
-    pub(crate) fn at(deadline: Option<Instant>, max_requests: Option<u64>) -> Stop {
-        Stop { asked: AtomicBool::new(false), deadline, max_requests }
-    }
-
-    /// Asks to stop now.
-    pub(crate) fn ask(&self) {
-        self.asked.store(true, Ordering::Relaxed);
-    }
-
-    /// Why to stop, if so.
-    pub(crate) fn reason(&self, requests: &Requests) -> Option<&'static str> {
-        if self.asked.load(Ordering::Relaxed) {
-            Some("it was asked to stop")
-        } else if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
-            Some("the deadline was reached")
-        } else if self.max_requests.is_some_and(|most| requests.total() >= most) {
-            Some("the limit of requests was reached")
-        } else {
-            None
-        }
-    }
-}
-
-/// Counts of objects: listed = taken + already there + failed + skipped + left.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct ObjectCounts {
-    /// Seen in a listing, or owed from an earlier run.
-    pub(crate) listed: u64,
-    /// Fetched, kept and committed.
-    pub(crate) taken: u64,
-    /// In the ledger.
-    pub(crate) already: u64,
-    /// Could not be fetched.
-    pub(crate) failed: u64,
-    /// Not CloudTrail objects: markers and the like.
-    pub(crate) skipped: u64,
-    /// Not tried because the run was to stop.
-    pub(crate) left: u64,
-    /// Stored bytes of what was taken.
-    pub(crate) stored_bytes: u64,
-    /// Inflated bytes of what was taken.
-    pub(crate) inflated_bytes: u64,
-}
-
-impl ObjectCounts {
-    /// Whether the sum holds.
-    pub(crate) fn balanced(&self) -> bool {
-        self.listed == self.taken + self.already + self.failed + self.skipped + self.left
-    }
-}
-
-/// What collecting gave.
-#[derive(Debug, Default)]
-pub(crate) struct Outcome {
-    /// The books.
-    pub(crate) objects: ObjectCounts,
-    /// Records in what was taken.
-    pub(crate) records: assize_engine::partial::RecordCounts,
-    /// Prefixes that could not be listed: account, region, prefix, reason, message.
-    pub(crate) unlisted: Vec<Unlisted>,
-    /// Objects that could not be taken in this run; a thousand of them.
-    pub(crate) missed: Vec<Owed>,
-    /// Why it stopped early, if so.
-    pub(crate) stopped: Option<&'static str>,
-    /// Windows that were not begun because of it.
-    pub(crate) windows_left: usize,
-    /// Longest delays of delivery.
-    pub(crate) delays: Delays,
-}
-
-/// A prefix that could not be listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unlisted {
-    /// Account.
-    pub(crate) account: String,
-    /// Region.
-    pub(crate) region: String,
-    /// `s3://bucket/prefix`.
-    pub(crate) place: String,
-    /// Why.
-    pub(crate) reason: Reason,
-    /// Why, in words.
-    pub(crate) message: String,
-}
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Progress {
-    /// First day of the window that is done, days since 1970.
-    pub(crate) day: i64,
-    /// Windows that remain.
-    pub(crate) windows_left: usize,
-    /// Objects taken so far.
-    pub(crate) taken: u64,
-    /// Stored bytes taken so far.
-    pub(crate) stored_bytes: u64,
 }
 
 /// Collects: what is owed from earlier runs first, then the recent window, then the days before it, newest first.
@@ -315,7 +210,10 @@ async fn owed(
     let by_id: BTreeMap<&str, usize> =
         collector.sources.iter().enumerate().map(|(index, source)| (source.id.as_str(), index)).collect();
     let wanted = |owed: &Owed| by_id.get(owed.source.as_str()).and_then(|&source| Wanted::owed(source, owed).ok());
-    let mut again: Vec<Wanted> = collected.owed.iter().filter_map(wanted).collect();
+    let (archived, others): (Vec<&Owed>, Vec<&Owed>) =
+        collected.owed.iter().partition(|owed| owed.reason == Reason::Archived.code());
+    let mut again: Vec<Wanted> = others.into_iter().filter_map(wanted).collect();
+    again.extend(archive::look(collector, archived.into_iter().filter_map(wanted).collect()).await);
     // What a shard took and could not be adopted is taken again, whether a listing names it or not.
     for row in state.view().to_retake(&mut Ledger::default()).await? {
         let Some(&source) = by_id.get(row.source.as_str()) else { continue };
@@ -404,25 +302,6 @@ async fn one_window(
     Ok(())
 }
 
-/// Counters that many tasks raise.
-#[derive(Default)]
-struct Counts {
-    listed: AtomicU64,
-    taken: AtomicU64,
-    already: AtomicU64,
-    failed: AtomicU64,
-    skipped: AtomicU64,
-    left: AtomicU64,
-    stored_bytes: AtomicU64,
-    inflated_bytes: AtomicU64,
-}
-
-impl Counts {
-    fn raise(&self, counter: &AtomicU64, by: u64) {
-        counter.fetch_add(by, Ordering::Relaxed);
-    }
-}
-
 struct Listed {
     listing: Listing,
     wanted: Vec<Wanted>,
@@ -475,132 +354,6 @@ async fn list(
     Listed { listing, wanted, unsorted, failure }
 }
 
-/// Fetches on one side, evaluates and commits on the other. Returns the keys that were taken and what was missed.
-async fn transfer(
-    collector: &Collector,
-    state: &mut State,
-    collected: &mut Collected,
-    wanted: stream::BoxStream<'_, Wanted>,
-    counts: &Counts,
-    outcome: &mut Outcome,
-) -> Result<(BTreeSet<(String, String)>, Vec<Missed>), CollectError> {
-    let (sender, receiver) = mpsc::channel(1);
-    let fetching = fetch(collector, wanted, counts, sender);
-    let (fetched, committed) = futures::join!(fetching, commit(collector, state, collected, receiver, counts, outcome));
-    // If both fail, the commit is the cause: without it nobody takes what is fetched.
-    let taken = committed?;
-    Ok((taken, fetched?))
-}
-
-async fn fetch(
-    collector: &Collector,
-    wanted: stream::BoxStream<'_, Wanted>,
-    counts: &Counts,
-    sender: mpsc::Sender<Vec<Taken>>,
-) -> Result<Vec<Missed>, CollectError> {
-    let take = async |one: Wanted| {
-        if collector.stop.reason(&collector.requests).is_some() {
-            counts.raise(&counts.left, 1);
-            return Ok(None);
-        }
-        let source = collector.source(one.source);
-        take::take(one, source, &*collector.audit, &*collector.classify).await.map(Some)
-    };
-    let mut taking = wanted.map(take).buffer_unordered(collector.concurrency.max(1)).boxed();
-    let (mut batch, mut bytes, mut missed) = (Vec::new(), 0, Vec::new());
-    while let Some(taken) = taking.try_next().await? {
-        match taken {
-            None => {}
-            Some(Err(one)) => {
-                counts.raise(&counts.failed, 1);
-                tracing::warn!(key = %one.wanted.key.escape_debug(), reason = one.reason.code(), "not taken: {}", one.message);
-                missed.push(one);
-            }
-            Some(Ok(one)) => {
-                bytes += one.bytes.len();
-                batch.push(one);
-            }
-        }
-        if batch.len() >= BATCH_OBJECTS || bytes >= BATCH_BYTES {
-            bytes = 0;
-            if sender.send(std::mem::take(&mut batch)).await.is_err() {
-                return Ok(missed);
-            }
-        }
-    }
-    if !batch.is_empty() && sender.send(batch).await.is_err() {
-        tracing::debug!("the commits ended before the last batch");
-    }
-    Ok(missed)
-}
-
-async fn commit(
-    collector: &Collector,
-    state: &mut State,
-    collected: &mut Collected,
-    mut batches: mpsc::Receiver<Vec<Taken>>,
-    counts: &Counts,
-    outcome: &mut Outcome,
-) -> Result<BTreeSet<(String, String)>, CollectError> {
-    let mut taken = BTreeSet::new();
-    while let Some(batch) = batches.recv().await {
-        let evaluated = evaluate(collector, state, batch).await?;
-        for (account, region, delivered, reason) in &evaluated.doubtful {
-            collected.hole(account, region, hours_behind(*delivered), *reason);
-        }
-        outcome.delays.merge(evaluated.delays);
-        let (objects, stored) = (evaluated.rows.len() as u64, evaluated.rows.iter().map(|row| row.size).sum());
-        let inflated = evaluated.rows.iter().map(|row| row.inflated_bytes).sum();
-        for row in &evaluated.rows {
-            outcome.records.add(row.records.into());
-            taken.insert((row.source.clone(), row.key.clone()));
-        }
-        let Evaluated { rows, hours, problems, .. } = evaluated;
-        let mut commit = Batch { rows, results: hours, policies: collector.policy_hashes.clone(), ..Batch::default() };
-        if !problems.is_empty() {
-            let problems = serde_json::to_value(&problems).map_err(CollectedError::from)?;
-            commit.documents.insert(PROBLEMS.to_owned(), problems);
-        }
-        state.commit(commit).await?;
-        counts.raise(&counts.taken, objects);
-        counts.raise(&counts.stored_bytes, stored);
-        counts.raise(&counts.inflated_bytes, inflated);
-    }
-    Ok(taken)
-}
-
-/// Evaluates a batch, and once more if records of it were counted before.
-async fn evaluate(collector: &Collector, state: &State, batch: Vec<Taken>) -> Result<Evaluated, CollectError> {
-    let batch = Arc::new(batch);
-    let run = |earlier: Vec<SeenEntry>| {
-        let (judging, sources, batch) = (Arc::clone(&collector.judging), Arc::clone(&collector.sources), Arc::clone(&batch));
-        tokio::task::spawn_blocking(move || batch::evaluate(&judging, &sources, &batch, &earlier))
-    };
-    let joined = |result: Result<Evaluated, tokio::task::JoinError>| {
-        result.map_err(|error| StateError::Stopped { work: "evaluating a batch", reason: error.to_string() })
-    };
-    let evaluated = joined(run(Vec::new()).await)?;
-    let earlier = earlier(&state.view(), &evaluated).await?;
-    if earlier.is_empty() {
-        return Ok(evaluated);
-    }
-    Ok(joined(run(earlier).await)?)
-}
-
-/// The records of this batch that were counted before, by the hours that it touches.
-async fn earlier(view: &View, evaluated: &Evaluated) -> Result<Vec<SeenEntry>, CollectError> {
-    let mut found = Vec::new();
-    let mut touched = Hours::new();
-    batch::touched(&evaluated.hours).into_iter().for_each(|hour| touched.add(hour..hour + 1));
-    for range in touched.ranges() {
-        let mut hours = view.seen(range);
-        while let Some((_, entries)) = hours.try_next().await? {
-            found.extend(batch::come_again(&evaluated.hours, entries));
-        }
-    }
-    Ok(found)
-}
-
 /// What was taken is owed no more; what was missed is, since it was first missed.
 fn settle_owed(collected: &mut Collected, taken: &BTreeSet<(String, String)>, missed: &[Missed], collector: &Collector) {
     let again: BTreeSet<(String, String)> =
@@ -610,24 +363,8 @@ fn settle_owed(collected: &mut Collected, taken: &BTreeSet<(String, String)>, mi
         !taken.contains(&key) && !again.contains(&key)
     });
     let room = MAX_OWED.saturating_sub(collected.owed.len());
-    collected.owed.extend(missed.iter().take(room).map(|one| owed_of(one, collector)));
+    collected.owed.extend(missed.iter().take(room).map(|one| one.owed(collector)));
     collected.owed.sort();
-}
-
-fn owed_of(missed: &Missed, collector: &Collector) -> Owed {
-    let wanted = &missed.wanted;
-    Owed {
-        source: collector.source(wanted.source).id.clone(),
-        key: wanted.key.clone(),
-        size: wanted.size,
-        etag: wanted.etag.clone(),
-        account: wanted.account.clone(),
-        region: wanted.region.clone(),
-        delivered: wanted.delivered,
-        reason: missed.reason.code().to_owned(),
-        message: missed.message.clone(),
-        since: wanted.since.unwrap_or(collector.judging.as_of),
-    }
 }
 
 /// Notes for each cell what of it was listed, if all of its prefixes were.
@@ -666,40 +403,5 @@ fn mark(
     }
 }
 
-impl Outcome {
-    /// Adds what another part of the run gave.
-    pub(crate) fn merge(&mut self, other: Outcome) {
-        let (mine, theirs) = (&mut self.objects, other.objects);
-        mine.listed += theirs.listed;
-        mine.taken += theirs.taken;
-        mine.already += theirs.already;
-        mine.failed += theirs.failed;
-        mine.skipped += theirs.skipped;
-        mine.left += theirs.left;
-        mine.stored_bytes += theirs.stored_bytes;
-        mine.inflated_bytes += theirs.inflated_bytes;
-        self.records.add(other.records);
-        self.unlisted.extend(other.unlisted);
-        self.missed.extend(other.missed);
-        self.stopped = self.stopped.or(other.stopped);
-        self.windows_left += other.windows_left;
-        self.delays.merge(other.delays);
-    }
-
-    fn finish(&mut self, counts: Counts, missed: Vec<Missed>, collector: &Collector) {
-        let objects = &mut self.objects;
-        objects.listed += counts.listed.into_inner();
-        objects.taken += counts.taken.into_inner();
-        objects.already += counts.already.into_inner();
-        objects.failed += counts.failed.into_inner();
-        objects.skipped += counts.skipped.into_inner();
-        objects.left += counts.left.into_inner();
-        objects.stored_bytes += counts.stored_bytes.into_inner();
-        objects.inflated_bytes += counts.inflated_bytes.into_inner();
-        if objects.left > 0 {
-            self.stopped = self.stopped.or_else(|| collector.stop.reason(&collector.requests));
-        }
-        let room = 1_000_usize.saturating_sub(self.missed.len());
-        self.missed.extend(missed.iter().take(room).map(|one| owed_of(one, collector)));
-    }
-}
+#[cfg(test)]
+mod tests;

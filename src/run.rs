@@ -2,6 +2,7 @@
 
 pub(crate) mod forecast;
 mod history;
+mod kept;
 mod notified;
 mod publish;
 

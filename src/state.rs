@@ -39,7 +39,7 @@ use segment::{FOLDER, Origin};
 pub(crate) use batch::Batch;
 pub(crate) use compact::Compaction;
 pub(crate) use error::StateError;
-pub(crate) use evidence::{Kept, evidence_key, keep};
+pub(crate) use evidence::{Kept, evidence_key, keep, sha256};
 pub(crate) use ledger::{KeyStatus, Ledger};
 pub(crate) use row::{LedgerRow, Listed, RowStatus};
 pub(crate) use shard::Shard;

@@ -161,7 +161,7 @@ fn note(judging: &Judging, sources: &[Source], taken: &Taken, one: OneObject, ev
         day: wanted.day,
         size: wanted.size,
         etag: taken.etag.clone().unwrap_or_default(),
-        version_id: None,
+        version_id: taken.version_id.clone(),
         stored_sha256: hex(&Sha256::digest(&taken.bytes)),
         inflated_sha256,
         inflated_bytes: outcome.inflated_bytes,

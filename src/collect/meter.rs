@@ -95,6 +95,11 @@ impl Bucket for Metered {
         self.inner.get(key, range).await
     }
 
+    async fn get_version(&self, key: &str, version_id: &str) -> Result<Object, BucketError> {
+        self.requests.get.fetch_add(1, Ordering::Relaxed);
+        self.inner.get_version(key, version_id).await
+    }
+
     async fn head(&self, key: &str) -> Result<ObjectHead, BucketError> {
         self.requests.get.fetch_add(1, Ordering::Relaxed);
         self.inner.head(key).await

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use assize_bucket::{Bucket, BucketError, Entry};
+use assize_bucket::{Bucket, BucketError, Entry, Metadata};
 use assize_engine::coverage::Reason;
-use assize_engine::layout::{self, LogKey, NotALog};
+use assize_engine::layout::{self, Folder, LogKey, NotALog};
 
+use super::Collector;
 use super::collected::Owed;
 use crate::config::Mode;
 use crate::state::{self, Kept, Listed, StateError};
@@ -46,6 +47,8 @@ pub(crate) struct Wanted {
     pub(crate) replaced: bool,
     /// Since when it is owed, if it was.
     pub(crate) since: Option<i64>,
+    /// The storage class, if the listing says that it is in an archive: asking for it would be in vain.
+    pub(crate) archived: Option<String>,
 }
 
 impl Wanted {
@@ -59,9 +62,10 @@ impl Wanted {
     pub(crate) fn of(source: usize, entry: Entry) -> Result<Wanted, NotALog> {
         let LogKey { account, region, day, delivered, .. } = layout::parse(&entry.key)?;
         let (account, region) = (account.to_owned(), region.to_owned());
-        let etag = entry.etag.map(|etag| etag.as_str().to_owned());
-        let (replaced, since) = (false, None);
-        Ok(Wanted { source, size: entry.size, etag, account, region, day, delivered, replaced, since, key: entry.key })
+        let archived = entry.archived().map(str::to_owned);
+        let (size, etag) = (entry.size, entry.etag.map(|etag| etag.as_str().to_owned()));
+        let (replaced, since, key) = (false, None, entry.key);
+        Ok(Wanted { source, key, size, etag, account, region, day, delivered, replaced, since, archived })
     }
 
     /// What is owed, wanted again.
@@ -81,6 +85,10 @@ pub(crate) struct Taken {
     pub(crate) name: Arc<str>,
     /// The key in the audit bucket, if it was copied.
     pub(crate) evidence_key: Option<String>,
+    /// Metadata, if it was not copied: it is kept after all if it turns out to be behind a finding.
+    pub(crate) metadata: Option<Metadata>,
+    /// The version that was read, if the source keeps versions.
+    pub(crate) version_id: Option<String>,
     /// The bytes as stored.
     pub(crate) bytes: Vec<u8>,
     /// The version that was read, as a listing would tell it.
@@ -100,6 +108,25 @@ pub(crate) struct Missed {
     pub(crate) message: String,
 }
 
+impl Missed {
+    /// As it is remembered for the next runs.
+    pub(super) fn owed(&self, collector: &Collector) -> Owed {
+        let Missed { wanted, reason, message } = self;
+        Owed {
+            source: collector.source(wanted.source).id.clone(),
+            key: wanted.key.clone(),
+            size: wanted.size,
+            etag: wanted.etag.clone(),
+            account: wanted.account.clone(),
+            region: wanted.region.clone(),
+            delivered: wanted.delivered,
+            reason: reason.code().to_owned(),
+            message: message.clone(),
+            since: wanted.since.unwrap_or(collector.judging.as_of),
+        }
+    }
+}
+
 /// Tells a bucket's failure as a reason; what it knows of AWS is the caller's.
 pub(crate) type Classify = dyn Fn(&BucketError) -> Reason + Send + Sync;
 
@@ -113,6 +140,12 @@ pub(crate) async fn take(
     audit: &dyn Bucket,
     classify: &Classify,
 ) -> Result<Result<Taken, Missed>, StateError> {
+    if let Some(class) = &wanted.archived {
+        let message = format!(
+            "it is in the storage class {class} and was not asked for; restore it (`aws s3api restore-object`), then run again"
+        );
+        return Ok(Err(Missed { wanted, reason: Reason::Archived, message }));
+    }
     let object = match source.bucket.get(&wanted.key, None).await {
         Ok(object) => object,
         Err(error) => {
@@ -125,20 +158,58 @@ pub(crate) async fn take(
         // It may have changed since it was listed; what was read is what the ledger must know.
         (Wanted { size: object.size, ..wanted }, etag)
     };
-    let mut replaced = wanted.replaced;
-    let evidence_key = match source.mode {
-        Mode::InPlace => None,
-        Mode::Copy => {
-            let key = state::evidence_key(source.partition, &source.bucket_name, &wanted.key);
-            Some(match state::keep(audit, &key, object.bytes.clone(), object.metadata).await? {
-                Kept::Stored | Kept::AlreadyThere => key,
-                Kept::Replaced { key } => {
-                    replaced = true;
-                    key
-                }
-            })
-        }
+    let (mut replaced, mut metadata) = (wanted.replaced, Some(object.metadata));
+    let mut evidence_key = None;
+    if source.copies(&wanted.key) {
+        let kept = source.keep(audit, &wanted.key, object.bytes.clone(), metadata.take().unwrap_or_default()).await?;
+        replaced |= kept.changed;
+        evidence_key = Some(kept.key);
+    }
+    let name = match (&evidence_key, source.mode) {
+        (Some(key), Mode::Copy) => key.clone(),
+        _ => source.name_in_place(&wanted.key, replaced.then_some(&object.bytes)),
     };
-    let name = evidence_key.clone().unwrap_or_else(|| format!("{}/{}", source.id, wanted.key));
-    Ok(Ok(Taken { wanted, name: Arc::from(name), evidence_key, bytes: object.bytes, etag, replaced }))
+    let (bytes, version_id) = (object.bytes, object.version_id);
+    Ok(Ok(Taken { wanted, name: Arc::from(name), evidence_key, metadata, version_id, bytes, etag, replaced }))
+}
+
+/// Where evidence was kept.
+pub(super) struct KeptAt {
+    /// The key in the audit bucket.
+    pub(super) key: String,
+    /// Other bytes were under the object's own key.
+    pub(super) changed: bool,
+}
+
+impl Source {
+    /// How findings name an object that is read where it is. One that was replaced has the digest of its bytes in its
+    /// name: both versions may be behind findings.
+    pub(crate) fn name_in_place(&self, key: &str, replaced: Option<&Vec<u8>>) -> String {
+        let suffix = replaced.map(|bytes| format!("@{}", state::sha256(bytes))).unwrap_or_default();
+        format!("{}/{key}{suffix}", self.id)
+    }
+
+    /// Whether an object is brought into the audit bucket whatever is in it. Of a source that is read in place that is the
+    /// digests: they prove the rest.
+    fn copies(&self, key: &str) -> bool {
+        self.mode == Mode::Copy || layout::parse(key).is_ok_and(|key| key.folder == Folder::Digest)
+    }
+
+    /// Keeps an object in the audit bucket.
+    ///
+    /// # Errors
+    /// The audit bucket fails.
+    pub(super) async fn keep(
+        &self,
+        audit: &dyn Bucket,
+        key: &str,
+        bytes: Vec<u8>,
+        metadata: Metadata,
+    ) -> Result<KeptAt, StateError> {
+        let key = state::evidence_key(self.partition, &self.bucket_name, key);
+        Ok(match state::keep(audit, &key, bytes, metadata).await? {
+            Kept::Stored | Kept::AlreadyThere => KeptAt { key, changed: false },
+            Kept::Replaced { key } => KeptAt { key, changed: true },
+        })
+    }
 }

@@ -118,9 +118,19 @@ async fn pages(
             delivered: until,
             replaced: false,
             since: None,
+            archived: None,
         };
         let name = Arc::from(evidence.as_str());
-        taken.push(Taken { wanted, name, evidence_key: Some(evidence), bytes, etag: None, replaced: false });
+        taken.push(Taken {
+            wanted,
+            name,
+            evidence_key: Some(evidence),
+            metadata: None,
+            version_id: None,
+            bytes,
+            etag: None,
+            replaced: false,
+        });
     }
 }
 

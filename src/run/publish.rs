@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use assize_bucket::{Bucket, BucketError, Metadata, PutCondition, PutOutcome};
+use assize_bucket::{Bucket, Metadata, PutCondition, PutOutcome};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Context, RunError, run_of};
+use super::{Context, RunError, kept, run_of};
 use crate::cli::Format;
 use crate::collect::collected::{Collected, Owed};
 use crate::collect::{Collector, Outcome};
@@ -119,7 +119,7 @@ async fn read_again(
     let folder = tempfile::tempdir().map_err(RunError::Spool)?;
     let mut fetching = stream::iter(names.into_iter().enumerate())
         .map(async |(number, name)| {
-            let bytes = fetch(context, collector, &name).await;
+            let bytes = kept::by_name(&*context.audit, &collector.sources, &name).await;
             (folder.path().join(number.to_string()), name, bytes)
         })
         .buffer_unordered(FETCHES);
@@ -150,19 +150,6 @@ async fn read_again(
 async fn write(path: &std::path::Path, bytes: Vec<u8>) -> std::io::Result<()> {
     let path: PathBuf = path.to_owned();
     tokio::task::spawn_blocking(move || std::fs::write(path, bytes)).await.map_err(std::io::Error::other)?
-}
-
-/// An object by the name that findings give it: a key in the audit bucket, or `s3://bucket/key` where it is read in place.
-async fn fetch(context: &Context<'_>, collector: &Collector, name: &str) -> Result<Vec<u8>, BucketError> {
-    let in_place = collector.sources.iter().find_map(|source| {
-        let key = name.strip_prefix(&source.id)?.strip_prefix('/')?;
-        Some((source, key))
-    });
-    let object = match in_place {
-        Some((source, key)) => source.bucket.get(key, None).await?,
-        None => context.audit.get(name, None).await?,
-    };
-    Ok(object.bytes)
 }
 
 /// Writes every format to `runs/<run id>/`.

@@ -60,7 +60,7 @@ pub(crate) async fn keep(bucket: &dyn Bucket, key: &str, bytes: Vec<u8>, metadat
     if is_there(bucket, key, &bytes, &metadata).await? {
         return Ok(Kept::AlreadyThere);
     }
-    for digest in [hex(&Sha256::digest(&bytes)), digest_with_metadata(&bytes, &metadata)] {
+    for digest in [sha256(&bytes), digest_with_metadata(&bytes, &metadata)] {
         let beside = format!("{key}@{digest}");
         if store(bucket, &beside, &bytes, &metadata).await? || is_there(bucket, &beside, &bytes, &metadata).await? {
             return Ok(Kept::Replaced { key: beside });
@@ -101,6 +101,11 @@ fn digest_with_metadata(bytes: &[u8], metadata: &Metadata) -> String {
         hash.update(text.as_bytes());
     }
     hex(&hash.finalize())
+}
+
+/// SHA-256 as lower-case hex, as it stands in the ledger and behind the `@` of a changed object.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Lower-case hex.

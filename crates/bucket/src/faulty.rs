@@ -180,6 +180,11 @@ impl Bucket for Faulty {
         self.inner.get(key, range).await
     }
 
+    async fn get_version(&self, key: &str, version_id: &str) -> Result<Object, BucketError> {
+        self.read(key)?;
+        self.inner.get_version(key, version_id).await
+    }
+
     async fn head(&self, key: &str) -> Result<ObjectHead, BucketError> {
         self.read(key)?;
         self.inner.head(key).await

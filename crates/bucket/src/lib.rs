@@ -50,6 +50,18 @@ pub trait Bucket: Send + Sync {
     /// end (so any range of an empty object); and whatever keeps the store from answering.
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Object, BucketError>;
 
+    /// Reads one version of an object, whole. A store that keeps no versions has none.
+    ///
+    /// # Errors
+    /// [`BucketError::NotFound`] if there is no such version, and whatever keeps the store from answering.
+    async fn get_version(&self, key: &str, version_id: &str) -> Result<Object, BucketError> {
+        let object = self.get(key, None).await?;
+        if object.version_id.as_deref() == Some(version_id) {
+            return Ok(object);
+        }
+        Err(BucketError::NotFound { key: key.to_owned() })
+    }
+
     /// Reads what [`get`](Bucket::get) tells of an object beside its bytes.
     ///
     /// # Errors
@@ -84,8 +96,16 @@ pub struct Entry {
     /// only by reading the object: a listing must not cost as much as reading everything.
     pub etag: Option<Etag>,
     /// Where S3 keeps the object, in S3's words: `STANDARD`, `GLACIER`, `DEEP_ARCHIVE`. `None` where there is no such
-    /// thing. Objects in an archive are listed as all others and cannot be read.
+    /// thing, and for an archived object of which there is a restored copy: that is read like any other.
     pub storage_class: Option<String>,
+}
+
+impl Entry {
+    /// The storage class, if it is one whose objects cannot be read until they are restored. What S3 Intelligent-Tiering
+    /// has moved to its own archive tiers does not show in a listing.
+    pub fn archived(&self) -> Option<&str> {
+        self.storage_class.as_deref().filter(|class| matches!(*class, "GLACIER" | "DEEP_ARCHIVE"))
+    }
 }
 
 /// An object, or a range of its bytes.
@@ -99,6 +119,9 @@ pub struct Object {
     pub etag: Etag,
     /// The size of the whole object in bytes, whatever range was asked for.
     pub size: u64,
+    /// The version's name, under which it can be read when another has taken its place; none where the store keeps no
+    /// versions.
+    pub version_id: Option<String>,
 }
 
 /// An object without its bytes.

@@ -89,7 +89,7 @@ impl LocalFolder {
     fn read(&self, key: &str, range: Option<Range<u64>>) -> Result<Object, BucketError> {
         let (file, sidecar) = self.open_object(key)?;
         let (etag, bytes) = file.read(key, clip_range(key, range, file.size)?)?;
-        Ok(Object { bytes, metadata: sidecar.of(&etag), etag, size: file.size })
+        Ok(Object { bytes, metadata: sidecar.of(&etag), etag, size: file.size, version_id: None })
     }
 
     /// Opens an object with a sidecar that speaks of it.

@@ -73,6 +73,7 @@ impl Bucket for Memory {
             metadata: held.metadata.clone(),
             etag: held.etag.clone(),
             size,
+            version_id: None,
         })
     }
 

@@ -132,7 +132,11 @@ impl Bucket for S3Bucket {
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Object, BucketError> {
-        read::get(self, key, range).await
+        read::get(self, key, read::Part::Range(range)).await
+    }
+
+    async fn get_version(&self, key: &str, version_id: &str) -> Result<Object, BucketError> {
+        read::get(self, key, read::Part::Version(version_id)).await
     }
 
     async fn head(&self, key: &str) -> Result<ObjectHead, BucketError> {

@@ -2,7 +2,7 @@
 
 use assize_bucket::{BucketError, Entry, Etag, MAX_KEY_BYTES};
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Output;
-use aws_sdk_s3::types::{EncodingType, Object};
+use aws_sdk_s3::types::{EncodingType, Object, OptionalObjectAttributes};
 use futures::stream::{self, BoxStream, StreamExt as _};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::JoinHandle;
@@ -101,6 +101,8 @@ impl Request {
             .set_continuation_token(token.clone())
             // Keys may hold characters that XML cannot.
             .encoding_type(EncodingType::Url)
+            // Of what is archived, whether it has been restored.
+            .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
             .set_expected_bucket_owner(self.bucket.owner());
         let answer = request.send().await.map_err(|error| self.bucket.failed(Action::List, &self.prefix, &error))?;
         let malformed = |reason: &str| self.bucket.malformed(Action::List, &self.prefix, reason);
@@ -129,9 +131,15 @@ impl Request {
             key: key.to_owned(),
             size,
             etag: object.e_tag().map(Etag::new),
-            storage_class: object.storage_class().map(|class| class.as_str().to_owned()),
+            storage_class: object.storage_class().filter(|_| !restored(object)).map(|class| class.as_str().to_owned()),
         })
     }
+}
+
+/// Whether there is a copy of an archived object that can be read, for some days.
+fn restored(object: &Object) -> bool {
+    let status = object.restore_status();
+    status.is_some_and(|status| status.is_restore_in_progress() != Some(true) && status.restore_expiry_date().is_some())
 }
 
 /// Undoes S3's URL encoding of keys: `%XX`, and `+` for a space.
@@ -154,7 +162,19 @@ fn decode(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use aws_sdk_s3::types::{Object, RestoreStatus};
+    use aws_smithy_types::DateTime;
+
+    use super::{decode, restored};
+
+    #[test]
+    fn what_is_being_restored_is_not_restored() {
+        let object = |status: Option<RestoreStatus>| Object::builder().set_restore_status(status).build();
+        let begun = RestoreStatus::builder().is_restore_in_progress(true);
+        let done = RestoreStatus::builder().is_restore_in_progress(false).restore_expiry_date(DateTime::from_secs(1));
+        assert!(!restored(&object(None)) && !restored(&object(Some(begun.build()))));
+        assert!(restored(&object(Some(done.build()))));
+    }
 
     #[test]
     fn keys_are_decoded() {

@@ -17,9 +17,17 @@ const FIRST: u64 = 16 * 1024 * 1024;
 /// S3 reads numbers up to here.
 const FARTHEST: u64 = i64::MAX as u64;
 
-pub(super) async fn get(bucket: &S3Bucket, key: &str, range: Option<Range<u64>>) -> Result<Object, BucketError> {
+/// What is read of an object.
+pub(super) enum Part<'v> {
+    /// The newest version, or a range of its bytes.
+    Range(Option<Range<u64>>),
+    /// One version, whole.
+    Version(&'v str),
+}
+
+pub(super) async fn get(bucket: &S3Bucket, key: &str, part: Part<'_>) -> Result<Object, BucketError> {
     let full = bucket.full(key)?;
-    if let Some(range) = &range {
+    if let Part::Range(Some(range)) = &part {
         if range.start >= range.end {
             // No size makes it a range; the error is the same for all.
             clip_range(key, Some(range.clone()), u64::MAX)?;
@@ -31,7 +39,7 @@ pub(super) async fn get(bucket: &S3Bucket, key: &str, range: Option<Range<u64>>)
     }
     let mut attempt = 1;
     loop {
-        match attempt_get(bucket, key, &full, range.as_ref()).await {
+        match attempt_get(bucket, key, &full, &part).await {
             Err(Failed::Body(error)) if attempt < bucket.inner.attempts => {
                 tracing::warn!(%error, attempt, "a body broke off or was wrong; it is asked for again");
                 tokio::time::sleep(Duration::from_millis(50 << attempt.min(6))).await;
@@ -50,7 +58,11 @@ enum Failed {
     Body(CloudError),
 }
 
-async fn attempt_get(bucket: &S3Bucket, key: &str, full: &str, range: Option<&Range<u64>>) -> Result<Object, Failed> {
+async fn attempt_get(bucket: &S3Bucket, key: &str, full: &str, part: &Part<'_>) -> Result<Object, Failed> {
+    let (range, version) = match part {
+        Part::Range(range) => (range.as_ref(), None),
+        Part::Version(version) => (None, Some((*version).to_owned())),
+    };
     let request = bucket
         .inner
         .client
@@ -58,6 +70,7 @@ async fn attempt_get(bucket: &S3Bucket, key: &str, full: &str, range: Option<&Ra
         .bucket(bucket.name())
         .key(full)
         .set_range(range.map(|range| format!("bytes={}-{}", range.start, range.end.min(FARTHEST) - 1)))
+        .set_version_id(version)
         .checksum_mode(ChecksumMode::Enabled)
         .set_expected_bucket_owner(bucket.owner());
     let mut answer = match request.send().await {
@@ -72,8 +85,10 @@ async fn attempt_get(bucket: &S3Bucket, key: &str, full: &str, range: Option<&Ra
     };
     let etag = answer.e_tag().map(Etag::new).ok_or_else(|| malformed("the object's etag is missing"))?;
     let metadata = metadata(answer.metadata());
+    // `null` is the version of a bucket that keeps none at present: it names whatever is there.
+    let version_id = answer.version_id().filter(|version| *version != "null").map(str::to_owned);
     let bytes = body(&mut answer).await.map_err(|error| Failed::Body(body_error(bucket, &error)))?;
-    Ok(Object { bytes, metadata, etag, size })
+    Ok(Object { bytes, metadata, etag, size, version_id })
 }
 
 /// The bytes of an answer. The SDK compares their number with the head's and their checksum with S3's.
@@ -104,7 +119,7 @@ fn refusal(
     error: &aws_sdk_s3::error::SdkError<GetObjectError, aws_smithy_runtime_api::client::orchestrator::HttpResponse>,
 ) -> BucketError {
     match (answered(error), range) {
-        ((404, "NoSuchKey" | ""), _) => BucketError::NotFound { key: key.to_owned() },
+        ((404, "NoSuchKey" | "NoSuchVersion" | ""), _) => BucketError::NotFound { key: key.to_owned() },
         ((416, _), Some(range)) => BucketError::InvalidRange {
             key: key.to_owned(),
             start: range.start,

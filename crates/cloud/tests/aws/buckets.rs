@@ -228,6 +228,20 @@ async fn an_object_is_read_verbatim_with_its_metadata() {
 }
 
 #[tokio::test]
+async fn a_version_is_named_and_can_be_asked_for() {
+    let answers = vec![object(b"x").with("x-amz-version-id", "v1"), object(b"x").with("x-amz-version-id", "null"), object(b"x")];
+    let fake = Fake::script(answers).await;
+    let bucket = bucket(&fake).await;
+    assert_eq!(bucket.get("k", None).await.unwrap().version_id.as_deref(), Some("v1"));
+    assert_eq!(bucket.get("k", None).await.unwrap().version_id, None, "`null` names whatever is there");
+    assert_eq!(bucket.get_version("k", "v 1").await.unwrap().bytes, b"x");
+    assert!(fake.asked()[2].target.contains("versionId=v%201"), "{}", fake.asked()[2].target);
+    let gone = Answer::s3_error(404, "NoSuchVersion", "gone");
+    let (_fake, bucket) = answering(gone).await;
+    assert!(matches!(bucket.get_version("k", "v1").await, Err(BucketError::NotFound { .. })));
+}
+
+#[tokio::test]
 async fn ranges_are_asked_for_as_http_has_them() {
     let part = |content_range: &str| {
         Answer::new(206, "cd").with("etag", "\"e1\"").with("content-range", content_range).with("x-amz-meta-a", "b")

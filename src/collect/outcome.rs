@@ -1,0 +1,144 @@
+//! What collecting gave: the books of objects and records, what could not be listed or taken, how far it is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use assize_engine::coverage::Reason;
+
+use super::Collector;
+use super::batch::Delays;
+use super::collected::Owed;
+use super::take::Missed;
+
+/// Counts of objects: listed = taken + already there + failed + skipped + left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ObjectCounts {
+    /// Seen in a listing, or owed from an earlier run.
+    pub(crate) listed: u64,
+    /// Fetched, kept and committed.
+    pub(crate) taken: u64,
+    /// In the ledger.
+    pub(crate) already: u64,
+    /// Could not be fetched.
+    pub(crate) failed: u64,
+    /// Not CloudTrail objects: markers and the like.
+    pub(crate) skipped: u64,
+    /// Not tried because the run was to stop.
+    pub(crate) left: u64,
+    /// Stored bytes of what was taken.
+    pub(crate) stored_bytes: u64,
+    /// Inflated bytes of what was taken.
+    pub(crate) inflated_bytes: u64,
+}
+
+impl ObjectCounts {
+    /// Whether the sum holds.
+    pub(crate) fn balanced(&self) -> bool {
+        self.listed == self.taken + self.already + self.failed + self.skipped + self.left
+    }
+}
+
+/// What collecting gave.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// The books.
+    pub(crate) objects: ObjectCounts,
+    /// Records in what was taken.
+    pub(crate) records: assize_engine::partial::RecordCounts,
+    /// Prefixes that could not be listed: account, region, prefix, reason, message.
+    pub(crate) unlisted: Vec<Unlisted>,
+    /// Objects that could not be taken in this run; a thousand of them.
+    pub(crate) missed: Vec<Owed>,
+    /// Why it stopped early, if so.
+    pub(crate) stopped: Option<&'static str>,
+    /// Windows that were not begun because of it.
+    pub(crate) windows_left: usize,
+    /// Longest delays of delivery.
+    pub(crate) delays: Delays,
+}
+
+/// A prefix that could not be listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unlisted {
+    /// Account.
+    pub(crate) account: String,
+    /// Region.
+    pub(crate) region: String,
+    /// `s3://bucket/prefix`.
+    pub(crate) place: String,
+    /// Why.
+    pub(crate) reason: Reason,
+    /// Why, in words.
+    pub(crate) message: String,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Progress {
+    /// First day of the window that is done, days since 1970.
+    pub(crate) day: i64,
+    /// Windows that remain.
+    pub(crate) windows_left: usize,
+    /// Objects taken so far.
+    pub(crate) taken: u64,
+    /// Stored bytes taken so far.
+    pub(crate) stored_bytes: u64,
+}
+
+/// Counters that many tasks raise.
+#[derive(Default)]
+pub(super) struct Counts {
+    pub(super) listed: AtomicU64,
+    pub(super) taken: AtomicU64,
+    pub(super) already: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) skipped: AtomicU64,
+    pub(super) left: AtomicU64,
+    pub(super) stored_bytes: AtomicU64,
+    pub(super) inflated_bytes: AtomicU64,
+}
+
+impl Counts {
+    /// Raises one of them.
+    pub(super) fn raise(&self, counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+impl Outcome {
+    /// Adds what another part of the run gave.
+    pub(crate) fn merge(&mut self, other: Outcome) {
+        let (mine, theirs) = (&mut self.objects, other.objects);
+        mine.listed += theirs.listed;
+        mine.taken += theirs.taken;
+        mine.already += theirs.already;
+        mine.failed += theirs.failed;
+        mine.skipped += theirs.skipped;
+        mine.left += theirs.left;
+        mine.stored_bytes += theirs.stored_bytes;
+        mine.inflated_bytes += theirs.inflated_bytes;
+        self.records.add(other.records);
+        self.unlisted.extend(other.unlisted);
+        self.missed.extend(other.missed);
+        self.stopped = self.stopped.or(other.stopped);
+        self.windows_left += other.windows_left;
+        self.delays.merge(other.delays);
+    }
+
+    /// Adds the counts of a part that is done, and what it missed.
+    pub(super) fn finish(&mut self, counts: Counts, missed: Vec<Missed>, collector: &Collector) {
+        let objects = &mut self.objects;
+        objects.listed += counts.listed.into_inner();
+        objects.taken += counts.taken.into_inner();
+        objects.already += counts.already.into_inner();
+        objects.failed += counts.failed.into_inner();
+        objects.skipped += counts.skipped.into_inner();
+        objects.left += counts.left.into_inner();
+        objects.stored_bytes += counts.stored_bytes.into_inner();
+        objects.inflated_bytes += counts.inflated_bytes.into_inner();
+        if objects.left > 0 {
+            self.stopped = self.stopped.or_else(|| collector.stop.reason(&collector.requests));
+        }
+        let room = 1_000_usize.saturating_sub(self.missed.len());
+        self.missed.extend(missed.iter().take(room).map(|one| one.owed(collector)));
+    }
+}
