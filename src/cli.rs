@@ -172,8 +172,12 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Run again and again, this long after the start of the one before, such as 15m
-    #[arg(long, value_name = "DURATION")]
+    #[arg(long, value_name = "DURATION", conflicts_with = "cron")]
     pub(crate) every: Option<String>,
+    /// Run at these times, such as '7 * * * *': minute, hour, day of the month, month, day of the week, in UTC; a start that
+    /// passes during a run is skipped
+    #[arg(long, value_name = "EXPR")]
+    pub(crate) cron: Option<String>,
 }
 
 /// What to try.

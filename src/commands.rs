@@ -19,6 +19,7 @@ use crate::report::templates::TemplatesError;
 use crate::role::RoleError;
 use crate::run::RunError;
 use crate::scan::input::InputError;
+use crate::schedule::ScheduleError;
 
 /// Why a command could not do its work. All of them end with exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +38,12 @@ pub(crate) enum CommandError {
         /// What was given.
         text: String,
     },
+    /// A schedule on the command line.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The schedule has no further time.
+    #[error("the schedule has no further start within four years")]
+    NoFurtherStart,
     /// A shard on the command line.
     #[error("`{0}` is no shard: write 3/10 for the third of ten")]
     Shard(String),

@@ -18,6 +18,7 @@ mod report;
 mod role;
 mod run;
 mod scan;
+mod schedule;
 mod state;
 
 use std::process::ExitCode;

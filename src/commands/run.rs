@@ -1,7 +1,7 @@
-//! `assize run` and `assize collect`: once, or again and again.
+//! `assize run` and `assize collect`: once, or on a schedule.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::Either;
 
@@ -16,18 +16,22 @@ use crate::pack::{self, Pack};
 use crate::report::templates::Templates;
 use crate::report::{self, words};
 use crate::run::{self, Asked, Done, forecast};
+use crate::schedule::{self, Schedule};
 use crate::state::Shard;
+
+/// The longest wait without a look at the clock.
+const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 
 /// Runs `assize run`.
 pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandError> {
     if args.format.len() > 1 && args.out.is_none() {
         return Err(CommandError::SeveralFormats);
     }
-    let every = args.every.as_deref().map(|text| duration("--every", text)).transpose()?;
+    let schedule = schedule(args)?;
     let prepared = Prepared::new(&args.collect, console)?;
     let fail_on = args.fail_on.map_or(prepared.config.report.fail_on, Into::into);
     let templates = Templates::load(prepared.config.report.templates.as_deref())?;
-    prepared.again_and_again(every, console, |asked, signals| {
+    prepared.again_and_again(schedule.as_ref(), console, |asked, signals| {
         let asked = Asked { command: "run", fail_on, collect_only: false, ..asked };
         let done = prepared.once(&asked, &templates, signals, console)?;
         finish(&done, &templates, args, console)
@@ -128,41 +132,62 @@ impl Prepared {
         self.runtime.block_on(ended)
     }
 
-    /// Once, or with `every` until a signal ends it. The exit is that of the last run.
+    /// Once, or on a schedule until a signal ends it. The exit is that of the last run.
     fn again_and_again(
         &self,
-        every: Option<Duration>,
+        schedule: Option<&Schedule>,
         console: &Console,
         one: impl Fn(Asked, &Signals) -> Result<Exit, CommandError>,
     ) -> Result<Exit, CommandError> {
         if self.args.dry_run {
-            let told = self.runtime.block_on(forecast::forecast(&self.config, &self.asked()?, every));
+            let asked = self.asked()?;
+            let runs = schedule.map_or_else(schedule::runs_of_workflows, |schedule| schedule.runs_a_month(asked.as_of));
+            let told = self.runtime.block_on(forecast::forecast(&self.config, &asked, runs));
             console.result(&told.map_err(Box::new)?)?;
             return Ok(Exit::Clean);
         }
         let signals = Signals::default();
         self.listen(&signals);
+        let Some(schedule) = schedule else { return one(self.asked()?, &signals) };
+        // A process that is stopped before its first run has read nothing.
+        let mut exit = Exit::Incomplete;
+        let mut at = schedule.first(now()).ok_or(CommandError::NoFurtherStart)?;
         loop {
-            let begun = Instant::now();
-            let exit = match one(self.asked()?, &signals) {
+            if self.wait(at, &signals, console) {
+                return Ok(exit);
+            }
+            exit = match one(self.asked()?, &signals) {
+                Ok(exit) => exit,
                 // A run of many may fail, for example while the network is away; the next one may not.
-                Err(error) if every.is_some() => {
+                Err(error) => {
                     console.error(&error);
                     Exit::Failed
                 }
-                other => other?,
             };
-            let Some(every) = every else { return Ok(exit) };
-            if signals.ended.load(std::sync::atomic::Ordering::Relaxed) {
-                return Ok(exit);
+            let next = schedule.next(at, now()).ok_or(CommandError::NoFurtherStart)?;
+            if next.skipped > 0 {
+                let starts = words::plural(next.skipped, "start", "starts");
+                console.note(&format!("{starts} of the schedule passed before this run had ended: skipped, and not made up for"));
             }
-            let rest = every.saturating_sub(begun.elapsed());
-            console.note(&format!("next run in {} s", rest.as_secs()));
-            let woken = async { tokio::time::timeout(rest, signals.wake.notified()).await.is_ok() };
-            if self.runtime.block_on(woken) {
-                return Ok(exit);
+            at = next.at;
+        }
+    }
+
+    /// Waits for a start; says whether a signal came instead. The wall clock is asked again and again: a machine that
+    /// slept, or whose clock was set, starts when its clock says so.
+    fn wait(&self, at: i64, signals: &Signals, console: &Console) -> bool {
+        let ended = || signals.ended.load(std::sync::atomic::Ordering::Relaxed);
+        if at > now() && !ended() {
+            console.note(&format!("next run at {}, in {} s", schedule::words(at), at - now()));
+        }
+        while !ended() {
+            let Some(rest) = u64::try_from(at - now()).ok().filter(|rest| *rest > 0) else { return false };
+            let rest = Duration::from_secs(rest).min(LOOK_AT_CLOCK);
+            if self.runtime.block_on(async { tokio::time::timeout(rest, signals.wake.notified()).await.is_ok() }) {
+                return true;
             }
         }
+        true
     }
 
     /// The first signal lets the run finish what it has begun, the second ends the process.
@@ -199,6 +224,13 @@ fn shard(text: &str) -> Result<Shard, CommandError> {
     let (number, of) = text.split_once('/').ok_or_else(wrong)?;
     let (number, of) = (number.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
     Shard::new(number, of).map_err(|_| wrong())
+}
+
+/// When the runs of this process start, if there are several. Looked at before anything is opened.
+fn schedule(args: &RunArgs) -> Result<Option<Schedule>, CommandError> {
+    let every = args.every.as_deref().map(|text| duration("--every", text)).transpose()?;
+    let cron = args.cron.as_deref().map(|text| Schedule::cron(text, now())).transpose()?;
+    Ok(cron.or(every.map(Schedule::Every)))
 }
 
 fn duration(option: &'static str, text: &str) -> Result<Duration, CommandError> {

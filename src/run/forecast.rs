@@ -2,7 +2,6 @@
 //! the state; calls nothing in the accounts.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use assize_engine::time;
 
@@ -22,8 +21,8 @@ const OBJECTS_AN_HOUR: u64 = 12;
 /// Objects of a commit, as a rule.
 const BATCH: u64 = 2_000;
 
-/// Tells it.
-pub(crate) async fn forecast(config: &Config, asked: &Asked, every: Option<Duration>) -> Result<String, RunError> {
+/// Tells it; `runs` is how many of them a month has.
+pub(crate) async fn forecast(config: &Config, asked: &Asked, runs: u64) -> Result<String, RunError> {
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
     let audit = aws::audit_bucket(&sessions, config).await?;
@@ -42,8 +41,6 @@ pub(crate) async fn forecast(config: &Config, asked: &Asked, every: Option<Durat
     } else {
         plan::list_calls(cells * FOLDERS * days, keys_a_day)
     };
-    let every = every.unwrap_or(Duration::from_secs(3600)).as_secs().max(1);
-    let runs = 30 * 86_400 / every;
     let lists = |reach: u32| plan::list_calls(cells * FOLDERS, u64::from(reach) * keys_a_day);
     let month_lists = lists(config.relist.each_run) * runs.saturating_sub(34)
         + lists(config.relist.daily) * 30

@@ -12,6 +12,7 @@ mod policies;
 mod reports;
 mod roles;
 mod sample;
+mod schedules;
 mod shapes;
 
 use std::io::Write;
