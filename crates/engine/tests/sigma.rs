@@ -5,16 +5,19 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the checks of a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "the rules of the engine hold for the engine; its tests read files")]
 
+#[path = "sigma/data.rs"]
+mod data;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use assize_engine::json::Tape;
 use assize_engine::linear::Record;
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::policy::{Policy, Selection, Truth, load};
 use assize_engine::record::AccountList;
+use data::{data, read_all};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -45,27 +48,6 @@ struct Near {
 struct Judges {
     policies: Vec<Policy>,
     matcher: Matcher,
-}
-
-/// The folder with the data. Without one the test is skipped, which must not happen unseen in CI.
-fn data() -> Option<PathBuf> {
-    let folder = std::env::var_os("ASSIZE_DATA").map(PathBuf::from);
-    if folder.is_none() {
-        let reason = "SKIPPED: ASSIZE_DATA names no folder with sigma/cloudtrail and cloudtrail-sample";
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{reason}");
-        // Not by `eprintln!`: the test harness keeps that to itself unless the test fails.
-        std::io::stderr().write_all(format!("{reason}\n").as_bytes()).unwrap();
-    }
-    folder
-}
-
-fn read_all(folder: &Path, ending: &str) -> Vec<(String, String)> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == ending));
-    paths.sort();
-    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
-    paths.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect()
 }
 
 fn rules(data: &Path) -> Judges {
