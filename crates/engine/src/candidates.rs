@@ -74,14 +74,14 @@ fn union(parts: impl Iterator<Item = Vec<Candidate>>) -> Vec<Candidate> {
         if !all.contains(&candidate) {
             all.push(candidate);
         }
+        if all.len() > MAX_ALTERNATIVES {
+            return any();
+        }
     }
-    if all.len() > MAX_ALTERNATIVES { any() } else { all }
+    all
 }
 
 fn product(a: &[Candidate], b: &[Candidate]) -> Vec<Candidate> {
-    if a.len() * b.len() > MAX_ALTERNATIVES * MAX_ALTERNATIVES {
-        return any();
-    }
     union(a.iter().map(|left| b.iter().filter_map(|right| left.and(right)).collect()))
 }
 

@@ -18,6 +18,7 @@ pub mod json;
 pub mod layout;
 pub mod linear;
 pub mod matcher;
+mod number;
 pub mod partial;
 mod pattern;
 pub mod policy;

@@ -10,7 +10,7 @@ mod value;
 
 use field::{Reached, Start, reach};
 use tree::Json;
-use value::{holds, holds_keyword, refers, texts};
+use value::{Asked, References, holds_keyword, texts};
 
 use crate::policy::{Category, Condition, FieldPath, Item, Literal, Modifier, Policy, Population, Selection, Truth};
 use crate::record::AccountList;
@@ -283,15 +283,18 @@ fn value_met(item: &Item, literal: &Literal, start: Start<'_>) -> Truth {
     }
     match literal {
         Literal::Null => is_null(&reached),
-        _ => any(reached.leaves.iter().map(|leaf| leaf_met(leaf, literal, item))).or(unknown_if(reached.unknown)),
+        Literal::Map(inner) => any(reached.leaves.iter().map(|leaf| element_met(leaf, inner))).or(unknown_if(reached.unknown)),
+        _ => {
+            let asked = Asked::new(literal, item);
+            Truth::from(reached.leaves.iter().any(|leaf| asked.of(leaf))).or(unknown_if(reached.unknown))
+        }
     }
 }
 
-fn leaf_met(leaf: &Json, literal: &Literal, item: &Item) -> Truth {
-    match (literal, leaf) {
-        (Literal::Map(inner), Json::Object(_)) => all(inner.iter().map(|item| item_met(item, Start::Element(leaf)))),
-        (Literal::Map(_), _) => Truth::False,
-        _ => Truth::from(holds(leaf, literal, item)),
+fn element_met(element: &Json, inner: &[Item]) -> Truth {
+    match element {
+        Json::Object(_) => all(inner.iter().map(|item| item_met(item, Start::Element(element)))),
+        _ => Truth::False,
     }
 }
 
@@ -316,9 +319,9 @@ fn is_null(reached: &Reached) -> Truth {
 /// left out by AWS it cannot be told, unless this field is known to hold no scalar.
 fn reference_met(item: &Item, literal: &Literal, reached: &Reached, start: Start<'_>) -> Truth {
     let other = reach(&FieldPath::new(&literal.written()), start);
-    let texts = |reached: &Reached| reached.leaves.iter().filter_map(Json::scalar).collect::<Vec<String>>();
-    let (here, there) = (texts(reached), texts(&other));
-    let met = here.iter().any(|text| there.iter().any(|other| refers(text, other, item)));
+    let references = References::new(other.leaves.iter().filter_map(Json::scalar), item);
+    let here: Vec<String> = reached.leaves.iter().filter_map(Json::scalar).collect();
+    let met = here.iter().any(|text| references.meet(text));
     Truth::from(met).or(unknown_if(reached.unknown)).or(unknown_if(other.unknown && !here.is_empty()))
 }
 
@@ -348,16 +351,22 @@ fn item_reasons(item: &Item, start: Start<'_>) -> Vec<MatchedField> {
 
 /// The leaf that meets the literal.
 fn shown(item: &Item, literal: &Literal, reached: &Reached, start: Start<'_>) -> String {
-    let meets = |leaf: &&Json| match literal {
-        Literal::Null => **leaf == Json::Null,
-        _ if item.has(Modifier::Exists) => true,
+    let leaves = &reached.leaves;
+    let first = match literal {
+        Literal::Null => leaves.iter().find(|leaf| **leaf == Json::Null),
+        _ if item.has(Modifier::Exists) => leaves.first(),
         _ if item.has(Modifier::FieldRef) => {
-            let alone = Reached { leaves: vec![(*leaf).clone()], ..Reached::default() };
-            reference_met(item, literal, &alone, start) == Truth::True
+            let other = reach(&FieldPath::new(&literal.written()), start);
+            let references = References::new(other.leaves.iter().filter_map(Json::scalar), item);
+            leaves.iter().find(|leaf| leaf.scalar().is_some_and(|text| references.meet(&text)))
         }
-        _ => leaf_met(leaf, literal, item) == Truth::True,
+        Literal::Map(inner) => leaves.iter().find(|leaf| element_met(leaf, inner) == Truth::True),
+        _ => {
+            let asked = Asked::new(literal, item);
+            leaves.iter().find(|leaf| asked.of(leaf))
+        }
     };
-    reached.leaves.iter().find(meets).map_or_else(|| first_shown(reached), leaf_shown)
+    first.map_or_else(|| first_shown(reached), leaf_shown)
 }
 
 fn first_shown(reached: &Reached) -> String {

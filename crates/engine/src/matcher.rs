@@ -7,8 +7,10 @@
 mod compile;
 mod field;
 mod index;
+mod reference;
 
 use std::borrow::Cow;
+use std::cmp::Ordering::Equal;
 use std::collections::BTreeSet;
 
 use compile::{Check, CompiledItem, CompiledSelection};
@@ -16,7 +18,8 @@ use field::{Found, Leaf, Path};
 use index::Index;
 
 use crate::json::{Kind, Value, compact};
-use crate::pattern::{Place, TextPattern, fold};
+use crate::number;
+use crate::pattern::{TextPattern, fold};
 use crate::policy::{Category, Condition, Policy, Population, Truth};
 use crate::record::{AccountList, Facts, RecordKind};
 
@@ -208,13 +211,7 @@ impl Matcher {
             return Truth::False;
         }
         let (others, found) = self.scalars(other, *cased, scope);
-        let related = match place {
-            Place::Whole => !mine.is_disjoint(&others),
-            Place::Start => mine.iter().any(|text| others.iter().any(|other| text.starts_with(other.as_str()))),
-            Place::End => mine.iter().any(|text| others.iter().any(|other| text.ends_with(other.as_str()))),
-            Place::Inside => mine.iter().any(|text| others.iter().any(|other| text.contains(other.as_str()))),
-        };
-        match (related, found.unknown) {
+        match (reference::related(*place, &mine, &others), found.unknown) {
             (true, _) => Truth::True,
             (false, true) => Truth::Unknown,
             (false, false) => Truth::False,
@@ -237,14 +234,18 @@ impl Matcher {
             Check::Null => Truth::from(leaf.kind() == Kind::Null),
             Check::Exists(_) => Truth::False,
             Check::Texts(patterns) => Truth::from(texts.any(leaf, |text| patterns.iter().any(|pattern| pattern.matches(text)))),
-            Check::Number { text, value } => {
+            Check::Number { text } => {
                 let same = |other: &str| other.eq_ignore_ascii_case(text);
-                let equal = leaf.kind() == Kind::Number && texts.any(leaf, |other| number(other) == Some(*value));
+                let equal = leaf.kind() == Kind::Number && texts.any(leaf, |other| number::compare(other, text) == Some(Equal));
                 Truth::from(equal || texts.any(leaf, same))
             }
-            Check::Compare(compare) => Truth::from(leaf.is_scalar() && texts.any(leaf, |text| compare.holds(number(text)))),
-            Check::TimePart(part, compare) => {
-                let part = |text: &str| compare.holds(crate::time::part(text, *part));
+            Check::Compare { order, than } => {
+                let holds = |text: &str| number::compare(text, than).is_some_and(|found| order.admits(found));
+                Truth::from(leaf.is_scalar() && texts.any(leaf, holds))
+            }
+            Check::TimePart { part, order, than } => {
+                let found = |text: &str| crate::time::part(text, *part).and_then(|part| number::compare(&part.to_string(), than));
+                let part = |text: &str| found(text).is_some_and(|found| order.admits(found));
                 Truth::from(leaf.kind() == Kind::String && texts.any(leaf, part))
             }
             Check::Regex(regex) => Truth::from(texts.any(leaf, |text| regex.is_match(text))),
@@ -337,10 +338,6 @@ fn absent(check: &Check, found: Found) -> Truth {
         }
         _ => unknown,
     }
-}
-
-fn number(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
 /// A scalar's text, an object's compact JSON; `None` for null.

@@ -147,7 +147,7 @@ pub struct Policy {
 
 /// Goes up when the meaning of any policy changes although its text does not: results of before are then not taken for
 /// those of after.
-const SEMANTICS: u32 = 1;
+const SEMANTICS: u32 = 2;
 
 impl Policy {
     /// Names all that the policy's matches depend on: detection, population, grouping, and what is known of accounts if it

@@ -3,6 +3,9 @@
 //! Scalars keep their source text, so an unquoted account id such as `012345678901` stays what was written. Duplicate
 //! keys are errors. Size, depth and aliases are bounded, because policy files may come from strangers.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError};
 
 use crate::diagnostic::{Position, Report, Span};
@@ -10,6 +13,8 @@ use crate::diagnostic::{Position, Report, Span};
 const MAX_BYTES: usize = 4 << 20;
 const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 100_000;
+/// Most bytes of text in a file's tree. An alias of three characters may stand for megabytes.
+const MAX_TEXT: usize = 2 * MAX_BYTES;
 
 /// A node and where it stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,6 +115,8 @@ struct Open {
     anchor: usize,
     span: Span,
     key: Option<Node>,
+    /// The keys so far, with their lines.
+    keys: HashMap<String, usize>,
     value: Yaml,
 }
 
@@ -117,8 +124,9 @@ struct Open {
 struct Builder {
     documents: Vec<Node>,
     open: Vec<Open>,
-    anchors: Vec<(usize, Node)>,
+    anchors: HashMap<usize, Node>,
     nodes: usize,
+    text: usize,
 }
 
 /// Building stopped; the reason is in the report.
@@ -133,6 +141,7 @@ impl Builder {
                     report.error(span, "yaml-tag", format!("the tag `{other}` has no meaning here")).hint("remove the tag");
                 }
                 let plain = style == ScalarStyle::Plain && tagged.is_none();
+                self.text += text.len();
                 self.place(Node { span, value: Yaml::Scalar { text: text.into_owned(), plain } }, anchor, report)
             }
             Event::SequenceStart(anchor, _) => self.begin(anchor, span, Yaml::List(Vec::new()), report),
@@ -142,17 +151,16 @@ impl Builder {
                 None => Ok(()),
             },
             Event::Alias(anchor) => {
-                let target = self.anchors.iter().rev().find(|(id, _)| *id == anchor).map(|(_, node)| node.clone());
-                match target {
-                    Some(node) => {
-                        self.nodes += count(&node);
-                        self.place(Node { span, ..node }, 0, report)
-                    }
-                    None => {
-                        report.error(span, "yaml-alias", "an alias may not point into the node it stands in");
-                        Err(Stopped)
-                    }
-                }
+                let Some(node) = self.anchors.get(&anchor) else {
+                    report.error(span, "yaml-alias", "an alias may not point into the node it stands in");
+                    return Err(Stopped);
+                };
+                let (nodes, text) = size(node);
+                self.nodes += nodes;
+                self.text += text;
+                self.fits(span, report)?;
+                let node = Node { span, value: node.value.clone() };
+                self.place(node, 0, report)
             }
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) | Event::DocumentEnd => Ok(()),
         }
@@ -163,19 +171,28 @@ impl Builder {
             report.error(span, "yaml-depth", format!("nested deeper than {MAX_DEPTH} levels"));
             return Err(Stopped);
         }
-        self.open.push(Open { anchor, span, key: None, value });
+        self.open.push(Open { anchor, span, key: None, keys: HashMap::new(), value });
+        Ok(())
+    }
+
+    fn fits(&self, span: Span, report: &mut Report<'_>) -> Result<(), Stopped> {
+        if self.nodes > MAX_NODES {
+            report.error(span, "yaml-size", format!("more than {MAX_NODES} values, aliases counted in full"));
+            return Err(Stopped);
+        }
+        if self.text > MAX_TEXT {
+            report.error(span, "yaml-size", format!("more than {MAX_TEXT} bytes of text, aliases counted in full"));
+            return Err(Stopped);
+        }
         Ok(())
     }
 
     /// Puts a finished node into the innermost open container, or among the documents.
     fn place(&mut self, node: Node, anchor: usize, report: &mut Report<'_>) -> Result<(), Stopped> {
         self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            report.error(node.span, "yaml-size", format!("more than {MAX_NODES} values, aliases counted in full"));
-            return Err(Stopped);
-        }
+        self.fits(node.span, report)?;
         if anchor > 0 {
-            self.anchors.push((anchor, node.clone()));
+            self.anchors.insert(anchor, node.clone());
         }
         let Some(open) = self.open.last_mut() else {
             self.documents.push(node);
@@ -186,7 +203,7 @@ impl Builder {
             Yaml::Map(entries) => match open.key.take() {
                 None => open.key = Some(node),
                 Some(key) => {
-                    check_key(&key, entries, report);
+                    check_key(&key, &mut open.keys, report);
                     entries.push((key, node));
                 }
             },
@@ -196,24 +213,32 @@ impl Builder {
     }
 }
 
-fn count(node: &Node) -> usize {
-    1 + match &node.value {
-        Yaml::Scalar { .. } => 0,
-        Yaml::List(items) => items.iter().map(count).sum(),
-        Yaml::Map(entries) => entries.iter().map(|(key, value)| count(key) + count(value)).sum(),
+/// Values, and bytes of text.
+fn size(node: &Node) -> (usize, usize) {
+    let inner =
+        |sizes: &mut dyn Iterator<Item = (usize, usize)>| sizes.fold((1, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+    match &node.value {
+        Yaml::Scalar { text, .. } => (1, text.len()),
+        Yaml::List(items) => inner(&mut items.iter().map(size)),
+        Yaml::Map(entries) => inner(&mut entries.iter().flat_map(|(key, value)| [size(key), size(value)])),
     }
 }
 
-fn check_key(key: &Node, entries: &[(Node, Node)], report: &mut Report<'_>) {
+fn check_key(key: &Node, keys: &mut HashMap<String, usize>, report: &mut Report<'_>) {
     let Some(text) = key.text() else {
         report.error(key.span, "yaml-key", format!("a key must be a text, this is {}", key.kind()));
         return;
     };
-    if let Some((first, _)) = entries.iter().find(|(other, _)| other.text() == Some(text)) {
-        let line = first.span.at.line;
-        report
-            .error(key.span, "duplicate-key", format!("`{text}` stands twice in this map; the first is on line {line}"))
-            .hint("keep one of them; in a detection, put the second into a selection of its own");
+    match keys.entry(text.to_owned()) {
+        Entry::Vacant(new) => {
+            new.insert(key.span.at.line);
+        }
+        Entry::Occupied(first) => {
+            let line = first.get();
+            report
+                .error(key.span, "duplicate-key", format!("`{text}` stands twice in this map; the first is on line {line}"))
+                .hint("keep one of them; in a detection, put the second into a selection of its own");
+        }
     }
 }
 
@@ -272,6 +297,8 @@ mod tests {
             source = format!("{source}a{level}: &a{level} [{list}]\n");
         }
         assert_eq!(codes(&source), ["yaml-size"]);
+        let long = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), "*a,".repeat(50_000));
+        assert_eq!(codes(&long), ["yaml-size"]);
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Whether one value of a policy holds for one leaf of a record: wildcards, encodings, numbers, times, networks.
 
 use core::net::IpAddr;
+use std::collections::BTreeSet;
 
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use jiff::civil::DateTime;
-use regex::RegexBuilder;
+use regex::{Regex, RegexBuilder};
 
 use super::tree::Json;
 use crate::policy::{Item, Literal, Modifier};
@@ -17,31 +19,57 @@ pub(super) fn texts(leaf: &Json) -> Vec<String> {
     }
 }
 
-/// Whether a leaf has the value that the literal asks for. Null, `exists`, `fieldref` and maps are not asked here.
-pub(super) fn holds(leaf: &Json, literal: &Literal, item: &Item) -> bool {
-    let written = literal.written();
-    let is_string = matches!(leaf, Json::String(_));
-    let texts = texts(leaf);
-    if item.has(Modifier::Re) {
-        return texts.iter().any(|text| matches_regex(text, &written, item));
+/// What a value of a policy asks of each leaf. Null, `exists`, `fieldref` and maps are not asked here.
+///
+/// Made once and asked often: one record may have a million leaves at a path, and a regular expression is dear to read.
+pub(super) struct Asked<'i> {
+    item: &'i Item,
+    written: String,
+    is_number: bool,
+    patterns: Vec<Vec<Sign>>,
+    regex: Option<Regex>,
+}
+
+impl<'i> Asked<'i> {
+    pub(super) fn new(literal: &Literal, item: &'i Item) -> Asked<'i> {
+        let written = literal.written();
+        let patterns = if is_text_test(item) { patterns(&written, item) } else { Vec::new() };
+        let regex = if item.has(Modifier::Re) { regex(&written, item) } else { None };
+        Asked { item, written, is_number: matches!(literal, Literal::Number(_)), patterns, regex }
     }
-    if item.has(Modifier::Cidr) {
-        return is_string && texts.iter().any(|text| in_network(text, &written));
+
+    /// Whether a leaf has the value.
+    pub(super) fn of(&self, leaf: &Json) -> bool {
+        let item = self.item;
+        let is_string = matches!(leaf, Json::String(_));
+        let texts = texts(leaf);
+        if item.has(Modifier::Re) {
+            return texts.iter().any(|text| self.regex.as_ref().is_some_and(|regex| regex.is_match(text)));
+        }
+        if item.has(Modifier::Cidr) {
+            return is_string && texts.iter().any(|text| in_network(text, &self.written));
+        }
+        if let Some(part) = item.modifiers.iter().copied().find(|modifier| modifier.is_time_part()) {
+            let holds = |text: &String| time_part(text, part).is_some_and(|part| compares(&part, &self.written, item));
+            return is_string && texts.iter().any(holds);
+        }
+        if item.modifiers.iter().any(|modifier| modifier.is_comparison()) {
+            return leaf.scalar().is_some_and(|text| compares(&text, &self.written, item));
+        }
+        let whole = ![Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith].iter().any(|place| item.has(*place));
+        if self.is_number && whole && self.patterns.len() == 1 && !is_encoded(item) {
+            let equal = matches!(leaf, Json::Number(text) if compares(text, &self.written, item));
+            return equal || texts.iter().any(|text| folded(text) == folded(&self.written));
+        }
+        let cased = item.has(Modifier::Cased);
+        texts.iter().any(|text| self.patterns.iter().any(|pattern| matches_wildcards(text, pattern, cased)))
     }
-    if let Some(part) = item.modifiers.iter().copied().find(|modifier| modifier.is_time_part()) {
-        return is_string && texts.iter().any(|text| compares(time_part(text, part), number(&written), item));
-    }
-    if item.modifiers.iter().any(|modifier| modifier.is_comparison()) {
-        return leaf.scalar().is_some_and(|text| compares(number(&text), number(&written), item));
-    }
-    let patterns = patterns(&written, item);
-    let whole = ![Modifier::Contains, Modifier::StartsWith, Modifier::EndsWith].iter().any(|place| item.has(*place));
-    if matches!(literal, Literal::Number(_)) && whole && patterns.len() == 1 && !is_encoded(item) {
-        let equal = matches!(leaf, Json::Number(text) if number(text).is_some() && number(text) == number(&written));
-        return equal || texts.iter().any(|text| folded(text) == folded(&written));
-    }
-    let cased = item.has(Modifier::Cased);
-    texts.iter().any(|text| patterns.iter().any(|pattern| matches_wildcards(text, pattern, cased)))
+}
+
+/// Whether the value is compared as a text with wildcards.
+fn is_text_test(item: &Item) -> bool {
+    let others = [Modifier::Re, Modifier::Cidr];
+    !item.modifiers.iter().any(|modifier| others.contains(modifier) || modifier.is_time_part() || modifier.is_comparison())
 }
 
 /// Whether a text contains a keyword; wildcards are active, case is ignored.
@@ -52,18 +80,48 @@ pub(super) fn holds_keyword(text: &str, word: &Literal) -> bool {
     matches_wildcards(text, &pattern, false)
 }
 
-/// Whether the text of a field stands in the asked relation to the text of the field it refers to.
-pub(super) fn refers(text: &str, other: &str, item: &Item) -> bool {
-    let cased = item.has(Modifier::Cased);
-    let (text, other) = if cased { (text.to_owned(), other.to_owned()) } else { (folded(text), folded(other)) };
-    if item.has(Modifier::Contains) {
-        text.contains(&other)
-    } else if item.has(Modifier::StartsWith) {
-        text.starts_with(&other)
-    } else if item.has(Modifier::EndsWith) {
-        text.ends_with(&other)
-    } else {
-        text == other
+/// The texts of a field that another is compared with.
+///
+/// A record may hold a million of them, so that they are not gone through for each text of the other field.
+pub(super) struct References {
+    cased: bool,
+    modifiers: Vec<Modifier>,
+    sorted: Vec<String>,
+    lengths: BTreeSet<usize>,
+    automata: Vec<AhoCorasick>,
+}
+
+impl References {
+    pub(super) fn new(texts: impl Iterator<Item = String>, item: &Item) -> References {
+        let cased = item.has(Modifier::Cased);
+        let read = |text: String| if cased { text } else { folded(&text) };
+        let turned = |text: String| if item.has(Modifier::EndsWith) { text.chars().rev().collect() } else { text };
+        let mut sorted: Vec<String> = texts.map(read).map(turned).collect();
+        sorted.sort();
+        sorted.dedup();
+        let mut builder = AhoCorasick::builder();
+        builder.kind(Some(AhoCorasickKind::NoncontiguousNFA));
+        let parts = sorted.chunks(10_000).filter(|_| item.has(Modifier::Contains));
+        // It fails for two thousand million states only.
+        let automata = parts.filter_map(|some| builder.build(some).ok()).collect();
+        let lengths = sorted.iter().map(String::len).collect();
+        References { cased, modifiers: item.modifiers.clone(), sorted, lengths, automata }
+    }
+
+    /// Whether a text equals, begins with, ends with or contains one of them.
+    pub(super) fn meet(&self, text: &str) -> bool {
+        let has = |modifier| self.modifiers.contains(&modifier);
+        let text = if self.cased { text.to_owned() } else { folded(text) };
+        if has(Modifier::Contains) {
+            return self.automata.iter().any(|automaton| automaton.is_match(&text));
+        }
+        let is_there = |head: &str| self.sorted.binary_search_by(|known| known.as_str().cmp(head)).is_ok();
+        if has(Modifier::StartsWith) || has(Modifier::EndsWith) {
+            let text: String = if has(Modifier::EndsWith) { text.chars().rev().collect() } else { text };
+            let heads = self.lengths.range(..=text.len());
+            return heads.filter_map(|length| text.get(..*length)).any(is_there);
+        }
+        is_there(&text)
     }
 }
 
@@ -239,46 +297,71 @@ fn base64_digits(bits: &[Option<bool>], known_only: bool) -> String {
     bits.chunks(6).filter_map(digit).collect()
 }
 
-fn matches_regex(text: &str, pattern: &str, item: &Item) -> bool {
+fn regex(pattern: &str, item: &Item) -> Option<Regex> {
     RegexBuilder::new(pattern)
         .case_insensitive(item.has(Modifier::IgnoreCase))
         .multi_line(item.has(Modifier::MultiLine))
         .dot_matches_new_line(item.has(Modifier::DotAll))
         .build()
-        .is_ok_and(|regex| regex.is_match(text))
+        .ok()
 }
 
-/// A finite number, however it is spelt.
-fn number(text: &str) -> Option<f64> {
-    text.parse::<f64>().ok().filter(|value| value.is_finite())
+/// A number written out: whether it is negative, the power of ten of its first digit, and its digits without zeros around
+/// them. Zero has no digits.
+fn number(text: &str) -> Option<(bool, i64, String)> {
+    let negative = text.starts_with('-');
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let exponent_digits = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let all_digits = |text: &str| !text.is_empty() && text.chars().all(|char| char.is_ascii_digit());
+    if !all_digits(&digits) || !all_digits(exponent_digits) || exponent_digits.trim_start_matches('0').len() > 15 {
+        return None;
+    }
+    let exponent: i64 = exponent.parse().ok()?;
+    let significant = digits.trim_start_matches('0');
+    let before_point = i64::try_from(whole.len()).ok()? - i64::try_from(digits.len() - significant.len()).ok()?;
+    let significant = significant.trim_end_matches('0').to_owned();
+    Some(if significant.is_empty() { (false, 0, significant) } else { (negative, before_point + exponent, significant) })
 }
 
 /// Without `lt` to `gte` the numbers must be equal.
-fn compares(found: Option<f64>, wanted: Option<f64>, item: &Item) -> bool {
-    let (Some(found), Some(wanted)) = (found, wanted) else { return false };
+fn compares(found: &str, wanted: &str, item: &Item) -> bool {
+    let (Some(found), Some(wanted)) = (number(found), number(wanted)) else { return false };
+    let equal = found == wanted;
+    let less = match (&found, &wanted) {
+        ((true, ..), (false, ..)) => true,
+        ((false, ..), (true, ..)) => false,
+        ((negative, ..), _) => {
+            // Zero is smaller than any other number without a sign.
+            let size = |number: &(bool, i64, String)| (!number.2.is_empty(), number.1, number.2.clone());
+            if *negative { size(&found) > size(&wanted) } else { size(&found) < size(&wanted) }
+        }
+    };
     if item.has(Modifier::Lt) {
-        found < wanted
+        less
     } else if item.has(Modifier::Lte) {
-        found <= wanted
+        less || equal
     } else if item.has(Modifier::Gt) {
-        found > wanted
+        !less && !equal
     } else if item.has(Modifier::Gte) {
-        found >= wanted
+        !less
     } else {
-        found == wanted
+        equal
     }
 }
 
 /// The part of a time written as CloudTrail writes it, in UTC.
-fn time_part(text: &str, part: Modifier) -> Option<f64> {
+fn time_part(text: &str, part: Modifier) -> Option<String> {
     let time = cloudtrail_time(text)?;
     Some(match part {
-        Modifier::Minute => f64::from(time.minute()),
-        Modifier::Hour => f64::from(time.hour()),
-        Modifier::Day => f64::from(time.day()),
-        Modifier::Week => f64::from(time.date().iso_week_date().week()),
-        Modifier::Month => f64::from(time.month()),
-        Modifier::Year => f64::from(time.year()),
+        Modifier::Minute => time.minute().to_string(),
+        Modifier::Hour => time.hour().to_string(),
+        Modifier::Day => time.day().to_string(),
+        Modifier::Week => time.date().iso_week_date().week().to_string(),
+        Modifier::Month => time.month().to_string(),
+        Modifier::Year => time.year().to_string(),
         _ => return None,
     })
 }
@@ -353,7 +436,7 @@ mod tests {
     }
 
     fn text_holds(field: &str, written: &str, text: &str) -> bool {
-        holds(&Json::String(text.to_owned()), &Literal::Text(written.to_owned()), &item(field))
+        Asked::new(&Literal::Text(written.to_owned()), &item(field)).of(&Json::String(text.to_owned()))
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Turns items as written into checks.
 
+use std::cmp::Ordering;
+
 use super::field::Path;
 use crate::cidr::Cidr;
 use crate::pattern::{Place, TextPattern, encodes, encodings};
@@ -27,23 +29,18 @@ pub(super) enum Check {
     Null,
     Exists(bool),
     Texts(Vec<TextPattern>),
-    Number { text: String, value: f64 },
-    Compare(Compare),
-    TimePart(Part, Compare),
+    Number { text: String },
+    Compare { order: Order, than: String },
+    TimePart { part: Part, order: Order, than: String },
     Regex(regex::Regex),
     Cidr(Cidr),
     FieldRef { path: Path, place: Place, cased: bool },
     Map(Vec<CompiledItem>),
 }
 
+/// How a number must stand to the policy's.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Compare {
-    order: Order,
-    value: f64,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Order {
+pub(super) enum Order {
     Less,
     LessOrEqual,
     Greater,
@@ -51,15 +48,15 @@ enum Order {
     Equal,
 }
 
-impl Compare {
-    pub(super) fn holds(self, other: Option<f64>) -> bool {
-        other.is_some_and(|other| match self.order {
-            Order::Less => other < self.value,
-            Order::LessOrEqual => other <= self.value,
-            Order::Greater => other > self.value,
-            Order::GreaterOrEqual => other >= self.value,
-            Order::Equal => other == self.value,
-        })
+impl Order {
+    pub(super) fn admits(self, found: Ordering) -> bool {
+        match self {
+            Order::Less => found.is_lt(),
+            Order::LessOrEqual => found.is_le(),
+            Order::Greater => found.is_gt(),
+            Order::GreaterOrEqual => found.is_ge(),
+            Order::Equal => found.is_eq(),
+        }
     }
 }
 
@@ -109,17 +106,16 @@ impl Check {
         if has(Modifier::FieldRef) {
             return Check::FieldRef { path: Path::new(&FieldPath::new(&text)), place, cased };
         }
-        let compare = Compare { order: order(modifiers), value: text.parse().unwrap_or(f64::NAN) };
         if let Some(part) = modifiers.iter().find_map(|modifier| part(*modifier)) {
-            return Check::TimePart(part, compare);
+            return Check::TimePart { part, order: order(modifiers), than: text };
         }
         if modifiers.iter().any(|modifier| modifier.is_comparison()) {
-            return Check::Compare(compare);
+            return Check::Compare { order: order(modifiers), than: text };
         }
         match literal {
             Literal::Null => Check::Null,
             Literal::Number(_) if place == Place::Whole && encodings(&text, modifiers).len() == 1 && !encodes(modifiers) => {
-                Check::Number { text, value: compare.value }
+                Check::Number { text }
             }
             _ if encodes(modifiers) => {
                 Check::Texts(encodings(&text, modifiers).iter().map(|text| TextPattern::literal(text, place, cased)).collect())

@@ -3,12 +3,17 @@
 //! Sigma specification 2.1, section "Condition": `not` binds tighter than `and`, `and` tighter than `or`; `1 of` and
 //! `all of` take a name with `*` or `them`, which leaves out names that begin with `_`.
 
+use std::collections::HashMap;
+
 use super::Condition;
 use crate::diagnostic::{Position, Report, Span, closest};
 use crate::yaml::{Node, Yaml};
 
 /// Deepest nesting of parentheses and `not`.
 const MAX_DEPTH: usize = 64;
+
+/// Most selections that a condition may name, those of `1 of x*` counted one by one: each may stand for all selections.
+const MAX_NAMED: usize = 10_000;
 
 /// Parses the condition in `node` over the selections `names`; marks in `used` which of them it mentions.
 pub(crate) fn parse(node: &Node, names: &[&str], used: &mut [bool], report: &mut Report<'_>) -> Option<Condition> {
@@ -17,7 +22,8 @@ pub(crate) fn parse(node: &Node, names: &[&str], used: &mut [bool], report: &mut
         return None;
     };
     let tokens = tokenize(text, Origin::of(text, *plain, node.span), report)?;
-    let mut parser = Parser { tokens: &tokens, at: 0, names, used, report, end: node.span };
+    let by_name = names.iter().enumerate().map(|(index, name)| (*name, index)).collect();
+    let mut parser = Parser { tokens: &tokens, at: 0, names, by_name, named: 0, used, report, end: node.span };
     let condition = parser.either(0)?;
     match parser.peek() {
         None => Some(condition),
@@ -96,6 +102,8 @@ struct Parser<'a, 'r, 'f> {
     tokens: &'a [Token],
     at: usize,
     names: &'a [&'a str],
+    by_name: HashMap<&'a str, usize>,
+    named: usize,
     used: &'a mut [bool],
     report: &'r mut Report<'f>,
     end: Span,
@@ -185,6 +193,7 @@ impl<'a> Parser<'a, '_, '_> {
             return None;
         };
         self.at += 1;
+        self.count(pattern.span, self.names.len())?;
         let mut parts = Vec::new();
         for (index, name) in self.names.iter().enumerate() {
             let wanted = match pattern.text.as_str() {
@@ -207,8 +216,19 @@ impl<'a> Parser<'a, '_, '_> {
         Some(single(parts, if every { Condition::And } else { Condition::Or }))
     }
 
+    /// Counts selections that are named, and refuses too many: `1 of them or 1 of them …` would fill the memory.
+    fn count(&mut self, span: Span, more: usize) -> Option<()> {
+        self.named += more;
+        if self.named <= MAX_NAMED {
+            return Some(());
+        }
+        self.report.error(span, "condition", format!("the condition names more than {MAX_NAMED} selections"));
+        None
+    }
+
     fn selection(&mut self, token: &Token, name: &str) -> Option<Condition> {
-        if let Some(index) = self.names.iter().position(|known| *known == name) {
+        if let Some(index) = self.by_name.get(name).copied() {
+            self.count(token.span, 1)?;
             if let Some(used) = self.used.get_mut(index) {
                 *used = true;
             }
@@ -232,16 +252,20 @@ fn single(mut parts: Vec<Condition>, join: fn(Vec<Condition>) -> Condition) -> C
 }
 
 /// Whether a name fits a pattern in which `*` stands for any run of characters: of selections, and of policy ids.
+///
+/// Each part between two `*` is looked for after the one before it, as early as it stands: if the rest fits behind a later
+/// place, it fits behind the earliest too. So nothing is tried twice.
 pub fn matches_glob(glob: &str, name: &str) -> bool {
-    match glob.split_once('*') {
-        None => glob == name,
-        Some((head, tail)) => name.strip_prefix(head).is_some_and(|rest| {
-            rest.char_indices()
-                .map(|(at, _)| at)
-                .chain([rest.len()])
-                .any(|at| rest.get(at..).is_some_and(|rest| matches_glob(tail, rest)))
-        }),
+    let Some((head, tail)) = glob.split_once('*') else { return glob == name };
+    let Some(mut rest) = name.strip_prefix(head) else { return false };
+    let (inner, end) = tail.rsplit_once('*').unwrap_or(("", tail));
+    for part in inner.split('*') {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
     }
+    rest.ends_with(end)
 }
 
 #[cfg(test)]
@@ -283,5 +307,6 @@ mod tests {
         assert_eq!(first("2 of sel_*").0, 1);
         assert_eq!(first("sel_a | count() > 5").0, 7);
         assert_eq!(first("(sel_a").0, 1);
+        assert_eq!(first(&"1 of them or ".repeat(3_000)).1, "the condition names more than 10000 selections");
     }
 }

@@ -335,7 +335,7 @@ fn check_value(literal: &Literal, modifiers: &[Modifier]) -> Result<(), (&'stati
         return Err(("wrong-value", format!("`{text}` is too short for `base64offset`: it needs at least two bytes")));
     }
     let numeric = modifiers.iter().any(|modifier| modifier.is_comparison() || modifier.is_time_part());
-    if numeric && !text.parse::<f64>().is_ok_and(f64::is_finite) {
+    if numeric && !crate::number::is_number(&text) {
         return Err(("wrong-value", format!("`{text}` is not a number")));
     }
     Ok(())

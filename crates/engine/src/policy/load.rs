@@ -266,7 +266,7 @@ fn test(node: &Node, report: &mut Report<'_>) -> Option<PolicyTest> {
         report.error(node.span, "missing-key", "`expect` is missing").hint("one of match, no-match, not-evaluable");
     }
     let event = match node.get("event") {
-        Some(event) if matches!(event.value, Yaml::Map(_)) => Some(values::json(event).to_string()),
+        Some(event) if matches!(event.value, Yaml::Map(_)) => Some(values::json(event)),
         Some(event) => {
             reader::wrong_kind(event, "event", "a map", report);
             None

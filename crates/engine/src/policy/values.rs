@@ -17,26 +17,35 @@ pub(crate) fn literal(node: &Node) -> Option<Literal> {
 
 /// Whether the text is a JSON number. A leading zero makes it a text: `012345678901` is an account.
 fn is_number(text: &str) -> bool {
-    serde_json::from_str::<serde_json::Number>(text).is_ok()
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let whole = unsigned.bytes().take_while(u8::is_ascii_digit).count();
+    let after = unsigned.bytes().nth(whole);
+    let fraction = after != Some(b'.') || unsigned.bytes().nth(whole + 1).is_some_and(|byte| byte.is_ascii_digit());
+    let leading_zero = whole > 1 && unsigned.starts_with('0');
+    whole > 0 && !leading_zero && fraction && crate::number::is_number(text) && !text.starts_with('+')
 }
 
-/// The node as JSON. A plain number of twelve digits is an account id and becomes a text, as CloudTrail writes it.
-pub(crate) fn json(node: &Node) -> serde_json::Value {
-    use serde_json::Value as Json;
+/// The node as JSON text, its numbers as written. A plain number of twelve digits is an account id and becomes a text, as
+/// CloudTrail writes it.
+pub(crate) fn json(node: &Node) -> String {
+    let list = |parts: Vec<String>| parts.join(",");
     match &node.value {
-        Yaml::List(items) => Json::Array(items.iter().map(json).collect()),
+        Yaml::List(items) => format!("[{}]", list(items.iter().map(json).collect())),
         Yaml::Map(entries) => {
-            Json::Object(entries.iter().map(|(key, value)| (key.text().unwrap_or_default().to_owned(), json(value))).collect())
+            let part = |(key, value): &(Node, Node)| format!("{}:{}", quoted(key.text().unwrap_or_default()), json(value));
+            format!("{{{}}}", list(entries.iter().map(part).collect()))
         }
         Yaml::Scalar { text, .. } => match literal(node) {
-            Some(Literal::Null) => Json::Null,
-            Some(Literal::Bool(value)) => Json::Bool(value),
-            Some(Literal::Number(number)) if !is_account(&number) => {
-                serde_json::from_str(&number).unwrap_or(Json::String(number))
-            }
-            _ => Json::String(text.clone()),
+            Some(Literal::Null) => "null".to_owned(),
+            Some(Literal::Bool(value)) => value.to_string(),
+            Some(Literal::Number(number)) if !is_account(&number) => number,
+            _ => quoted(text),
         },
     }
+}
+
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 fn is_account(text: &str) -> bool {
@@ -71,7 +80,19 @@ mod tests {
 
     #[test]
     fn events_of_tests_become_json_with_account_ids_as_text() {
-        let event = json(&node("{a: 123456789012, b: 5, c: [true, ~, x]}"));
-        assert_eq!(event.to_string(), r#"{"a":"123456789012","b":5,"c":[true,null,"x"]}"#);
+        let event = json(&node("{a: 123456789012, b: 5, c: [true, ~, x], d: 12345678901234567890123, e: 2.20}"));
+        let expected = r#"{"a":"123456789012","b":5,"c":[true,null,"x"],"d":12345678901234567890123,"e":2.20}"#;
+        assert_eq!(event, expected);
+    }
+
+    #[test]
+    fn numbers_are_those_of_json() {
+        for text in ["0", "-0", "10", "1.5", "-0.5e+7", "1E5", "1e400", "123456789012345678901234567890"] {
+            assert!(is_number(text), "{text}");
+            assert!(serde_json::from_str::<&serde_json::value::RawValue>(text).is_ok(), "{text}");
+        }
+        for text in ["", "-", "01", "-01", "+1", ".5", "5.", "1.e5", "1e", "0x16", "1_000", "inf", "NaN", "1 2"] {
+            assert!(!is_number(text), "{text}");
+        }
     }
 }
