@@ -16,6 +16,7 @@ mod record;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use assize_engine::decode::{Malformed, Place, Sink, decode};
 use assize_engine::json::Tape;
 use assize_engine::linear::{LinearError, Record};
 use assize_engine::matcher::{Matcher, Scratch, Subject};
@@ -246,6 +247,71 @@ fn both_readers_take_the_same_texts() {
     report(outcome);
     let [refused, taken] = counts.into_inner();
     assert!(refused.min(taken) * 10 >= refused + taken, "{refused} texts refused, {taken} taken");
+}
+
+/// A log that ends anywhere gives the records before its end, whole, and each of them reads the same to both.
+#[test]
+fn a_cut_log_gives_its_whole_records() {
+    let counts = RefCell::new([0_usize; 2]);
+    let choices = proptest::collection::vec(any::<u16>(), 0..3000);
+    let outcome = TestRunner::new(config()).run(&choices, |choices| {
+        let mut draw = Draw::new(choices);
+        let base = record::record(&mut draw);
+        let source = policy::policy("p", &base, &mut draw);
+        let loaded = load([("generated.yaml", source.as_str())]);
+        let matcher = Matcher::new(&loaded.policies, accounts());
+        let records: Vec<String> = (0..1 + draw.below(4))
+            .map(|_| {
+                let mut text = String::new();
+                record::write(&record::damaged(&base, &mut draw), &mut draw, &mut text);
+                text
+            })
+            .collect();
+        let (head, between) = draw.pick(&[("{\"Records\":[", ","), ("", "\n"), ("[", " , ")]);
+        let log = format!("{head}{}", records.join(between));
+        let cut = draw.below(log.len() + 1);
+        let mut whole = Vec::new();
+        let mut end = head.len();
+        for text in &records {
+            end += text.len();
+            if end <= cut {
+                whole.push(text.clone());
+            }
+            end += between.len();
+        }
+        let mut seen = Seen { matcher: &matcher, policies: &loaded.policies, records: Vec::new(), wrong: None };
+        decode(&log.as_bytes()[..cut], &mut seen);
+        prop_assert!(seen.wrong.is_none(), "{:?}\n{}", seen.wrong, source);
+        // What is no CloudTrail record is not delivered as one.
+        whole.retain(|text| Record::read(text).is_ok());
+        prop_assert_eq!(&seen.records, &whole, "{} cut at {}", log, cut);
+        counts.borrow_mut()[usize::from(whole.len() == records.len())] += 1;
+        Ok(())
+    });
+    report(outcome);
+    let [cut, complete] = counts.into_inner();
+    assert!(cut > complete, "{cut} logs were cut, {complete} were not");
+}
+
+struct Seen<'m> {
+    matcher: &'m Matcher,
+    policies: &'m [Policy],
+    records: Vec<String>,
+    wrong: Option<String>,
+}
+
+impl Sink for Seen<'_> {
+    fn record(&mut self, _: Place, bytes: &[u8], subject: Subject<'_>) {
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let slow = Record::read(&text).map(|record| record.judge(&self.policies[0], &accounts()).truth);
+        let fast = self.matcher.evaluate_one(0, subject);
+        if slow != Ok(fast) {
+            self.wrong = Some(format!("{fast:?} and {slow:?} on {text}"));
+        }
+        self.records.push(text);
+    }
+
+    fn malformed(&mut self, _: Place, _: u64, _: &Malformed) {}
 }
 
 fn misspelt(text: &str, draw: &mut Draw) -> String {

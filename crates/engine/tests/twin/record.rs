@@ -18,11 +18,32 @@ pub(crate) enum Tree {
 pub(crate) const SOURCES: [&str; 4] = ["s3.amazonaws.com", "iam.amazonaws.com", "kms.amazonaws.com", "signin.amazonaws.com"];
 pub(crate) const NAMES: [&str; 5] = ["ListKeys", "CreateUser", "PutObject", "ConsoleLogin", "StopLogging"];
 pub(crate) const KEYS: [&str; 10] = ["a", "via", "b", "items", "userName", "x.y", "İd", "A", "🐀", "omitted"];
-pub(crate) const NUMBERS: [&str; 12] =
-    ["22", "22.0", "2.2e1", "22E0", "-3", "0", "-0", "1e400", "9007199254740993", "0.5", "111122223333", "8"];
+pub(crate) const NUMBERS: [&str; 21] = [
+    "22",
+    "22.0",
+    "2.2e1",
+    "22E0",
+    "-3",
+    "0",
+    "-0",
+    "1e400",
+    "9007199254740993",
+    "0.5",
+    "111122223333",
+    "8",
+    "9007199254740992",
+    "-9007199254740993",
+    "9007199254740993.0",
+    "9007199254740.992e+3",
+    "123456789012345678901234567890",
+    "123456789012345678901234567891",
+    "22.000000000000000000001",
+    "10E399",
+    "1e-400",
+];
 
 /// Texts that differ by case, by folding, by wildcard characters, by one bit of an address, by one second of a time.
-pub(crate) const TEXTS: [&str; 59] = [
+pub(crate) const TEXTS: [&str; 66] = [
     "alice",
     "Alice",
     "ALICE",
@@ -82,6 +103,13 @@ pub(crate) const TEXTS: [&str; 59] = [
     "cmd /enc –x foo-bar",
     "—a ―b",
     "foo/bar",
+    "9007199254740993",
+    "-.5",
+    "\u{FFFD}\u{1F600}",
+    "ﬀ",
+    "Ǆ",
+    "e\u{301}",
+    "\u{FEFF}\u{2028}\u{0}",
 ];
 
 /// `secret-key` in Base64 at the three offsets, and in UTF-16.
@@ -344,7 +372,7 @@ fn write_text(text: &str, draw: &mut Draw, out: &mut String) {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
             // Half a pair reads as U+FFFD.
-            '\u{FFFD}' => out.push_str(draw.pick(&["\u{FFFD}", "\\ud83d", "\\uFFFD"])),
+            '\u{FFFD}' => out.push_str(draw.pick(&["\u{FFFD}", "\\ud83d", "\\uFFFD", "\\udE00"])),
             '\n' if draw.chance(50) => out.push_str("\\n"),
             '\u{8}' => out.push_str("\\b"),
             '/' if escaping => out.push_str("\\/"),
