@@ -1,0 +1,56 @@
+//! Whatever the bytes: decoding ends, every byte range is inside the object and none overlaps, numbers follow each other, and
+//! each record that is delivered is one to `serde_json` too, slot for slot, and to the slow evaluator.
+#![no_main]
+
+use assize_engine::decode::{Malformed, Place, Sink, decode};
+use assize_engine::linear::Record;
+use assize_engine::matcher::Subject;
+use assize_fuzz::{Tree, assert_same, is_known_refusal};
+use libfuzzer_sys::fuzz_target;
+
+struct Checking<'x> {
+    text: &'x [u8],
+    next: u64,
+    end: u64,
+}
+
+impl Checking<'_> {
+    fn place(&mut self, place: Place, length: u64) {
+        assert_eq!(place.index, self.next);
+        assert!(place.offset >= self.end, "{place:?} begins before {}", self.end);
+        self.next += 1;
+        self.end = place.offset + length;
+        assert!(self.end <= self.text.len() as u64);
+    }
+}
+
+impl Sink for Checking<'_> {
+    fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
+        let from = place.offset as usize;
+        // A record of `lookup-events` stands inside a string; its bytes are not those of the object.
+        if self.text.get(from..from + bytes.len()) == Some(bytes) {
+            self.place(place, bytes.len() as u64);
+        } else {
+            self.place(place, 0);
+        }
+        match serde_json::from_slice::<Tree>(bytes) {
+            Ok(tree) => assert_same(subject.root, &tree),
+            Err(error) => assert!(is_known_refusal(&error), "{error}"),
+        }
+        let text = std::str::from_utf8(bytes).expect("a record is text");
+        Record::read(text).expect("a record to one evaluator is one to the other");
+    }
+
+    fn malformed(&mut self, place: Place, length: u64, why: &Malformed) {
+        assert!(!why.to_string().is_empty());
+        self.place(place, length);
+    }
+}
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut sink = Checking { text: bytes, next: 0, end: 0 };
+    let decoded = decode(bytes, &mut sink);
+    let blank = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).iter().all(|byte| b" \t\r\n".contains(byte));
+    // Nothing is lost without a count.
+    assert!(sink.next > 0 || decoded.is_log || decoded.other.is_some() || decoded.unrecognised > 0 || blank);
+});
