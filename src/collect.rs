@@ -32,7 +32,7 @@ use collected::{Collected, CollectedError, MAX_OWED, Owed};
 use meter::Requests;
 use outcome::Counts;
 pub(crate) use outcome::{ObjectCounts, Outcome, Progress, Unlisted};
-use plan::{Listing, Place, Window};
+use plan::{Backlog, Listing, Place, Window};
 pub(crate) use stop::Stop;
 use take::{Classify, Missed, Source, Taken, Wanted};
 use transfer::{BATCH_OBJECTS, commit, transfer};
@@ -100,22 +100,22 @@ pub(crate) async fn collect(
     let recent = (today + 1 - i64::from(reach.max(1))).max(earliest);
     let cells: BTreeSet<(&str, &str)> = collector.cells().collect();
     let lacks = |day: i64| cells.iter().any(|(account, region)| !collected.has_day(account, region, day));
-    let windows = plan::windows(recent, collector.first_day, today, lacks);
+    let mut backlog = Backlog::new(collector.first_day, today, lacks);
     let mut outcome = Outcome::default();
     let mut tried = HashSet::new();
     owed(collector, state, collected, &mut outcome, &mut tried).await?;
-    for (number, window) in windows.iter().enumerate() {
-        let windows_left = windows.len() - number - 1;
+    let mut next = Some(Window::From(recent.min(today)));
+    while let Some(window) = next {
         if let Some(why) = collector.stop.reason(&collector.requests) {
-            (outcome.stopped, outcome.windows_left) = (Some(why), windows_left + 1);
+            (outcome.stopped, outcome.windows_left) = (Some(why), backlog.left() + 1);
             break;
         }
-        one_window(collector, state, collected, (window, today), &mut outcome, &tried).await?;
-        let day = match window {
-            Window::From(day) | Window::Day(day) => *day,
-        };
-        let ObjectCounts { taken, stored_bytes, .. } = outcome.objects;
-        progress(Progress { day, windows_left, taken, stored_bytes });
+        let before = outcome.objects.listed;
+        one_window(collector, state, collected, (&window, today), &mut outcome, &tried).await?;
+        let ObjectCounts { taken, stored_bytes, listed, .. } = outcome.objects;
+        progress(Progress { day: window.first(), windows_left: backlog.left(), taken, stored_bytes });
+        // The recent window says nothing of a day in the backlog.
+        next = backlog.next(matches!(window, Window::Days(_)).then_some(listed - before));
     }
     if outcome.stopped.is_none() {
         collected.list_until((collector.judging.as_of - collector.settle).div_euclid(3600));
@@ -274,7 +274,7 @@ async fn one_window(
     // Keys may be dated a little in the future; what is dated farther is sorted afterwards.
     let days = match window {
         Window::From(day) => *day..today + 3,
-        Window::Day(day) => *day..day + 1,
+        Window::Days(days) => days.clone(),
     };
     let ledger = state.view().ledger(days).await?;
     let counts = Counts::default();
@@ -330,6 +330,9 @@ async fn list(
                 break;
             }
         };
+        if listing.until.as_ref().is_some_and(|until| entry.key >= *until) {
+            break;
+        }
         if tried.contains(&(listing.source, entry.key.clone())) {
             continue;
         }
@@ -396,8 +399,10 @@ fn mark(
         let hours = match window {
             Window::From(day) => listing.from.unwrap_or(*day) * 24..settled,
             // Events of a day's last hour are delivered on the next day too.
-            Window::Day(day) if collected.has(account, region, (day + 1) * 24..(day + 1) * 24 + 1) => day * 24..(day + 1) * 24,
-            Window::Day(day) => day * 24..day * 24 + 23,
+            Window::Days(days) if collected.has(account, region, days.end * 24..days.end * 24 + 1) => {
+                days.start * 24..days.end * 24
+            }
+            Window::Days(days) => days.start * 24..days.end * 24 - 1,
         };
         collected.taken(account, region, hours);
     }

@@ -50,7 +50,7 @@ pub(crate) struct Outcome {
     pub(crate) missed: Vec<Owed>,
     /// Why it stopped early, if so.
     pub(crate) stopped: Option<&'static str>,
-    /// Windows that were not begun because of it.
+    /// Days of the backlog that were not begun because of it, and one for the recent window.
     pub(crate) windows_left: usize,
     /// Longest delays of delivery.
     pub(crate) delays: Delays,
@@ -76,7 +76,7 @@ pub(crate) struct Unlisted {
 pub(crate) struct Progress {
     /// First day of the window that is done, days since 1970.
     pub(crate) day: i64,
-    /// Windows that remain.
+    /// Days of the backlog that remain.
     pub(crate) windows_left: usize,
     /// Objects taken so far.
     pub(crate) taken: u64,

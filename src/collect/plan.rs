@@ -1,8 +1,10 @@
 //! What to list: which prefixes, from which day, in which order. Pure: no call is made here.
 //!
 //! The recent window is listed as often as the re-list schedule says, because a key may appear long after its neighbours
-//! (CloudTrail retries for up to 30 days, and so does replication). Days before it are listed one by one, newest first,
-//! until every cell has them.
+//! (CloudTrail retries for up to 30 days, and so does replication). Days before it are listed newest first, one by one or,
+//! where they hold little, several at once, until every cell has them.
+
+use std::ops::Range;
 
 use assize_engine::layout::{self, Folder};
 
@@ -39,6 +41,8 @@ pub(crate) struct Listing {
     pub(crate) prefix: String,
     /// Keys come after this one.
     pub(crate) start_after: Option<String>,
+    /// The listing ends before this one.
+    pub(crate) until: Option<String>,
     /// The first day, where it is a range without an end.
     pub(crate) from: Option<i64>,
     /// Whether a listing without a failure proves that the hours were collected.
@@ -50,8 +54,18 @@ pub(crate) struct Listing {
 pub(crate) enum Window {
     /// From a day (days since 1970) on, with no end: keys that are dated in the future are found too.
     From(i64),
-    /// One day.
-    Day(i64),
+    /// Days (since 1970) of the backlog.
+    Days(Range<i64>),
+}
+
+impl Window {
+    /// Its first day.
+    pub(crate) fn first(&self) -> i64 {
+        match self {
+            Window::From(day) => *day,
+            Window::Days(days) => days.start,
+        }
+    }
 }
 
 /// How far back this run lists, by the schedule and by what earlier runs did today and this week.
@@ -66,14 +80,49 @@ pub(crate) fn reach(relist: RelistConfig, collected: &Collected, today: i64) -> 
     }
 }
 
-/// The windows of a run, in the order in which they are done.
+/// The days that some cell lacks, newest first, cut into windows as they are done.
 ///
-/// A cell that lacks a day gets its days one by one, so that each commit is small and the newest days, which matter most,
-/// come first; the schedule's reach is for cells that have them already.
-pub(crate) fn windows(recent: i64, first: i64, today: i64, lacks: impl Fn(i64) -> bool) -> Vec<Window> {
-    let mut windows = vec![Window::From(recent.min(today))];
-    windows.extend((first..today).rev().filter(|day| lacks(*day)).map(Window::Day));
-    windows
+/// The newest days matter most and come first, and each commit is small. But a day of an estate in which little happens
+/// costs a list call for each of its prefixes, however few objects come of it: where a window held little, the next one
+/// has twice as many days, and each of its prefixes is still one call.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    /// Newest last.
+    days: Vec<i64>,
+    width: usize,
+}
+
+impl Backlog {
+    /// Most days of a window.
+    const WIDEST: usize = 32;
+    /// A window with fewer objects makes the next one wider; one with four times as many, narrower.
+    const LITTLE: u64 = 1_000;
+
+    /// The days before today, from `first` on, that some cell lacks.
+    pub(crate) fn new(first: i64, today: i64, lacks: impl Fn(i64) -> bool) -> Backlog {
+        Backlog { days: (first..today).filter(|day| lacks(*day)).collect(), width: 1 }
+    }
+
+    /// How many days are left.
+    pub(crate) fn left(&self) -> usize {
+        self.days.len()
+    }
+
+    /// The next window: days without a hole between them. `listed` is how many objects the last one held.
+    pub(crate) fn next(&mut self, listed: Option<u64>) -> Option<Window> {
+        self.width = match listed {
+            Some(objects) if objects < Backlog::LITTLE => (self.width * 2).min(Backlog::WIDEST),
+            Some(objects) if objects > 4 * Backlog::LITTLE => (self.width / 2).max(1),
+            _ => self.width,
+        };
+        let newest = self.days.pop()?;
+        let mut first = newest;
+        while self.days.last() == Some(&(first - 1)) && newest - first + 1 < self.width as i64 {
+            first -= 1;
+            self.days.pop();
+        }
+        Some(Window::Days(first..newest + 1))
+    }
 }
 
 /// The prefixes of a window. `lacks` tells whether a cell (account, region) lacks a day.
@@ -88,23 +137,23 @@ pub(crate) fn listings(
         for region in &place.regions {
             let lacks = |day| lacks(&place.account, region, day);
             let from = match window {
-                // It has not come so far back yet: its days are done one by one.
+                // It has not come so far back yet: its days are backlog.
                 Window::From(recent) if lacks(first.max(*recent)) => Some(today),
                 Window::From(recent) => Some(*recent),
-                Window::Day(day) if lacks(*day) => None,
-                Window::Day(_) => continue,
+                Window::Days(days) if days.clone().any(lacks) => None,
+                Window::Days(_) => continue,
             };
             for folder in &place.folders {
                 let region_prefix = layout::region_prefix(&place.root, &place.account, *folder, region);
-                let (prefix, start_after) = match (window, from) {
-                    (Window::Day(day), _) => (format!("{region_prefix}{}", layout::day_path(*day)), None),
-                    (Window::From(_), from) => {
-                        let start = from.map(|day| format!("{region_prefix}{}", layout::day_path(day)));
-                        (region_prefix, start)
-                    }
+                let day = |day: i64| format!("{region_prefix}{}", layout::day_path(day));
+                let (prefix, start_after, until) = match window {
+                    // One day has a prefix of its own, and no page of the next one is fetched.
+                    Window::Days(days) if days.end - days.start == 1 => (day(days.start), None, None),
+                    Window::Days(days) => (region_prefix.clone(), Some(day(days.start)), Some(day(days.end))),
+                    Window::From(_) => (region_prefix.clone(), from.map(day), None),
                 };
-                let (account, region) = (place.account.clone(), region.clone());
-                all.push(Listing { source: place.source, account, region, prefix, start_after, from, proves: !place.empty });
+                let (account, region, proves) = (place.account.clone(), region.clone(), !place.empty);
+                all.push(Listing { source: place.source, account, region, prefix, start_after, until, from, proves });
             }
         }
     }
@@ -138,15 +187,25 @@ mod tests {
     }
 
     #[test]
-    fn a_first_run_goes_newest_day_first() {
-        let all = [Window::From(71), Window::Day(99), Window::Day(98), Window::Day(97)];
-        assert_eq!(windows(71, 97, 100, |_| true), all);
-        assert_eq!(windows(99, 90, 100, |_| false), [Window::From(99)]);
-        assert_eq!(windows(99, 90, 100, |day| day < 92), [Window::From(99), Window::Day(91), Window::Day(90)]);
+    fn a_backlog_goes_newest_day_first_and_takes_more_days_at_once_where_they_hold_little() {
+        let days = |backlog: &mut Backlog, listed| match backlog.next(listed) {
+            Some(Window::Days(days)) => Some(days),
+            _ => None,
+        };
+        let mut backlog = Backlog::new(80, 100, |day| day != 95);
+        assert_eq!((backlog.left(), days(&mut backlog, None)), (19, Some(99..100)));
+        assert_eq!(days(&mut backlog, Some(10)), Some(97..99));
+        // Nobody lacks the day 95.
+        assert_eq!(days(&mut backlog, Some(10)), Some(96..97));
+        assert_eq!(days(&mut backlog, Some(2_000)), Some(91..95));
+        assert_eq!(days(&mut backlog, Some(5_000)), Some(89..91));
+        assert_eq!(days(&mut backlog, Some(5_000)), Some(88..89));
+        assert_eq!(days(&mut backlog, Some(5_000)), Some(87..88));
+        assert_eq!((backlog.left(), days(&mut Backlog::new(80, 100, |_| false), None)), (7, None));
     }
 
     #[test]
-    fn a_cell_that_lacks_days_gets_them_one_by_one_and_the_others_their_reach() {
+    fn a_cell_that_lacks_days_gets_them_as_backlog_and_the_others_their_reach() {
         let place = Place {
             source: 0,
             root: "AWSLogs/".to_owned(),
@@ -168,7 +227,11 @@ mod tests {
             ]
         );
         assert_eq!(recent[0].prefix, "AWSLogs/111122223333/CloudTrail/eu-west-1/");
-        let day = listings(&[place], &Window::Day(20_778), (20_772, 20_779), lacks);
+        let days = listings(std::slice::from_ref(&place), &Window::Days(20_776..20_779), (20_772, 20_779), lacks);
+        let (after, until) = (days[0].start_after.as_deref(), days[0].until.as_deref());
+        assert_eq!(after, Some("AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/19/"));
+        assert_eq!(until, Some("AWSLogs/111122223333/CloudTrail/us-east-1/2026/11/22/"));
+        let day = listings(&[place], &Window::Days(20_778..20_779), (20_772, 20_779), lacks);
         assert_eq!(day.len(), 2);
         assert_eq!(day[1].prefix, "AWSLogs/111122223333/CloudTrail-Digest/us-east-1/2026/11/21/");
         assert_eq!(list_calls(480, 1_500), 960);
