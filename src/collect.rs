@@ -79,6 +79,8 @@ pub(crate) struct Collector {
     pub(crate) first_day: i64,
     /// Seconds after which an hour's events count as delivered.
     pub(crate) settle: i64,
+    /// Whether it is for a part of the accounts: then nothing it does counts as done for all.
+    pub(crate) partial: bool,
     /// The accounts of a shard: it writes of these alone.
     pub(crate) shard: Option<BTreeSet<String>>,
 }
@@ -118,9 +120,11 @@ pub(crate) async fn collect(
         next = backlog.next(matches!(window, Window::Days(_)).then_some(listed - before));
     }
     if outcome.stopped.is_none() {
-        collected.list_until((collector.judging.as_of - collector.settle).div_euclid(3600));
-        collected.daily = (reach >= collector.relist.daily).then_some(today).max(collected.daily);
-        collected.weekly = (reach >= collector.relist.weekly).then_some(today).max(collected.weekly);
+        if !collector.partial {
+            collected.list_until((collector.judging.as_of - collector.settle).div_euclid(3600));
+            collected.daily = (reach >= collector.relist.daily).then_some(today).max(collected.daily);
+            collected.weekly = (reach >= collector.relist.weekly).then_some(today).max(collected.weekly);
+        }
         state.commit(documents(collector, collected)?).await?;
     }
     Ok(outcome)
@@ -138,6 +142,20 @@ pub(crate) async fn collect_named(
 ) -> Result<Outcome, CollectError> {
     let mut outcome = Outcome::default();
     explicit(collector, state, collected, named, &mut outcome).await?;
+    Ok(outcome)
+}
+
+/// Takes what earlier runs could not, and lists nothing.
+///
+/// # Errors
+/// As [`collect`].
+pub(crate) async fn collect_owed(
+    collector: &Collector,
+    state: &mut State,
+    collected: &mut Collected,
+) -> Result<Outcome, CollectError> {
+    let mut outcome = Outcome::default();
+    owed(collector, state, collected, &mut outcome, &mut HashSet::new()).await?;
     Ok(outcome)
 }
 

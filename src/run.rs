@@ -275,6 +275,11 @@ impl Context<'_> {
         RunIdentity { run_id: self.run_id.clone(), as_of: self.asked.as_of, tool: env!("CARGO_PKG_VERSION").to_owned() }
     }
 
+    /// Whether it is for a part of the accounts.
+    fn partial(&self) -> bool {
+        !self.asked.accounts.is_empty() || self.asked.shard.is_some()
+    }
+
     /// The hours that count: from the asked day on, up to where evidence is due.
     fn hours(&self) -> std::ops::Range<i64> {
         let judge = &self.config.judge;
@@ -287,7 +292,7 @@ impl Context<'_> {
 
     fn question<'q>(&'q self, discovered: &'q Discovered, collected: &Collected) -> Question<'q> {
         let mut hours = self.hours();
-        if self.config.notifications.is_some() {
+        if self.config.notifications.is_some() && !self.partial() {
             // Between two listings nothing proves that the queue named everything.
             hours.end = hours.end.min(collected.listed_until().unwrap_or(hours.start)).max(hours.start);
         }
@@ -320,6 +325,7 @@ impl Context<'_> {
             concurrency: usize::try_from(limits.concurrency).unwrap_or(64),
             first_day: self.hours().start.div_euclid(24),
             settle: i64::try_from(self.config.judge.settle.as_secs()).unwrap_or(3600),
+            partial: self.partial(),
             shard: self.asked.shard.map(|_| estate.ids().into_iter().map(str::to_owned).collect()),
         };
         (collector, discovered)

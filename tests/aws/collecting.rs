@@ -14,12 +14,12 @@ use super::organization::{Broken, DENIED, HUB_ACCOUNT, ORGANIZATION_BUCKET, Orga
 use super::proxy::{Proxy, Share, Strike, trouble};
 
 /// What nobody but the request to STS may see.
-const EXTERNAL_ID: &str = "canary-6f1d2b9c-external";
+pub(crate) const EXTERNAL_ID: &str = "canary-6f1d2b9c-external";
 
 /// Outside the organisation, each with a trail of its own.
 const OUTSIDE: [&str; 4] = ["100000000009", "100000000010", DENIED, UNDECRYPTABLE];
 
-struct Audit {
+pub(crate) struct Audit {
     folder: tempfile::TempDir,
     url: String,
 }
@@ -36,12 +36,12 @@ impl Audit {
     }
 
     /// A configuration over one account and region, kept in a bucket.
-    fn of_one(url: &str, bucket: &str) -> Audit {
+    pub(crate) fn of_one(url: &str, bucket: &str) -> Audit {
         let accounts = "  list:\n    - {id: \"100000000010\", env: dev}\n";
         Audit::new(url, &format!("s3://{bucket}"), accounts, "[us-east-1]", "  - {trails: discovered, mode: copy}\n")
     }
 
-    fn new(url: &str, bucket: &str, accounts: &str, regions: &str, sources: &str) -> Audit {
+    pub(crate) fn new(url: &str, bucket: &str, accounts: &str, regions: &str, sources: &str) -> Audit {
         let folder = tempfile::tempdir().unwrap();
         let text = format!(
             "name: example\naudit: {{bucket: \"{bucket}\"}}\nrole: {{name: {ROLE}, external-id: \"${{env:EXTERNAL_ID}}\"}}\n\
@@ -51,7 +51,7 @@ impl Audit {
         Audit { folder, url: url.to_owned() }
     }
 
-    fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assize"));
         command
             .args(args)
@@ -64,30 +64,30 @@ impl Audit {
         command
     }
 
-    fn run(&self, as_of: &str, more: &[&str]) -> Ran {
+    pub(crate) fn run(&self, as_of: &str, more: &[&str]) -> Ran {
         let args = [&["run", "--as-of", as_of, "--format", "json"], more].concat();
         Ran::of(self.command(&args).output().unwrap())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
 
-struct Ran {
-    code: i32,
-    document: Value,
-    err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) document: Value,
+    pub(crate) err: String,
 }
 
 impl Ran {
-    fn of(output: Output) -> Ran {
+    pub(crate) fn of(output: Output) -> Ran {
         let err = String::from_utf8_lossy(&output.stderr).into_owned();
         let document = serde_json::from_slice(&output.stdout).unwrap_or(Value::Null);
         Ran { code: output.status.code().unwrap_or(-1), document, err }
     }
 
-    fn number(&self, pointer: &str) -> u64 {
+    pub(crate) fn number(&self, pointer: &str) -> u64 {
         self.document.pointer(pointer).and_then(Value::as_u64).unwrap_or_else(|| panic!("{pointer}: {}", self.err))
     }
 
@@ -103,13 +103,13 @@ impl Ran {
     }
 
     /// What a report says of findings, without what differs between runs by its nature.
-    fn findings(&self) -> Vec<Value> {
+    pub(crate) fn findings(&self) -> Vec<Value> {
         self.document["findings"].as_array().unwrap_or_else(|| panic!("no findings: {}", self.err)).clone()
     }
 }
 
 /// Every file below a folder with its bytes, by path; only evidence.
-fn evidence(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn evidence(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     fn walk(folder: &Path, root: &Path, all: &mut BTreeMap<String, Vec<u8>>) {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -144,7 +144,7 @@ fn make_bucket(url: &str, bucket: &str) {
     boto(variables(url, &format!("AKIA{HUB_ACCOUNT}")), &lines);
 }
 
-fn seeded(emulator: &Emulator, days: u32) -> Organization<'_> {
+pub(crate) fn seeded(emulator: &Emulator, days: u32) -> Organization<'_> {
     Organization::create(emulator, "2026-10-01", days, &json!({"external_id": EXTERNAL_ID}))
 }
 
@@ -252,7 +252,7 @@ fn killed_before_and_after_every_write_it_ends_as_if_nothing_had_happened() {
     }
 }
 
-fn wait_for(child: &Mutex<Option<std::process::Child>>) {
+pub(crate) fn wait_for(child: &Mutex<Option<std::process::Child>>) {
     loop {
         if child.lock().unwrap().as_mut().unwrap().try_wait().unwrap().is_some() {
             return;

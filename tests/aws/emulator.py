@@ -18,6 +18,7 @@ Control plane (JSON; test-only, no signature):
   POST   /_emulator/objects       many objects at once, see objects.py
   POST   /_emulator/events        {"account", "region", "events": [CloudTrail records]}: what LookupEvents finds
   POST   /_emulator/public-keys   {"region", "keys": [...]}: what ListPublicKeys finds
+  POST   /_emulator/visible       {"account", "region", "queue"}: messages that were received and not deleted may come again
   POST   /_emulator/trail-status  {"arn", "status": {...}}: laid over what GetTrailStatus says
   POST   /_emulator/canned        {"service", "operation", "account"?, "region"?, "status"?, "headers"?, "body"}
   POST   /_emulator/faults        see faults.py;   DELETE /_emulator/faults[?name=]
@@ -41,6 +42,7 @@ os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 from cheroot.wsgi import Gateway_10, Server  # noqa: E402
 from moto.moto_server import werkzeug_app  # noqa: E402
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from moto.sqs.models import sqs_backends  # noqa: E402
 
 import answers  # noqa: E402
 import calls  # noqa: E402
@@ -153,6 +155,9 @@ class Emulator:
                     STATE.public_keys[given["region"]] += given["keys"]
                 case "POST", "/trail-status":
                     STATE.trail_status[given["arn"]].update(given["status"])
+                case "POST", "/visible":
+                    for message in sqs_backends[given["account"]][given["region"]].queues[given["queue"]]._messages:
+                        message.visible_at = 0.0
                 case "POST", "/canned":
                     STATE.canned.insert(0, given)
                 case "POST", "/faults":

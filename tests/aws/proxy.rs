@@ -81,6 +81,7 @@ struct State {
     calls: BTreeMap<String, u64>,
     writes: Vec<String>,
     at_write: BTreeMap<u64, Strike>,
+    at_call: BTreeMap<String, Strike>,
     shares: Vec<Share>,
     seen: HashMap<u64, u64>,
     /// Connections by number, to be closed with the proxy.
@@ -115,6 +116,11 @@ impl Proxy {
         self.shared.state().at_write.insert(number, strike);
     }
 
+    /// Strikes the next call of `service:Operation`.
+    pub(crate) fn at_call(&self, operation: &str, strike: Strike) {
+        self.shared.state().at_call.insert(operation.to_owned(), strike);
+    }
+
     /// Strikes a share of the requests, until `reset`.
     pub(crate) fn share(&self, share: Share) {
         self.shared.state().shares.push(share);
@@ -137,9 +143,10 @@ impl Proxy {
         self.shared.state().writes.clone()
     }
 
-    /// Whether a strike at a write is still to come.
+    /// Whether a strike at a write or a call is still to come.
     pub(crate) fn is_armed(&self) -> bool {
-        !self.shared.state().at_write.is_empty()
+        let state = self.shared.state();
+        !state.at_write.is_empty() || !state.at_call.is_empty()
     }
 }
 
@@ -232,6 +239,9 @@ impl Shared {
             if let Some(strike) = state.at_write.remove(&number) {
                 return Some(strike);
             }
+        }
+        if let Some(strike) = state.at_call.remove(&operation) {
+            return Some(strike);
         }
         // In S3 method and target say it all, and bodies may hold times.
         let body = if request.service == "s3" { &[] } else { request.body.as_slice() };
