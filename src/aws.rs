@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use assize_bucket::{Bucket, BucketError, LocalFolder};
+use assize_bucket::{Bucket, BucketError, LocalFolder, Memory};
 use assize_cloud::{
     CloudError, ObjectLock, Reason as CloudReason, RetentionMode, RoleSpec, RoleStep, S3Options, Session, SessionOptions,
     Sessions,
@@ -81,6 +81,18 @@ pub(crate) async fn audit_bucket(sessions: &Sessions, config: &Config) -> Result
         Location::Folder(path) => Arc::new(LocalFolder::create(path)?),
         Location::S3(location) => Arc::new(sessions.base().bucket(s3_options(location)).await?),
     })
+}
+
+/// Opens the audit bucket to read alone: a folder that is not there is an empty bucket, and is not made.
+///
+/// # Errors
+/// It cannot be found, or may not be used.
+pub(crate) async fn audit_bucket_as_it_is(sessions: &Sessions, config: &Config) -> Result<Arc<dyn Bucket>, AuditError> {
+    match &config.audit.location {
+        Location::Folder(path) if !path.exists() => Ok(Arc::new(Memory::new())),
+        Location::Folder(path) => Ok(Arc::new(LocalFolder::open(path)?)),
+        Location::S3(_) => audit_bucket(sessions, config).await,
+    }
 }
 
 fn s3_options(location: &S3Location) -> S3Options {

@@ -44,7 +44,11 @@ impl Problem {
             .iter()
             .map(|(digest, (object, record))| format!("{} record {record} (sha256 {})", name(*object), digest.hex()))
             .collect();
-        let earlier = if conflict.versions.len() == 1 { " and one that was collected before" } else { "" };
+        // Of what was read before, an identity is kept and no place.
+        let earlier = match conflict.versions.len() {
+            1 => "; the other version was read before, by an earlier run or an earlier commit of this one",
+            _ => "",
+        };
         let message = format!(
             "event id {} stands for {} different records: {}{earlier}; all were evaluated; one of them may have been planted",
             conflict.event_id,
@@ -54,5 +58,24 @@ impl Problem {
         let (object, record) =
             conflict.versions.first().map_or(("", None), |(_, (object, record))| (name(*object), Some(*record)));
         Problem { code: "event-id-conflict".to_owned(), tampering: true, object: object.to_owned(), record, message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use assize_engine::identity::RecordDigest;
+
+    use super::*;
+
+    #[test]
+    fn a_conflict_names_both_places_or_says_where_the_other_one_was_read() {
+        let version = |bytes: &[u8], place| (RecordDigest::of(bytes), place);
+        let name = |number: u32| if number == 0 { "one.json.gz" } else { "two.json.gz" };
+        let said = |versions| Problem::conflict(&Conflict { event_id: "id".to_owned(), versions }, name).message;
+        let both = said(vec![version(b"one", (0, 3)), version(b"two", (1, 7))]);
+        assert!(both.contains("one.json.gz record 3") && both.contains("two.json.gz record 7"), "{both}");
+        let across = said(vec![version(b"two", (1, 7))]);
+        assert!(across.contains("2 different records: two.json.gz record 7"), "{across}");
+        assert!(across.contains("the other version was read before, by an earlier run"), "{across}");
     }
 }

@@ -219,7 +219,12 @@ fn blind(found: &Discovered, report: &mut Report) {
 /// What to add after a denial.
 fn advice_for(error: &CloudError) -> Option<advice::Advice> {
     let denial = error.denial()?;
-    if let CloudError::RoleNotAssumable { role, .. } = error {
+    let role = match error {
+        CloudError::RoleNotAssumable { role, .. } => Some(role.as_str()),
+        _ => None,
+    };
+    // Without a cause it may be the role that is missing, its trust, or the external id.
+    if let (Some(role), DenialCause::Unknown | DenialCause::ResourcePolicy) = (role, &denial.cause) {
         return Some(advice::for_role(role, denial.principal.as_deref(), true));
     }
     let by = match &denial.cause {
@@ -229,11 +234,13 @@ fn advice_for(error: &CloudError) -> Option<advice::Advice> {
         DenialCause::SessionPolicy => By::Session,
         DenialCause::ResourcePolicy => By::Resource,
         DenialCause::KmsKey => By::Key,
+        DenialCause::EndpointPolicy => By::Endpoint,
+        DenialCause::TrustPolicy => By::Trust,
         _ => By::Role,
     };
     Some(advice::for_denial(&Denied {
         action: &denial.action,
-        resource: denial.resource.as_deref(),
+        resource: role.or(denial.resource.as_deref()),
         principal: denial.principal.as_deref(),
         by,
         explicit: denial.explicit,

@@ -254,18 +254,23 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         (0, _) => "not evaluable",
         _ => "match",
     };
+    let judged = parts.judged.as_ref().and_then(|judged| judged.verdicts.get(index));
+    // Without a scope there is no verdict, and the sentence must not be taken for one.
+    let nothing = if judged.is_some() { "no match" } else { "no match in what was read" };
     let of = words::count(population);
     let mut statement = match (policy.require, matches) {
         (Require::Any, 0) => format!("a match is required, and there is none in what was read (0 of {of} {population_of})"),
         (Require::Any, _) => format!("a match is required: {} of {of} {population_of}", words::count(matches)),
-        (Require::None, 0) => format!("no match in what was read (0 of {of} {population_of})"),
+        (Require::None, 0) => format!("{nothing} (0 of {of} {population_of})"),
         (Require::None, _) => format!("{} of {of} {population_of} matched", words::count(matches)),
     };
     if not_evaluable > 0 {
         let records = if not_evaluable == 1 { "record" } else { "records" };
         statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
     }
-    let judged = parts.judged.as_ref().and_then(|judged| judged.verdicts.get(index));
+    if let Some((verdict, _)) = judged {
+        statement = format!("{verdict}: {statement}");
+    }
     let needs =
         format!("{}{}", policy.needs, if policy.evidence != Some(Grade::Delivered) { ", covered by signed digests" } else { "" });
     v1::Policy {
@@ -365,7 +370,9 @@ fn framework_of(framework: &Framework, policies: &[v1::Policy], scoped: bool) ->
             .iter()
             .map(|mapping| (mapping.kind, policies.iter().find(|policy| policy.id == mapping.policy)))
             .collect();
-        let (status, statement) = answer(requirement.answered_by, &found);
+        let (status, statement) = answer(requirement.answered_by, &found, scoped);
+        let verdict = scoped.then(|| verdict(&found));
+        let statement = verdict.iter().fold(statement, |statement, verdict| format!("{verdict}: {statement}"));
         let parts = requirement.policies.iter().zip(&found).map(|(mapping, (_, policy))| v1::RequirementPolicy {
             policy: mapping.policy.clone(),
             kind: mapping.kind.name().to_owned(),
@@ -381,7 +388,7 @@ fn framework_of(framework: &Framework, policies: &[v1::Policy], scoped: bool) ->
             status: status.to_owned(),
             statement,
             policies: parts.collect(),
-            verdict: scoped.then(|| verdict(&found)),
+            verdict,
         }
     });
     v1::Framework {
@@ -418,7 +425,7 @@ fn verdict(policies: &[(Kind, Option<&v1::Policy>)]) -> String {
 
 /// The answer to a requirement, in the order in which one outweighs another: an exception, what could not be judged or
 /// was not evaluated, matches for review, no match.
-fn answer(answered_by: AnsweredBy, policies: &[(Kind, Option<&v1::Policy>)]) -> (&'static str, String) {
+fn answer(answered_by: AnsweredBy, policies: &[(Kind, Option<&v1::Policy>)], scoped: bool) -> (&'static str, String) {
     if policies.is_empty() {
         return match answered_by {
             AnsweredBy::None => ("not answered by logs", "no interface of AWS answers this; a person must".to_owned()),
@@ -450,7 +457,8 @@ fn answer(answered_by: AnsweredBy, policies: &[(Kind, Option<&v1::Policy>)]) -> 
     } else if review > 0 {
         ("review", format!("{} of {population} records are listed for review", words::count(review)))
     } else {
-        ("no match", format!("no match in what was read (0 of {population} records)"))
+        let nothing = if scoped { "no match" } else { "no match in what was read" };
+        ("no match", format!("{nothing} (0 of {population} records)"))
     };
     (status, format!("{text}{half}"))
 }

@@ -249,9 +249,12 @@ pub(crate) fn reasons(unknown: &[ReasonHours]) -> String {
     unknown.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
-/// A sentence of the document without the words that only a scan needs: with a scope a verdict stands beside it.
+/// A sentence of the document without the verdict that it begins with, and without the words that only a scan needs: with
+/// a scope a verdict stands beside it.
 #[must_use]
 pub(crate) fn answer(statement: &str) -> String {
+    let verdicts = ["PASS: ", "FAIL: ", "UNKNOWN: ", "NOT_APPLICABLE: "];
+    let statement = verdicts.iter().find_map(|verdict| statement.strip_prefix(verdict)).unwrap_or(statement);
     match statement.strip_prefix("no match in what was read") {
         Some(rest) => format!("no match{rest}"),
         None => statement.to_owned(),

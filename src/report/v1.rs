@@ -379,7 +379,8 @@ pub(crate) struct Policy {
     pub(crate) findings: u64,
     /// `match`, `no match`, `not evaluable`.
     pub(crate) status: String,
-    /// One sentence, for example `no match in what was read (0 of 4,312 cloudtrail.amazonaws.com events)`.
+    /// One sentence. Of a scan `no match in what was read (0 of 4,312 cloudtrail.amazonaws.com events)`; with a scope it
+    /// begins with the verdict: `UNKNOWN: no match (0 of 4,312 cloudtrail.amazonaws.com events)`.
     pub(crate) statement: String,
     /// How to put it right.
     pub(crate) remediation: String,

@@ -38,6 +38,10 @@ pub(crate) enum By<'a> {
     Boundary,
     /// The policy of the session.
     Session,
+    /// The policy of the VPC endpoint that the call went through.
+    Endpoint,
+    /// The trust policy of the role that was to be assumed.
+    Trust,
 }
 
 /// What to do about a denial.
@@ -74,13 +78,22 @@ pub(crate) fn for_denial(denied: &Denied<'_>) -> Advice {
         By::ResourceControl => "a resource control policy of the organisation".to_owned(),
         By::Boundary => "the permissions boundary of the role".to_owned(),
         By::Session => "the policy of the session".to_owned(),
+        By::Endpoint => format!(
+            "the policy of the VPC endpoint for {} in the network of this run (the role's own permissions are not the cause)",
+            denied.action.split(':').next().unwrap_or(denied.action)
+        ),
+        By::Trust => {
+            let role = denied.resource.map_or_else(|| "the role".to_owned(), |role| format!("the role {role}"));
+            format!("the trust policy of {role} (the permissions of who assumes it are not the cause)")
+        }
     };
     if denied.explicit {
         return advice(format!("{policy} denies this; let its statement leave out the role"), exemption(who.as_deref()));
     }
     let statement = match denied.by {
         By::Role | By::Boundary | By::Session | By::ServiceControl(_) => statement(denied, row),
-        By::Resource | By::ResourceControl => statement(denied, row).of(principal(who.as_deref())),
+        By::Resource | By::ResourceControl | By::Endpoint => statement(denied, row).of(principal(who.as_deref())),
+        By::Trust => Statement { resources: vec![], ..statement(denied, row) }.of(principal(who.as_deref())),
         By::Key => Statement { resources: vec![Text::new("*")], ..statement(denied, row) }.of(principal(who.as_deref())),
     };
     advice(format!("add to {policy}"), plain(&statement.node(), denied))
@@ -260,6 +273,20 @@ mod tests {
           }
         }
         "#);
+    }
+
+    #[test]
+    fn what_an_endpoint_or_a_trust_policy_denies_is_not_the_roles_to_allow() {
+        let advice = for_denial(&denied("cloudtrail:DescribeTrails", "*", By::Endpoint));
+        assert!(advice.to.starts_with("add to the policy of the VPC endpoint for cloudtrail in the network of this run"));
+        assert!(advice.json().contains(r#""AWS": "arn:aws:iam::111122223333:role/AssizeAudit""#), "{}", advice.json());
+        let role = "arn:aws:iam::222233334444:role/AssizeAudit";
+        let advice = for_denial(&denied("sts:AssumeRole", role, By::Trust));
+        assert!(advice.to.starts_with(&format!("add to the trust policy of the role {role}")), "{}", advice.to);
+        let json = advice.json();
+        assert!(json.contains(r#""AWS": "arn:aws:iam::111122223333:role/AssizeAudit""#) && !json.contains("Resource"), "{json}");
+        let advice = for_denial(&Denied { explicit: true, ..denied("sts:AssumeRole", role, By::Endpoint) });
+        assert!(advice.to.starts_with("the policy of the VPC endpoint for sts") && advice.to.contains("denies this"));
     }
 
     #[test]

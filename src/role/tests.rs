@@ -144,6 +144,12 @@ fn what_is_set_becomes_a_default_and_slips_are_told() {
 }
 
 #[test]
+fn event_history_is_said_to_cover_nothing() {
+    let row = super::actions::TABLE.iter().find(|row| row.action == "cloudtrail:LookupEvents").unwrap();
+    assert!(row.without.contains("Event history covers nothing"), "{}", row.without);
+}
+
+#[test]
 fn permissions_page_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/permissions.md");
     if std::env::var_os("ASSIZE_UPDATE").is_some() {

@@ -25,7 +25,7 @@ const BATCH: u64 = 2_000;
 pub(crate) async fn forecast(config: &Config, asked: &Asked, runs: u64) -> Result<String, RunError> {
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
-    let audit = aws::audit_bucket(&sessions, config).await?;
+    let audit = aws::audit_bucket_as_it_is(&sessions, config).await?;
     let view = View::open(audit).await?;
     let collected = recall(&view).await?;
     let cells: u64 = estate.accounts.iter().map(|account| regions(config, &account.id, &collected)).sum();

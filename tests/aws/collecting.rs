@@ -168,6 +168,10 @@ fn what_is_broken_is_unknown_and_what_is_repaired_is_made_good() {
     assert_eq!((disabled[0]["due"].as_u64(), disabled[0]["not_applicable"].as_u64()), (Some(0), Some(72)));
     let verdicts: BTreeSet<&str> =
         broken.document["policies"].as_array().unwrap().iter().map(|policy| policy["verdict"].as_str().unwrap()).collect();
+    for policy in broken.document["policies"].as_array().unwrap() {
+        let (said, verdict) = (policy["statement"].as_str().unwrap(), policy["verdict"].as_str().unwrap());
+        assert!(said.starts_with(&format!("{verdict}: ")) && !said.contains("no match in what was read"), "{said}");
+    }
     assert!(!verdicts.contains("PASS"), "with an account that nobody saw, nothing passes for the organisation: {verdicts:?}");
 
     for what in Broken::ALL {
@@ -416,6 +420,39 @@ fn a_forecast_calls_nothing_in_the_accounts() {
     let unexpected: Vec<&String> = calls.keys().filter(|name| !name.starts_with("organizations:")).collect();
     assert_eq!(unexpected, Vec::<&String>::new());
     assert_eq!(proxy.writes(), Vec::<String>::new());
+    assert!(!audit.path("audit").exists(), "not even a folder is made");
+    let output = audit.command(&["run", "--dry-run", "--as-of", "2026-10-02T03:00:00Z", "--cron", "0 3 * * *"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("a month at 30 runs"), "{said}");
+}
+
+#[test]
+fn the_doctor_tells_who_denies_and_advises_accordingly() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 1);
+    let audit = Audit::of_one(&emulator.url, "audit-doctor");
+    make_bucket(&emulator.url, "audit-doctor");
+    let doctor = |fault: Value| {
+        emulator.post("/faults", &fault);
+        let output = audit.command(&["doctor"]).output().unwrap();
+        emulator.delete("/faults?name=said");
+        assert_eq!(output.status.code(), Some(3));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let trails = |by: &str| json!({"name": "said", "service": "cloudtrail", "operation": "DescribeTrails", "deny": {"by": by}});
+    let assume = |by: &str| json!({"name": "said", "service": "sts", "operation": "AssumeRole", "deny": {"by": by}});
+    let endpoint = doctor(trails("endpoint"));
+    assert!(endpoint.contains("add to the policy of the VPC endpoint for cloudtrail"), "{endpoint}");
+    let own = doctor(trails("identity"));
+    assert!(own.contains("add to the policy of the role:") && !own.contains("VPC endpoint"), "{own}");
+    let trust = doctor(assume("trust"));
+    assert!(trust.contains(&format!("add to the trust policy of the role arn:aws:iam::100000000010:role/{ROLE}")), "{trust}");
+    assert!(!trust.contains("make the role"), "it is there: {trust}");
+    let hub = doctor(assume("identity"));
+    assert!(hub.contains("add to the policy of the role:") && hub.contains("sts:AssumeRole"), "{hub}");
+    assert!(!hub.contains("trust policy of the role"), "{hub}");
+    let endpoint = doctor(assume("endpoint"));
+    assert!(endpoint.contains("add to the policy of the VPC endpoint for sts"), "{endpoint}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ A fault says which calls it is for, when it strikes, and what then happens:
               made before, never on threads or on the order of different calls.
   what        status, code, message: that error, in the service's own format
               throttle: true: the service's own throttling error
-              deny: {"by": identity | scp | rcp | boundary | session | resource | kms | kms-elsewhere, "policy"?, "key"?}:
+              deny: {"by": identity | scp | rcp | boundary | session | resource | endpoint | trust | kms | kms-elsewhere, "policy"?, "key"?}:
                     access denied, in AWS's words
               archived: true: InvalidObjectState;   drop: true: the connection is closed without an answer
               delay_ms: first waits;   truncate: bytes of the body that still come;   flip: offset of a byte that is inverted
@@ -37,6 +37,8 @@ WHY = {
     "session": " because no session policy allows the {action} action",
     "resource": " with an explicit deny in a resource-based policy",
     "scp": " with an explicit deny in a service control policy{policy}",
+    "endpoint": " because no VPC endpoint policy allows the {action} action",
+    "trust": " because no role trust policy allows the {action} action",
     "rcp": " with an explicit deny in a resource control policy{policy}",
 }
 

@@ -150,6 +150,30 @@ fn the_stack_refers_to_what_it_has() {
     }
 }
 
+/// The run's permissions stand in one place, the table of `assize role`: the task takes the role that it makes, and repeats
+/// none of its statements.
+#[test]
+fn the_task_takes_its_role_from_assize_role() {
+    let text = FILES.iter().find(|(path, ..)| *path == "ecs/assize-task.yaml").unwrap().1;
+    let stack: Value = serde_yaml::from_str(text).unwrap();
+    assert!(stack["Parameters"]["HubRoleArn"].is_mapping() && stack["Resources"]["TaskRole"].is_null());
+    // Who may assume a role is no permission of the run.
+    let rows = crate::role::actions::TABLE.iter().map(|row| row.action).filter(|action| *action != "sts:AssumeRole");
+    for action in rows.chain(["s3:GetBucketLocation"]) {
+        assert!(!text.contains(action), "{action} is repeated");
+    }
+    let config = match Config::parse("assize.yaml", &filled(Preset::Organization), &external_id) {
+        Ok(config) => config,
+        Err(error) => panic!("{error}"),
+    };
+    let set = ["runner=ecs".to_owned()];
+    let made = crate::role::make(&config, Some(crate::role::Part::Hub), crate::role::Format::CloudFormation, &set).unwrap();
+    let hub: Value = serde_yaml::from_str(&made.artifacts[0].text).unwrap();
+    assert!(hub["Outputs"]["HubRoleArn"].is_mapping(), "the output that the task's parameter names");
+    assert!(made.artifacts[0].text.contains("ecs-tasks.amazonaws.com") && made.artifacts[0].text.contains("Default: ecs"));
+    assert!(!made.artifacts[0].text.contains("s3:GetBucketLocation"));
+}
+
 /// Lines of commands in the written files and in what is printed.
 fn commands() -> Vec<String> {
     let mut found = vec!["assize run --log-format json".to_owned()];

@@ -108,6 +108,11 @@ impl Denial {
             (DenialCause::Unknown, _) => {
                 format!("allow {action} in the policy of this role or user; if it is allowed, look for what forbids it")
             }
+            (DenialCause::EndpointPolicy, false) => {
+                format!(
+                    "allow {action} in the policy of the VPC endpoint that the call goes through; the role's own is not the cause"
+                )
+            }
             (_, true) => format!("change the statement that denies {action}"),
             (_, false) => format!("allow {action} there"),
         }
@@ -138,7 +143,10 @@ impl fmt::Display for Denial {
 /// What helps if a role could not be assumed.
 pub(super) fn role_advice(denial: &Denial) -> String {
     match &denial.cause {
-        DenialCause::Unknown | DenialCause::TrustPolicy | DenialCause::ResourcePolicy => {
+        DenialCause::TrustPolicy if !denial.explicit => {
+            "let the trust policy of the role name the caller, with the external id that the configuration gives".to_owned()
+        }
+        DenialCause::Unknown | DenialCause::ResourcePolicy => {
             "AWS does not say which it is: the role does not exist, its trust policy does not name the caller, \
              or the external id is missing or wrong"
                 .to_owned()
