@@ -6,15 +6,36 @@
 use assize_engine::json::Tape;
 use assize_engine::linear::Record;
 use assize_engine::matcher::{Matcher, Subject};
-use assize_engine::policy::{load, matches_glob};
+use assize_engine::policy::{Policy, load, matches_glob};
 use assize_engine::record::AccountList;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
 const MODIFIERS: [&str; 24] = [
-    "", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased", "|re", "|re|i", "|re|i|m|s", "|cidr", "|lt", "|gte", "|windash",
-    "|windash|contains", "|base64", "|base64offset|contains", "|wide|base64offset|contains", "|hour", "|fieldref|contains", "|fieldref|endswith",
-    "|fieldref|startswith|cased", "|fieldref", "|neq", "|contains|all",
+    "",
+    "|contains",
+    "|startswith",
+    "|endswith",
+    "|cased",
+    "|contains|cased",
+    "|re",
+    "|re|i",
+    "|re|i|m|s",
+    "|cidr",
+    "|lt",
+    "|gte",
+    "|windash",
+    "|windash|contains",
+    "|base64",
+    "|base64offset|contains",
+    "|wide|base64offset|contains",
+    "|hour",
+    "|fieldref|contains",
+    "|fieldref|endswith",
+    "|fieldref|startswith|cased",
+    "|fieldref",
+    "|neq",
+    "|contains|all",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -39,25 +60,26 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let number = serde_json::from_str::<Value>(text).ok().filter(Value::is_number);
     let parts: Vec<&str> = text.split(' ').collect();
+    let matcher = Matcher::new(&loaded.policies, AccountList::new());
     for found in [json!(text), json!({"inside": [text, null]}), number.unwrap_or(json!(parts)), json!([pattern, [text]])] {
-        compare(&loaded.policies, &json!({"eventName": "E", "requestParameters": {"a": found, "b": pattern.split(' ').collect::<Vec<_>>()}}));
+        let others: Vec<&str> = pattern.split(' ').collect();
+        compare(&matcher, &loaded.policies[0], &json!({"eventName": "E", "requestParameters": {"a": found, "b": others}}));
     }
 });
 
-fn compare(policies: &[assize_engine::policy::Policy], event: &Value) {
+fn compare(matcher: &Matcher, policy: &Policy, event: &Value) {
     let event = event.to_string();
     let mut tape = Tape::default();
     tape.read(event.as_bytes(), usize::MAX).expect("JSON");
     let subject = Subject::of(tape.root(event.as_bytes())).expect("a record");
-    let accounts = AccountList::new();
-    let fast = Matcher::new(policies, accounts.clone()).evaluate_one(0, subject);
-    let slow = Record::read(&event).expect("a record").judge(&policies[0], &accounts).truth;
-    assert_eq!(fast, slow, "{:?} on {event}", policies[0].detection);
+    let fast = matcher.evaluate_one(0, subject);
+    let slow = Record::read(&event).expect("a record").judge(policy, &AccountList::new()).truth;
+    assert_eq!(fast, slow, "{:?} on {event}", policy.detection);
 }
 
 /// Names with `*` against the regular expression that says the same.
 fn names(glob: &str, name: &str) {
-    if glob.len() > 200 {
+    if glob.len() > 200 || !glob.contains('*') {
         return;
     }
     let parts: Vec<String> = glob.split('*').map(regex::escape).collect();
