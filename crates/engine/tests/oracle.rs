@@ -179,3 +179,44 @@ fn a_second_engine_agrees_on_the_rules_of_others() {
     let occurred: BTreeSet<&str> = tally.listed.keys().copied().collect();
     assert_eq!(listed, occurred, "listed, and occurred: {:?}", tally.listed);
 }
+
+/// The rows of the language reference that ask for nothing but Sigma: detection, record, and whether it matches.
+fn examples() -> Vec<(String, Value, bool)> {
+    let document = include_str!("../../../docs/policy-language.md");
+    let until = document.find("## 6. Omitted fields").unwrap();
+    let rows = document.get(..until).unwrap().lines().filter_map(|line| {
+        let line = line.replace("\\|", "\u{1}");
+        let cells: Vec<String> = line.split('|').map(|cell| cell.trim().trim_matches('`').replace('\u{1}', "|")).collect();
+        let [_, detection, record, result, _, _] = cells.as_slice() else { return None };
+        let expected = ["no-match", "match"].iter().position(|word| word == result)? == 1;
+        Some((detection.clone(), serde_json::from_str(record).unwrap(), expected))
+    });
+    rows.collect()
+}
+
+#[test]
+fn a_second_engine_reads_the_language_reference() {
+    let examples = examples();
+    assert!(examples.len() > 130, "{}", examples.len());
+    let mut differ = BTreeSet::new();
+    for (detection, record, expected) in &examples {
+        let wrapped =
+            if detection.contains("condition:") { detection.clone() } else { format!("{{s: {detection}, condition: s}}") };
+        let rule = format!("title: t\nlogsource: {{product: aws, service: cloudtrail}}\ndetection: {wrapped}\n");
+        let mut engine = Engine::new();
+        let parsed = rsigma_parser::parse_sigma_yaml(&rule).unwrap();
+        let accepted = parsed.errors.is_empty() && parsed.rules.len() == 1 && engine.add_rules(&parsed.rules).is_empty();
+        let found = accepted.then(|| !engine.evaluate(&JsonEvent::borrow(record)).is_empty());
+        if found != Some(*expected) {
+            differ.insert((detection.as_str(), record.to_string()));
+        }
+    }
+    let listed = differences::EXAMPLES.iter().map(|(detection, record, _)| {
+        let record: Value = serde_json::from_str(record).unwrap();
+        (*detection, record.to_string())
+    });
+    let listed: BTreeSet<_> = listed.collect();
+    let new: Vec<_> = differ.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&differ).collect();
+    assert!(new.is_empty() && gone.is_empty(), "not listed: {new:#?}, listed and gone: {gone:#?}");
+}

@@ -60,6 +60,105 @@ pub(crate) const LISTED: &[Difference] = &[
     },
 ];
 
+/// Rows of the language reference of which they say something else, or which they refuse: detection, record, what decides it.
+pub(crate) const EXAMPLES: &[(&str, &str, &str)] = &[
+    (
+        r#"{'|all': [alice, DeleteTrail]}"#,
+        r#"{"eventName":"DeleteTrail","userIdentity":{"userName":"alice"}}"#,
+        "Rules, `Keywords search`: keywords are searched for across an entire event; theirs must all stand in one value.",
+    ),
+    (
+        r#"{awsRegion|neq: eu-west-1}"#,
+        r#"{"eventName":"X"}"#,
+        "Modifiers, `neq`, leave a missing field open. Here it is what `not` with the same item says, which the rules define.",
+    ),
+    (
+        r#"{errorCode: [null, Success]}"#,
+        r#"{"eventName":"X"}"#,
+        "Modifiers, `all`: lists of values are linked with OR, and `null` alone is true of this record to both.",
+    ),
+    (r#"{errorCode|exists: true}"#, r#"{"errorCode":null}"#, "Modifiers, `exists`: not its value, be it empty or null."),
+    (
+        r#"{eventTime|hour|gte: 20}"#,
+        r#"{"eventTime":"2026-11-22T23:15:00Z"}"#,
+        "Modifiers, `Time Modifiers`: they extract a number; `Value Modifiers` can be chained. Theirs refuses the rule.",
+    ),
+    (r#"{eventTime|minute|lt: 15}"#, r#"{"eventTime":"2026-11-22T23:15:00Z"}"#, "The same."),
+    (
+        r#"{requestParameters.commands|windash|contains: foo-bar}"#,
+        r#"{"requestParameters":{"commands":["foo/bar"]}}"#,
+        "Modifiers, `windash`, speak of flags of a command line and of all permutations. Like pySigma, the project's own implementation, only a dash that begins a word is taken for one; section 12 of the reference says so.",
+    ),
+    (
+        r#"{requestParameters.groups: {id: null}}"#,
+        r#"{"requestParameters":{"groups":[{"id":"a"},{"name":"b"}]}}"#,
+        "A map as a value is no Sigma.",
+    ),
+    (
+        r#"{requestParameters.rules: {port: 443, from: any}}"#,
+        r#"{"requestParameters":{"rules":[{"port":22,"from":"office"},{"port":443,"from":"any"}]}}"#,
+        "The same.",
+    ),
+    (
+        r#"{requestParameters.rules: {port|lte: 22, to|gte: 22, nets.cidr: 0.0.0.0/0}}"#,
+        r#"{"requestParameters":{"rules":[{"port":20,"to":30,"nets":[{"cidr":"10.0.0.0/8"},{"cidr":"0.0.0.0/0"}]}]}}"#,
+        "The same.",
+    ),
+    (
+        r#"{requestParameters.rules: [{port: 22}, {port: 3389}]}"#,
+        r#"{"requestParameters":{"rules":[{"port":3389}]}}"#,
+        "The same.",
+    ),
+    (r#"{requestParameters.rule: {port: 22}}"#, r#"{"requestParameters":{"rule":{"port":22}}}"#, "The same."),
+    (
+        r#"{requestParameters.rules: {nets: {cidr: 0.0.0.0/0, note: null}}}"#,
+        r#"{"requestParameters":{"rules":[{"nets":[{"cidr":"0.0.0.0/0"}]}]}}"#,
+        "The same.",
+    ),
+    (
+        r#"{requestParameters.id: 9007199254740993}"#,
+        r#"{"requestParameters":{"id":9007199254740992}}"#,
+        "Rules, `Maps`: the value is a string or integer value, and these are two integers; theirs are binary fractions.",
+    ),
+    (
+        r#"{requestParameters.size|gt: 9007199254740992}"#,
+        r#"{"requestParameters":{"size":9007199254740993}}"#,
+        "Modifiers, `gt`: the field is greater.",
+    ),
+    (
+        r#"{requestParameters.port: '22'}"#,
+        r#"{"requestParameters":{"port":22.0}}"#,
+        "Rules, `General`: values are strings. A value in quotes is one, and 22.0 is written differently.",
+    ),
+    (
+        r#"{requestParameters.tags.aws\.owner: alice}"#,
+        r#"{"requestParameters":{"tags":{"aws.owner":"alice"}}}"#,
+        "Rules, `Field Usage`, know no dots in names. `\\.` is Assize's own.",
+    ),
+    (
+        r#"{requestParameters.userData|base64offset|contains: curl http}"#,
+        r#"{"requestParameters":{"userData":"IyEvYmluL3NoCmN1cmwgaHR0cDovL3g="}}"#,
+        "Modifiers, `base64offset`: only the part that does not depend on the last byte is static; theirs keeps a digit that does.",
+    ),
+    (r#"{requestParameters: '{"a":1}'}"#, r#"{"requestParameters":{"a": 1}}"#, "The text of an object: see above."),
+    (
+        r#"{requestParameters|contains: '"Principal":"*"'}"#,
+        r#"{"requestParameters":{"policy":"{\"Principal\":\"*\"}"}}"#,
+        "The same.",
+    ),
+    (
+        r#"{requestParameters|contains: '"Status":"Suspended"'}"#,
+        r#"{"requestParameters":{"v":{"Status" : "Suspended"}}}"#,
+        "The same.",
+    ),
+    (r#"{requestParameters|contains: '["a","b"]'}"#, r#"{"requestParameters":{"x":["a","b"]}}"#, "The same."),
+    (
+        r#"{sourceIPAddress|cidr: 10.0.0.0/8}"#,
+        r#"{"sourceIPAddress":"::ffff:10.0.0.1"}"#,
+        "Modifiers, `cidr`, support both notations, and this address is in that network however it is written (RFC 4291, 2.5.5.2).",
+    ),
+];
+
 /// The listed difference that explains a disagreement on an item.
 pub(crate) fn reason(item: &Item, event: &Value, ours: Truth) -> Option<&'static str> {
     let mut reached = Reached::default();
