@@ -171,6 +171,9 @@ pub(crate) struct RunArgs {
     /// Write the reports and findings.jsonl into this folder too
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Evaluate policies that are new or changed over the evidence that is kept already, newest day first
+    #[arg(long, conflicts_with = "shard")]
+    pub(crate) backfill: bool,
     /// Run again and again, this long after the start of the one before, such as 15m
     #[arg(long, value_name = "DURATION", conflicts_with = "cron")]
     pub(crate) every: Option<String>,

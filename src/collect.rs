@@ -5,15 +5,20 @@
 //! memory does not grow with the number of objects.
 
 mod archive;
+pub(crate) mod backfill;
 pub(crate) mod batch;
 mod behind;
+pub(crate) mod changes;
 pub(crate) mod collected;
+pub(crate) mod kept;
 pub(crate) mod meter;
 mod outcome;
 pub(crate) mod plan;
 pub(crate) mod problem;
+pub(crate) mod recording;
 mod stop;
 pub(crate) mod take;
+pub(crate) mod timeline;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -3,7 +3,6 @@
 
 pub(crate) mod accounts;
 pub(crate) mod places;
-pub(crate) mod timeline;
 pub(crate) mod trails;
 
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ use crate::collect::take::Source;
 use crate::config::{Config, Mode};
 use crate::estate::Estate;
 use accounts::Seen;
-use trails::Chosen;
+use trails::{Chosen, ChosenTrail};
 
 /// What was found.
 #[derive(Default)]
@@ -75,7 +74,10 @@ pub(crate) async fn discover(
         }
     }
     found.uncovered = accounts::uncovered(config, sessions, &seen, &found.cells);
-    timeline::update(collected, &chosen, as_of);
+    collected.look(as_of);
+    for ((account, region), trails) in &chosen.cells {
+        collected.saw_trails(account, region, trails.iter().map(ChosenTrail::looked_at).collect());
+    }
     found.sources = opened.into_iter().map(|opened| opened.source).collect();
     found.errors = seen.iter().flat_map(|seen| seen.errors.iter().cloned()).collect();
     found.seen = seen;

@@ -2,9 +2,9 @@
 
 pub(crate) mod forecast;
 mod history;
-mod kept;
 mod notified;
 mod publish;
+mod words;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,6 +61,8 @@ pub(crate) struct Asked {
     pub(crate) max_requests: Option<u64>,
     /// Collect, and leave judging to another run.
     pub(crate) collect_only: bool,
+    /// Evaluate new policies over what is kept already.
+    pub(crate) backfill: bool,
 }
 
 impl Asked {
@@ -78,6 +80,7 @@ impl Asked {
             deadline: None,
             max_requests: None,
             collect_only: true,
+            backfill: false,
         }
     }
 }
@@ -168,6 +171,9 @@ pub(crate) async fn once(
         state.finish(&record).await?;
         return Ok(Done { published: None, outcome });
     }
+    if asked.backfill {
+        backfill(&context, &collector, &mut state).await?;
+    }
     let question = context.question(&discovered, &collected);
     let judgement = judge::judge(&state.view(), &collected, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
@@ -175,6 +181,24 @@ pub(crate) async fn once(
     let record = publish::record(&context, &estate, &outcome, Some(&published));
     state.finish(&record).await?;
     Ok(Done { published: Some(published), outcome })
+}
+
+/// Judges what is kept by policies that have not seen it, and says what came of it.
+async fn backfill(context: &Context<'_>, collector: &Collector, state: &mut State) -> Result<(), RunError> {
+    let first_day = context.asked.since.map_or(i64::MIN, |since| since.div_euclid(DAY));
+    let missing = collect::backfill::missing(&state.view(), &context.hashes, first_day).await?;
+    (context.tell)(&words::missing(&missing));
+    if missing.days.is_empty() {
+        return Ok(());
+    }
+    let progress = |day: i64, left: usize, objects: u64| {
+        let day = time::format(day * DAY);
+        let day = day.get(..10).unwrap_or(&day);
+        (context.tell)(&format!("backfill: {day} is done, {objects} objects so far; {left} days left"));
+    };
+    let done = collect::backfill::backfill(collector, state, &missing, &progress).await?;
+    (context.tell)(&words::backfilled(&done));
+    Ok(())
 }
 
 /// What earlier runs and shards collected.
@@ -306,7 +330,8 @@ impl Context<'_> {
         sources.push(history::source(self.config));
         let deadline = self.asked.deadline.or(limits.deadline).map(|after| Instant::now() + after);
         let judging = Judging {
-            policies: self.pack.policies.clone(),
+            policies: self.pack.policies.iter().cloned().chain(collect::changes::policy()).collect(),
+            reported: self.pack.policies.len(),
             accounts: estate.facts(),
             threads: scan::threads(self.asked.threads),
             limits: inflate::Limits { max_inflated: limits.max_object, ..inflate::Limits::default() },

@@ -13,16 +13,20 @@ use assize_engine::policy::Policy;
 use assize_engine::record::AccountList;
 use sha2::{Digest, Sha256};
 
+use super::changes;
 use super::problem::Problem;
 use super::take::{Source, Taken};
+use super::timeline::Change;
 use crate::scan::object::{ObjectOutcome, Reader, Status};
 use crate::scan::on_threads;
 use crate::state::{LedgerRow, RowStatus};
 
 /// What all batches of a run are evaluated with.
 pub(crate) struct Judging {
-    /// The policies.
+    /// The policies, and behind them the one that finds changes of trails.
     pub(crate) policies: Vec<Policy>,
+    /// How many of them are reported on.
+    pub(crate) reported: usize,
     /// What is known of accounts.
     pub(crate) accounts: AccountList,
     /// Threads.
@@ -44,6 +48,8 @@ pub(crate) struct Evaluated {
     pub(crate) problems: Vec<Problem>,
     /// Cells and delivery times of objects that are damaged or were replaced: their hours stay in doubt.
     pub(crate) doubtful: Vec<(String, String, i64, Reason)>,
+    /// Changes of trails that the records tell of.
+    pub(crate) changes: Vec<Change>,
     /// Longest delay from an event to its object, and from the object to this run, seconds.
     pub(crate) delays: Delays,
 }
@@ -93,11 +99,13 @@ pub(crate) fn evaluate(judging: &Judging, sources: &[Source], batch: &[Taken], e
         hours: ByHour::new(judging.policies.len()),
         problems: Vec::new(),
         doubtful: Vec::new(),
+        changes: Vec::new(),
         delays: Delays::default(),
     };
     for (taken, (_, one)) in batch.iter().zip(outcomes) {
         note(judging, sources, taken, one, &mut evaluated);
     }
+    evaluated.changes = changes::split(&mut evaluated.hours, judging.reported);
     for conflict in evaluation.seen().conflicts() {
         let name = |number: u32| batch.get(number as usize).map_or("an object", |taken| &*taken.name);
         evaluated.problems.push(Problem::conflict(&conflict, name));

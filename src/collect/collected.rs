@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assize_engine::coverage::{CellEvidence, Hours, Reason, Recorded, Recording};
+use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use serde::{Deserialize, Serialize};
+
+use super::timeline::{self, Change, Look, TrailLook};
 
 /// Its name among the documents of the state.
 pub(crate) const DOCUMENT: &str = "collected";
@@ -14,6 +16,9 @@ pub(crate) const SHARD_DOCUMENT: &str = "collected-by-shard";
 
 /// Most objects that are remembered as owed; more are counted, and their cells are not complete.
 pub(crate) const MAX_OWED: usize = 100_000;
+
+/// Most changes of trails that are remembered.
+const MAX_CHANGES: usize = 100_000;
 
 /// Account and region.
 pub(crate) type CellKey = (String, String);
@@ -29,8 +34,13 @@ pub(crate) struct Collected {
     pub(crate) owed: Vec<Owed>,
     /// By id, what was seen of accounts.
     accounts: BTreeMap<String, AccountSeen>,
-    /// Hour (hours since 1970) in which trails were last looked at.
+    /// When trails were last looked at, and the time before, seconds since 1970.
     looked: Option<i64>,
+    #[serde(default)]
+    looked_before: Option<i64>,
+    /// Changes of trails that the logs tell of, in order.
+    #[serde(default)]
+    changes: Vec<Change>,
     /// Hour up to which the last listing without a failure reached.
     listed: Option<i64>,
     /// `as_of` of the run that wrote it.
@@ -62,35 +72,14 @@ pub(crate) struct Cell {
     region: String,
     /// Hours whose objects were all taken, as half-open ranges of hours since 1970.
     taken: Vec<(i64, i64)>,
-    /// What was recorded from an hour on; `null`: nothing.
-    recorded: Vec<(i64, Option<RecordingRow>)>,
+    /// How its trails were, look by look.
+    looks: Vec<Look>,
     /// Hours that are lost or in doubt for good.
     holes: Vec<(i64, i64, String)>,
     /// Hours in which the region was not enabled.
     disabled: Vec<(i64, i64)>,
     /// Hours that were read from Event history.
     history: Vec<(i64, i64)>,
-}
-
-/// [`Recording`] as stored.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RecordingRow {
-    reads: RecordedRow,
-    writes: RecordedRow,
-    data: Vec<String>,
-    network_activity: bool,
-    insight: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RecordedRow {
-    All,
-    Except(Vec<String>),
-    #[default]
-    None,
-    Unknown,
 }
 
 /// What was seen of an account. Seconds since 1970.
@@ -153,6 +142,12 @@ impl Collected {
         self.owed.extend(shard.owed.iter().filter(|owed| theirs.contains(&owed.account)).cloned());
         self.owed.sort();
         self.accounts.extend(shard.accounts);
+        // When it was first looked at after a change is the shard's own knowledge.
+        for change in shard.changes {
+            if let Err(at) = self.changes.binary_search_by(|known| known.cmp_event(&change)) {
+                self.changes.insert(at, change);
+            }
+        }
     }
 
     /// What a shard with these accounts knows.
@@ -212,14 +207,34 @@ impl Collected {
         self.find(account, region)?.disabled.last().map(|(start, _)| *start)
     }
 
-    /// The hour in which trails were last looked at.
-    pub(crate) fn looked(&self) -> Option<i64> {
-        self.looked
+    /// Notes when trails are looked at, seconds since 1970.
+    pub(crate) fn look(&mut self, as_of: i64) {
+        if self.looked.is_none_or(|looked| looked < as_of) {
+            self.looked_before = self.looked;
+            self.looked = Some(as_of);
+        }
     }
 
-    /// Notes that trails were looked at.
-    pub(crate) fn look(&mut self, hour: i64) {
-        self.looked = self.looked.max(Some(hour));
+    /// Notes how the trails of a cell are at the time of the last [`Collected::look`].
+    pub(crate) fn saw_trails(&mut self, account: &str, region: &str, trails: Vec<TrailLook>) {
+        let Some(now) = self.looked else { return };
+        timeline::add(&mut self.cell(account, region).looks, trails, now);
+    }
+
+    /// Notes changes of trails that logs tell of. Says whether any was new.
+    pub(crate) fn changed(&mut self, changes: &[Change]) -> bool {
+        let before = self.changes.len();
+        for change in changes {
+            let looks = [self.looked_before, self.looked];
+            let looked = looks.into_iter().flatten().find(|looked| *looked >= change.time).unwrap_or(change.time);
+            let change = Change { looked, ..change.clone() };
+            if let Err(at) = self.changes.binary_search_by(|known| known.cmp_event(&change))
+                && self.changes.len() < MAX_CHANGES
+            {
+                self.changes.insert(at, change);
+            }
+        }
+        self.changes.len() > before
     }
 
     /// The hours of a cell that were read from Event history.
@@ -279,18 +294,6 @@ impl Collected {
         cell.disabled = ranges(&known);
     }
 
-    /// What is recorded of a cell from an hour on, as far as it is known now.
-    pub(crate) fn recorded(&self, account: &str, region: &str) -> Vec<(i64, Option<Recording>)> {
-        let Some(cell) = self.find(account, region) else { return Vec::new() };
-        cell.recorded.iter().map(|(from, row)| (*from, row.clone().map(Recording::from))).collect()
-    }
-
-    /// Replaces the timeline of a cell.
-    pub(crate) fn set_recorded(&mut self, account: &str, region: &str, recorded: Vec<(i64, Option<Recording>)>) {
-        let rows = recorded.into_iter().map(|(from, recording)| (from, recording.map(RecordingRow::from))).collect();
-        self.cell(account, region).recorded = rows;
-    }
-
     /// The evidence of every known cell, the owed objects as holes in it.
     pub(crate) fn evidence(&self) -> BTreeMap<CellKey, CellEvidence> {
         let mut all: BTreeMap<CellKey, CellEvidence> = BTreeMap::new();
@@ -301,7 +304,7 @@ impl Collected {
                 .map(|(start, end, reason)| (Hours::of(*start..*end), Reason::named(reason).unwrap_or(Reason::ObjectFailed)));
             let evidence = CellEvidence {
                 collected: hours_of(&cell.taken),
-                recorded: cell.recorded.iter().map(|(from, row)| (*from, row.clone().map(Recording::from))).collect(),
+                recorded: timeline::recorded(&cell.looks, &self.changes),
                 holes: holes.collect(),
                 blocked: None,
                 not_applicable: hours_of(&cell.disabled),
@@ -349,50 +352,4 @@ fn hours_of(ranges: &[(i64, i64)]) -> Hours {
 
 fn ranges(hours: &Hours) -> Vec<(i64, i64)> {
     hours.ranges().map(|range| (range.start, range.end)).collect()
-}
-
-impl From<RecordingRow> for Recording {
-    fn from(row: RecordingRow) -> Recording {
-        Recording {
-            reads: row.reads.into(),
-            writes: row.writes.into(),
-            data: row.data,
-            network_activity: row.network_activity,
-            insight: row.insight,
-        }
-    }
-}
-
-impl From<Recording> for RecordingRow {
-    fn from(recording: Recording) -> RecordingRow {
-        RecordingRow {
-            reads: recording.reads.into(),
-            writes: recording.writes.into(),
-            data: recording.data,
-            network_activity: recording.network_activity,
-            insight: recording.insight,
-        }
-    }
-}
-
-impl From<RecordedRow> for Recorded {
-    fn from(row: RecordedRow) -> Recorded {
-        match row {
-            RecordedRow::All => Recorded::All,
-            RecordedRow::Except(sources) => Recorded::Except(sources),
-            RecordedRow::None => Recorded::None,
-            RecordedRow::Unknown => Recorded::Unknown,
-        }
-    }
-}
-
-impl From<Recorded> for RecordedRow {
-    fn from(recorded: Recorded) -> RecordedRow {
-        match recorded {
-            Recorded::All => RecordedRow::All,
-            Recorded::Except(sources) => RecordedRow::Except(sources),
-            Recorded::None => RecordedRow::None,
-            Recorded::Unknown => RecordedRow::Unknown,
-        }
-    }
 }

@@ -1,5 +1,7 @@
 //! Collecting as a whole, from buckets in memory: what is kept, what is owed, and what a re-run does.
 
 mod archived;
+mod backfill;
 mod in_place;
 mod scene;
+mod trails;

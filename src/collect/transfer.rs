@@ -12,13 +12,13 @@ use super::batch::{self, Evaluated};
 use super::collected::{Collected, CollectedError, hours_behind};
 use super::outcome::{Counts, Outcome};
 use super::take::{self, Missed, Taken, Wanted};
-use super::{CollectError, Collector, PROBLEMS, behind};
+use super::{CollectError, Collector, PROBLEMS, behind, documents};
 use crate::state::{Batch, State, StateError, View};
 
 /// Most objects of a commit.
 pub(super) const BATCH_OBJECTS: usize = 2_000;
 /// Most stored bytes of a commit; they are in memory until it is done.
-const BATCH_BYTES: usize = 32 << 20;
+pub(super) const BATCH_BYTES: usize = 32 << 20;
 
 /// Fetches on one side, evaluates and commits on the other. Gives the keys that were taken and what was missed.
 pub(super) async fn transfer(
@@ -96,6 +96,7 @@ pub(super) async fn commit(
         for (account, region, delivered, reason) in &evaluated.doubtful {
             collected.hole(account, region, hours_behind(*delivered), *reason);
         }
+        let learnt = collected.changed(&evaluated.changes) || !evaluated.doubtful.is_empty();
         outcome.delays.merge(evaluated.delays);
         let (objects, stored) = (evaluated.rows.len() as u64, evaluated.rows.iter().map(|row| row.size).sum());
         let inflated = evaluated.rows.iter().map(|row| row.inflated_bytes).sum();
@@ -108,6 +109,12 @@ pub(super) async fn commit(
         if !problems.is_empty() {
             let problems = serde_json::to_value(&problems).map_err(CollectedError::from)?;
             commit.documents.insert(PROBLEMS.to_owned(), problems);
+        }
+        if learnt {
+            // These objects are never read again, so what they told must be committed with them.
+            let Batch { current, documents, .. } = documents(collector, collected)?;
+            commit.current.extend(current);
+            commit.documents.extend(documents);
         }
         state.commit(commit).await?;
         counts.raise(&counts.taken, objects);

@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandErro
         return Err(CommandError::SeveralFormats);
     }
     let schedule = schedule(args)?;
-    let prepared = Prepared::new(&args.collect, console)?;
+    let prepared = Prepared { backfill: args.backfill, ..Prepared::new(&args.collect, console)? };
     let fail_on = args.fail_on.map_or(prepared.config.report.fail_on, Into::into);
     let templates = Templates::load(prepared.config.report.templates.as_deref())?;
     prepared.again_and_again(schedule.as_ref(), console, |asked, signals| {
@@ -56,6 +56,7 @@ struct Prepared {
     config: Config,
     pack: Pack,
     args: CollectArgs,
+    backfill: bool,
     shard: Option<Shard>,
     deadline: Option<Duration>,
     runtime: tokio::runtime::Runtime,
@@ -87,7 +88,7 @@ impl Prepared {
         let deadline = args.deadline.as_deref().map(|text| duration("--deadline", text)).transpose()?;
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(CommandError::Runtime)?;
-        Ok(Prepared { config, pack, args: args.clone(), shard, deadline, runtime })
+        Ok(Prepared { config, pack, args: args.clone(), backfill: false, shard, deadline, runtime })
     }
 
     fn asked(&self) -> Result<Asked, CommandError> {
@@ -109,6 +110,7 @@ impl Prepared {
             deadline: self.deadline,
             max_requests: args.max_requests,
             collect_only: false,
+            backfill: self.backfill,
         })
     }
 
@@ -142,7 +144,7 @@ impl Prepared {
         if self.args.dry_run {
             let asked = self.asked()?;
             let runs = schedule.map_or_else(schedule::runs_of_workflows, |schedule| schedule.runs_a_month(asked.as_of));
-            let told = self.runtime.block_on(forecast::forecast(&self.config, &asked, runs));
+            let told = self.runtime.block_on(forecast::forecast(&self.config, &self.pack, &asked, runs));
             console.result(&told.map_err(Box::new)?)?;
             return Ok(Exit::Clean);
         }

@@ -9,6 +9,7 @@ use assize_engine::coverage::{Recorded, Recording};
 use super::accounts::Seen;
 use super::{ChosenBucket, Trouble};
 use crate::collect::collected::CellKey;
+use crate::collect::timeline::TrailLook;
 use crate::config::{BucketSource, Config, Mode, SourceKind};
 use crate::estate::Estate;
 
@@ -37,6 +38,14 @@ pub(crate) struct ChosenTrail {
     /// When it last began and ceased to, seconds since 1970.
     pub(crate) started: Option<i64>,
     pub(crate) stopped: Option<i64>,
+}
+
+impl ChosenTrail {
+    /// As it is remembered.
+    pub(super) fn looked_at(&self) -> TrailLook {
+        let ChosenTrail { arn, recording, logging, started, stopped, .. } = self.clone();
+        TrailLook { arn, logging, started, stopped, recording: recording.map(Into::into) }
+    }
 }
 
 /// Chooses.

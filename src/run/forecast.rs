@@ -7,10 +7,13 @@ use assize_engine::time;
 
 use super::{Asked, DAY, RunError, accounts_in_scope, recall};
 use crate::aws;
+use crate::collect::backfill;
 use crate::collect::collected::Collected;
 use crate::collect::meter::Counted;
 use crate::collect::plan;
 use crate::config::{Config, RegionsConfig};
+use crate::estate::Estate;
+use crate::pack::Pack;
 use crate::report::words;
 use crate::state::View;
 
@@ -22,12 +25,13 @@ const OBJECTS_AN_HOUR: u64 = 12;
 const BATCH: u64 = 2_000;
 
 /// Tells it; `runs` is how many of them a month has.
-pub(crate) async fn forecast(config: &Config, asked: &Asked, runs: u64) -> Result<String, RunError> {
+pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: u64) -> Result<String, RunError> {
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
     let audit = aws::audit_bucket_as_it_is(&sessions, config).await?;
     let view = View::open(audit).await?;
     let collected = recall(&view).await?;
+    let backfill = if asked.backfill { backfill(&view, pack, &estate, asked).await? } else { String::new() };
     let cells: u64 = estate.accounts.iter().map(|account| regions(config, &account.id, &collected)).sum();
     let today = asked.as_of.div_euclid(DAY);
     let period = i64::try_from(config.judge.period.as_secs()).unwrap_or(0);
@@ -57,7 +61,7 @@ pub(crate) async fn forecast(config: &Config, asked: &Asked, runs: u64) -> Resul
          this run would list {} prefixes, {} back to {} ({} list calls), then fetch what the ledger does not have\n\
          it would write evidence{}, one segment and one head a batch, and six reports\n\
          a month at {runs} runs, with {OBJECTS_AN_HOUR} objects an hour in every account-region (an upper bound for most):\n\
-         \x20 {} list calls, {} reads, {} writes: about {:.2} dollars, without storage, transfer and KMS\n",
+         \x20 {} list calls, {} reads, {} writes: about {:.2} dollars, without storage, transfer and KMS\n{backfill}",
         words::count(cells),
         if estate.left_out.is_empty() { String::new() } else { format!("; {} accounts left out", estate.left_out.len()) },
         words::count(view.row_count()),
@@ -72,6 +76,21 @@ pub(crate) async fn forecast(config: &Config, asked: &Asked, runs: u64) -> Resul
         words::count(month.put),
         month.dollars(),
     ))
+}
+
+/// What a backfill would read.
+async fn backfill(view: &View, pack: &Pack, estate: &Estate, asked: &Asked) -> Result<String, RunError> {
+    let facts = estate.facts();
+    let hashes: Vec<String> = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
+    let first_day = asked.since.map_or(i64::MIN, |since| since.div_euclid(DAY));
+    let missing = backfill::missing(view, &hashes, first_day).await?;
+    let said = super::words::missing(&missing);
+    if missing.days.is_empty() {
+        return Ok(said + "\n");
+    }
+    let counted = Counted { get: missing.total().objects, put: 2 * missing.days.len() as u64, ..Counted::default() };
+    let (reads, writes) = (words::count(counted.get), words::count(counted.put));
+    Ok(format!("{said}\n\x20 {reads} reads and about {writes} writes: about {:.2} dollars\n", counted.dollars()))
 }
 
 /// How many regions an account has, as far as it is known without asking it.

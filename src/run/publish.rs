@@ -8,10 +8,10 @@ use assize_bucket::{Bucket, Metadata, PutCondition, PutOutcome};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Context, RunError, kept, run_of};
+use super::{Context, RunError, run_of};
 use crate::cli::Format;
 use crate::collect::collected::{Collected, Owed};
-use crate::collect::{Collector, Outcome};
+use crate::collect::{Collector, Outcome, kept};
 use crate::discover::Discovered;
 use crate::estate::Estate;
 use crate::judge::{Judgement, Question};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use assize_engine::partial::{Cell, Partial, RecordCounts};
+use assize_engine::partial::{Cell, NO_HOUR, Partial, RecordCounts};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -165,7 +165,8 @@ pub(super) fn read(hour: i64, sections: Vec<Found>, asked: &[String]) -> Result<
         let (segment, section) = (Arc::clone(&found.segment), found.section.clone());
         let damaged = |reason: String| segment.damaged(&section, &reason);
         for (part, policies) in parts(&found.body()?, &segment.policy_sets).map_err(damaged)? {
-            let read = part.partial.read();
+            // Where other kinds stand depends on who was asked, so two sets of policies do not count them alike.
+            let read = if hour == NO_HOUR { part.partial.read() } else { part.partial.always_evaluated() };
             for (place, (lacking, supplied)) in open.iter_mut().enumerate() {
                 let knows = asked.get(place).is_some_and(|policy| policies.binary_search(policy).is_ok());
                 match (part.supplement, knows) {

@@ -171,6 +171,12 @@ impl StoredPartial {
     pub(super) fn read(&self) -> u64 {
         self.records.read
     }
+
+    /// The records of those kinds that stand in their own hour whatever the policies were about.
+    pub(super) fn always_evaluated(&self) -> u64 {
+        let kinds = [RecordKind::Management, RecordKind::Data].map(RecordKind::name);
+        kinds.iter().filter_map(|kind| self.kinds.get(*kind)).fold(0, |sum, count| sum.saturating_add(*count))
+    }
 }
 
 impl StoredCell {

@@ -153,7 +153,6 @@ impl View {
     ///
     /// # Errors
     /// As [`View::documents`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "a backfill asks which policies judged what"))]
     pub(crate) async fn policy_sets(&self) -> Result<BTreeMap<String, Arc<[String]>>, StateError> {
         let opened = Sections::open(&self.from, &self.segments, Kind::Rows, &Wanted::All).await?;
         Ok(opened.segments().flat_map(|segment| segment.policy_sets.clone()).collect())

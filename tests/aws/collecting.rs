@@ -387,6 +387,70 @@ fn shards_collect_and_one_run_judges_all() {
 }
 
 #[test]
+fn hours_without_logging_are_found_from_the_logs() {
+    let emulator = Emulator::start();
+    let mut organization = seeded(&emulator, 1);
+    let (account, region) = ("100000000010", "us-east-1");
+    let accounts = format!("  list:\n    - {{id: \"{account}\", env: dev}}\n");
+    let sources = "  - {trails: discovered, mode: copy}\n";
+    let audit = Audit::new(&emulator.url, "file://./audit", &accounts, "[us-east-1]", sources);
+    let since = ["--since", "2026-10-01"];
+    let before = audit.run("2026-10-02T04:00:00Z", &since);
+    assert!(before.unknown(account).is_empty(), "{:?} {}", before.unknown(account), before.err);
+    organization.deliver("2026-10-02", 1);
+    for (time, name) in [("10:20:00", "StopLogging"), ("14:40:00", "StartLogging")] {
+        let event = json!({
+            "eventVersion": "1.11", "eventTime": format!("2026-10-02T{time}Z"), "eventSource": "cloudtrail.amazonaws.com",
+            "eventName": name, "awsRegion": region, "recipientAccountId": account, "eventID": name, "eventType": "AwsApiCall",
+            "eventCategory": "Management", "managementEvent": true, "readOnly": false, "requestParameters": {"name": "main"},
+            "userIdentity": {"type": "IAMUser", "accountId": account, "userName": "somebody"},
+        });
+        let stamp = time.replace(':', "");
+        let key = format!(
+            "AWSLogs/{account}/CloudTrail/{region}/2026/10/02/{account}_CloudTrail_{region}_20261002T{}Z_{name:0>16}.json.gz",
+            stamp.get(..4).unwrap()
+        );
+        let lines = format!(
+            "client('s3').put_object(Bucket='trail-logs-{account}', Key='{key}', Body={})\nprint('null')\n",
+            json!(json!({"Records": [event]}).to_string())
+        );
+        boto(variables(&emulator.url, &format!("AKIA{account}")), &lines);
+    }
+    let after = audit.run("2026-10-03T04:00:00Z", &since);
+    assert_eq!(after.unknown(account), BTreeMap::from([("logging-stopped".to_owned(), 5)]), "{}", after.err);
+}
+
+#[test]
+fn a_policy_that_comes_later_is_backfilled() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 3);
+    let (as_of, since) = ("2026-10-04T03:00:00Z", ["--since", "2026-10-01"]);
+    let whole = Audit::of_everything(&emulator.url).run(as_of, &since);
+    let later = Audit::of_everything(&emulator.url);
+    let config = later.path("assize.yaml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}policies: {{select: 'console-*'}}\n")).unwrap();
+    later.run(as_of, &since);
+    std::fs::write(&config, &text).unwrap();
+    let said = |output: Output| {
+        let said = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&said).into_owned()
+    };
+    let planned = said(later.command(&["run", "--dry-run", "--backfill", "--as-of", as_of]).output().unwrap());
+    assert!(planned.contains("policies have not judged") && planned.contains("of 3 days"), "{planned}");
+    let without = later.run(as_of, &since);
+    assert!(without.document["policies"].to_string().contains("not-backfilled"), "{}", without.err);
+    let filled = later.run(as_of, &["--since", "2026-10-01", "--backfill"]);
+    assert!(filled.err.contains("of 3 days done"), "{}", filled.err);
+    assert_eq!(filled.code, whole.code, "{}", filled.err);
+    assert_eq!(filled.findings(), whole.findings());
+    assert_eq!(filled.document["policies"], whole.document["policies"]);
+    assert_eq!(filled.document["scope"]["cells"], whole.document["scope"]["cells"]);
+    let again = later.run(as_of, &["--since", "2026-10-01", "--backfill"]);
+    assert!(again.err.contains("backfill: nothing to do"), "{}", again.err);
+}
+
+#[test]
 fn event_history_is_read_and_is_no_coverage() {
     let emulator = Emulator::start();
     let mut organization = seeded(&emulator, 2);

@@ -269,6 +269,12 @@ impl Recording {
         [&self.reads, &self.writes].into_iter().any(|recorded| matches!(recorded, Recorded::All | Recorded::Except(_)))
     }
 
+    /// Why it does not cover something: nobody knows what was recorded, or it is known that it was not.
+    fn lacking(&self) -> Reason {
+        let unknown = self.reads == Recorded::Unknown && self.writes == Recorded::Unknown;
+        if unknown { Reason::NoTimeline } else { Reason::NotRecorded }
+    }
+
     /// Whether what a policy needs is recorded, without exception.
     pub fn covers(&self, needs: &Needs) -> bool {
         let reads = needs.read_write != ReadWrite::Write;
@@ -327,8 +333,8 @@ impl CellEvidence {
         };
         match (recording, needs) {
             (None, _) => HourState::Unknown(Reason::LoggingStopped),
-            (Some(recording), Some(needs)) if !recording.covers(needs) => HourState::Unknown(Reason::NotRecorded),
-            (Some(recording), None) if !recording.any_management() => HourState::Unknown(Reason::NotRecorded),
+            (Some(recording), Some(needs)) if !recording.covers(needs) => HourState::Unknown(recording.lacking()),
+            (Some(recording), None) if !recording.any_management() => HourState::Unknown(recording.lacking()),
             (Some(_), _) => HourState::Delivered,
         }
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use assize_bucket::{Bucket, BucketError, Entry, Memory, Metadata, Object, ObjectHead, PutCondition, PutOutcome};
-use assize_engine::coverage::Reason;
+use assize_engine::coverage::{Reason, Recording};
 use assize_engine::inflate::Limits;
 use assize_engine::layout::Folder;
 use assize_engine::policy::{self, Policy};
@@ -15,6 +15,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
+use super::super::timeline::TrailLook;
 use super::super::*;
 use crate::config::Mode;
 use crate::state::{LedgerRow, RunIdentity};
@@ -24,6 +25,7 @@ pub(super) const DAY: i64 = 20_758;
 /// Noon of the day after, seconds since 1970.
 pub(super) const AS_OF: i64 = (DAY + 1) * 86_400 + 12 * 3600;
 pub(super) const ACCOUNT: &str = "111122223333";
+pub(super) const TRAIL: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main";
 pub(super) const REGION: &str = "eu-west-1";
 
 /// A source.
@@ -117,7 +119,12 @@ pub(super) fn matching(name: &str) -> Policy {
          detection: {{it: {{eventName: {name}}}, condition: it}}\n",
         name.to_lowercase()
     );
-    let mut loaded = policy::load([("policy.yaml", text.as_str())]);
+    loaded(&text)
+}
+
+/// A policy as it is written.
+pub(super) fn loaded(text: &str) -> Policy {
+    let mut loaded = policy::load([("policy.yaml", text)]);
     assert!(!loaded.has_errors(), "{:?}", loaded.diagnostics);
     loaded.policies.remove(0)
 }
@@ -128,19 +135,28 @@ pub(super) struct Scene {
     pub(super) audit: Arc<dyn Bucket>,
     pub(super) mode: Mode,
     pub(super) policies: Vec<Policy>,
+    pub(super) trails: Vec<TrailLook>,
     pub(super) runs: std::cell::Cell<usize>,
 }
 
 impl Scene {
     pub(super) fn new(mode: Mode) -> Scene {
         let (store, audit) = (Arc::new(Store::default()), Arc::new(Memory::new()));
-        Scene { store, audit, mode, policies: vec![matching("CreateUser")], runs: std::cell::Cell::new(0) }
+        let trail = TrailLook {
+            arn: TRAIL.to_owned(),
+            logging: Some(true),
+            started: Some((DAY - 30) * 86_400),
+            stopped: None,
+            recording: Some(Recording::management().into()),
+        };
+        let policies = vec![matching("CreateUser")];
+        Scene { store, audit, mode, policies, trails: vec![trail], runs: std::cell::Cell::new(0) }
     }
 
     /// With an audit bucket of its own, and the same source.
     pub(super) fn with_audit(&self, audit: Arc<dyn Bucket>) -> Scene {
-        let (store, policies) = (Arc::clone(&self.store), self.policies.clone());
-        Scene { store, audit, mode: self.mode, policies, runs: std::cell::Cell::new(self.runs.get()) }
+        let (store, policies, trails) = (Arc::clone(&self.store), self.policies.clone(), self.trails.clone());
+        Scene { store, audit, mode: self.mode, policies, trails, runs: std::cell::Cell::new(self.runs.get()) }
     }
 
     pub(super) fn hashes(&self) -> Vec<String> {
@@ -164,7 +180,8 @@ impl Scene {
             empty: false,
         };
         let judging = Judging {
-            policies: self.policies.clone(),
+            policies: self.policies.iter().cloned().chain(changes::policy()).collect(),
+            reported: self.policies.len(),
             accounts: AccountList::default(),
             threads: 1,
             limits: Limits::default(),
@@ -184,6 +201,7 @@ impl Scene {
             first_day: DAY,
             settle: 3600,
             shard: None,
+            partial: false,
         }
     }
 
@@ -200,6 +218,8 @@ impl Scene {
             Some(document) => Collected::read(document.value)?,
             None => Collected::default(),
         };
+        collected.look(as_of);
+        collected.saw_trails(ACCOUNT, REGION, self.trails.clone());
         let outcome = collect(&self.collector(as_of), &mut state, &mut collected, &|_| ()).await?;
         state.finish(&json!({})).await?;
         Ok((outcome, collected))
