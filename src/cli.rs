@@ -165,10 +165,10 @@ pub(crate) struct RunArgs {
     /// Findings at or above this level make the exit code 1 or 4 [default: `report.fail-on`]
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub(crate) fail_on: Option<LevelArg>,
-    /// Format of the result on standard output; several, separated by commas, need --out
-    #[arg(long, value_enum, value_delimiter = ',', default_value = "text", value_name = "FORMAT")]
+    /// Format of the result on standard output, text if none is given; several, separated by commas, need --out
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT")]
     pub(crate) format: Vec<Format>,
-    /// Write the reports and findings.jsonl into this folder too
+    /// Write the reports, in the formats of --format or else of `report.formats`, and findings.jsonl into this folder too
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Evaluate policies that are new or changed over the evidence that is kept already, newest day first

@@ -34,7 +34,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandErro
     prepared.again_and_again(schedule.as_ref(), console, |asked, signals| {
         let asked = Asked { command: "run", fail_on, collect_only: false, ..asked };
         let done = prepared.once(&asked, &templates, signals, console)?;
-        finish(&done, &templates, args, console)
+        finish(&done, &templates, (args, &prepared.config.report.formats), console)
     })
 }
 
@@ -240,7 +240,12 @@ fn duration(option: &'static str, text: &str) -> Result<Duration, CommandError> 
 }
 
 /// Shows the result of a run.
-fn finish(done: &Done, templates: &Templates, args: &RunArgs, console: &Console) -> Result<Exit, CommandError> {
+fn finish(
+    done: &Done,
+    templates: &Templates,
+    (args, configured): (&RunArgs, &[Format]),
+    console: &Console,
+) -> Result<Exit, CommandError> {
     let Some(published) = &done.published else {
         console.result(&books(done))?;
         return Ok(if done.outcome.stopped.is_none() { Exit::Clean } else { Exit::Incomplete });
@@ -250,7 +255,7 @@ fn finish(done: &Done, templates: &Templates, args: &RunArgs, console: &Console)
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.clone(), source })?;
         let plain = report::Terminal { colour: false, width: 110, findings: usize::MAX };
-        for format in &args.format {
+        for format in if args.format.is_empty() { configured } else { &args.format } {
             let text = render(*format, plain)?;
             into_file(&folder.join(report::file_name(*format)), |out| out.write_all(text.as_bytes()))?;
         }

@@ -49,6 +49,7 @@ import calls  # noqa: E402
 import faults  # noqa: E402
 import objects  # noqa: E402
 import organization  # noqa: E402
+import stack_sets  # noqa: E402, F401
 from state import STATE  # noqa: E402
 
 REASONS = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 409: "Conflict",

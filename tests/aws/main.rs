@@ -9,6 +9,7 @@ mod organization;
 mod organization_checks;
 mod proxy;
 mod proxy_checks;
+mod readme;
 mod roles;
 
 use environment::python;
