@@ -2,7 +2,7 @@
 //!
 //! Times are processor time of this thread where the system tells it, the least of three runs, and compared with each other
 //! only: no bound here is a number of seconds.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the checks of a test may panic")]
+#![expect(clippy::unwrap_used, reason = "the checks of a test may panic")]
 #![expect(clippy::disallowed_methods, clippy::disallowed_types, reason = "the engine has no clock; its tests measure it")]
 
 use std::fmt::Write as _;

@@ -4,11 +4,12 @@
 //! let a policy about object reads pass. Sources: AWS CloudTrail user guide, "Logging management events" and "Logging data
 //! events" (which operations count as data events, and their resource types).
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::candidates::{self, Candidate};
 use crate::diagnostic::Report;
-use crate::policy::{Detection, Item, Selection, reader};
+use crate::policy::{Condition, Detection, Item, Literal, Modifier, Selection, reader};
 use crate::yaml::{Node, Yaml};
 
 /// A category of CloudTrail events, recorded or not by its own selectors.
@@ -122,8 +123,11 @@ pub(crate) fn read(node: &Node, derived: Needs, report: &mut Report<'_>) -> Opti
 pub(crate) fn derive(detection: &Detection) -> Needs {
     let candidates = candidates::of_detection(detection);
     let operations: Vec<(Category, Option<&str>)> = candidates.iter().flat_map(categories_of).collect();
-    let named = named_categories(detection);
-    let mut categories = if named.is_empty() { operations.iter().map(|(category, _)| *category).collect() } else { named };
+    let asked = Asked::by_condition(&detection.condition, detection);
+    let mut categories: Vec<Category> = asked.named.into_iter().collect();
+    if asked.others {
+        categories.extend(operations.iter().map(|(category, _)| *category));
+    }
     if categories.is_empty() {
         categories.push(Category::Management);
     }
@@ -136,30 +140,78 @@ pub(crate) fn derive(detection: &Detection) -> Needs {
     Needs { categories, read_write: access(&candidates), resources }
 }
 
-/// The categories that the detection itself asks for: by `eventCategory`, or by fields that only Insight events have.
-fn named_categories(detection: &Detection) -> Vec<Category> {
-    let mut named = Vec::new();
-    for item in detection.selections.iter().flat_map(|(_, selection)| items(selection)) {
-        if item.field.keys.first().is_some_and(|first| first == "insightDetails") {
-            named.push(Category::Insight);
-        }
-        if item.field.written == "eventCategory" && item.modifiers.is_empty() {
-            let values = item.values.iter().map(|value| value.written().to_lowercase());
-            named.extend(
-                values.filter_map(|value| Category::ALL.into_iter().find(|category| category.name().replace('-', "") == value)),
-            );
-        }
-    }
-    named.sort();
-    named.dedup();
-    named
+/// The categories that a detection itself asks for, by `eventCategory`, or by fields that only Insight events have.
+///
+/// A policy is put to events of its categories alone, so whatever does not have to hold must not narrow them: a category
+/// under `not`, or on one side of an `or`.
+#[derive(Clone, Debug)]
+struct Asked {
+    named: BTreeSet<Category>,
+    /// It can be true of events of other categories, whose operations then tell which.
+    others: bool,
 }
 
-fn items(selection: &Selection) -> Vec<&Item> {
-    match selection {
-        Selection::All(items) => items.iter().collect(),
-        Selection::Any(parts) => parts.iter().flat_map(items).collect(),
-        Selection::Keywords { .. } => Vec::new(),
+impl Asked {
+    fn any() -> Asked {
+        Asked { named: BTreeSet::new(), others: true }
+    }
+
+    fn only(named: impl IntoIterator<Item = Category>) -> Asked {
+        Asked { named: named.into_iter().collect(), others: false }
+    }
+
+    fn and(self, other: Asked) -> Asked {
+        let common = self.named.iter().filter(|category| other.others || other.named.contains(category));
+        let more = other.named.iter().filter(|_| self.others);
+        Asked { named: common.chain(more).copied().collect(), others: self.others && other.others }
+    }
+
+    fn or(mut self, other: Asked) -> Asked {
+        self.named.extend(other.named);
+        Asked { named: self.named, others: self.others || other.others }
+    }
+
+    fn by_condition(condition: &Condition, detection: &Detection) -> Asked {
+        match condition {
+            Condition::Selection(index) => {
+                detection.selections.get(*index).map_or_else(Asked::any, |(_, selection)| Asked::by_selection(selection))
+            }
+            Condition::Not(_) => Asked::any(),
+            Condition::And(parts) => {
+                parts.iter().fold(Asked::any(), |asked, part| asked.and(Asked::by_condition(part, detection)))
+            }
+            Condition::Or(parts) => {
+                parts.iter().fold(Asked::only([]), |asked, part| asked.or(Asked::by_condition(part, detection)))
+            }
+        }
+    }
+
+    fn by_selection(selection: &Selection) -> Asked {
+        match selection {
+            Selection::All(items) => items.iter().fold(Asked::any(), |asked, item| asked.and(Asked::by_item(item))),
+            Selection::Any(parts) => parts.iter().fold(Asked::only([]), |asked, part| asked.or(Asked::by_selection(part))),
+            Selection::Keywords { .. } => Asked::any(),
+        }
+    }
+
+    fn by_item(item: &Item) -> Asked {
+        // True of a record that has no such field.
+        let absence = |value: &Literal| *value == Literal::Null || (item.has(Modifier::Exists) && *value == Literal::Bool(false));
+        if item.has(Modifier::Neq) || item.values.iter().any(absence) {
+            return Asked::any();
+        }
+        if item.field.keys.first().is_some_and(|first| first == "insightDetails") {
+            return Asked::only([Category::Insight]);
+        }
+        if item.field.written != "eventCategory" || !item.modifiers.is_empty() {
+            return Asked::any();
+        }
+        let named = |value: &Literal| {
+            let value = value.written().to_lowercase();
+            Category::ALL.into_iter().find(|category| category.name().replace('-', "") == value)
+        };
+        let all: Option<Vec<Category>> = item.values.iter().map(named).collect();
+        all.map_or_else(Asked::any, Asked::only)
     }
 }
 
@@ -318,6 +370,22 @@ mod tests {
             ("{a: {insightDetails.state: Start}, condition: a}", "insight events, read and write"),
             ("{a: {eventCategory: [Data, NetworkActivity]}, condition: a}", "data and network-activity events, read and write"),
             ("{a: {eventName: DescribeInstances}, condition: a}", "management events, read"),
+            (
+                "{a: {eventName: DescribeInstances}, b: {eventCategory: Insight}, condition: a and not b}",
+                "management events, read",
+            ),
+            (
+                "{a: {eventName: DescribeInstances}, b: {eventCategory: Insight}, condition: a or b}",
+                "management and insight events, read and write",
+            ),
+            ("{a: {eventName: DescribeInstances, insightDetails: null}, condition: a}", "management events, read"),
+            ("{a: {eventName: DescribeInstances, insightDetails|exists: false}, condition: a}", "management events, read"),
+            ("{a: {eventCategory: 'Net*', eventName: DescribeInstances}, condition: a}", "management events, read"),
+            (
+                "{a: {eventCategory: [Insight, Data]}, b: {insightDetails.state: Start}, condition: a and b}",
+                "insight events, read and write",
+            ),
+            ("{a: [{eventCategory: Data}, {eventName: CreateUser}], condition: a}", "management and data events, read and write"),
         ] {
             assert_eq!(needs(detection), expected, "{detection}");
         }

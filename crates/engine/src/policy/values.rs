@@ -19,8 +19,8 @@ pub(crate) fn literal(node: &Node) -> Option<Literal> {
 fn is_number(text: &str) -> bool {
     let unsigned = text.strip_prefix('-').unwrap_or(text);
     let whole = unsigned.bytes().take_while(u8::is_ascii_digit).count();
-    let after = unsigned.bytes().nth(whole);
-    let fraction = after != Some(b'.') || unsigned.bytes().nth(whole + 1).is_some_and(|byte| byte.is_ascii_digit());
+    let byte = |at: usize| unsigned.as_bytes().get(at).copied();
+    let fraction = byte(whole) != Some(b'.') || byte(whole + 1).is_some_and(|byte| byte.is_ascii_digit());
     let leading_zero = whole > 1 && unsigned.starts_with('0');
     whole > 0 && !leading_zero && fraction && crate::number::is_number(text) && !text.starts_with('+')
 }
