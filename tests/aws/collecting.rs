@@ -580,3 +580,44 @@ fn the_doctor_names_what_is_missing_and_what_to_add() {
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("the next run can look at all 48 account-regions"), "{said}");
 }
+
+/// A process on a schedule runs at its time, and a signal ends it after the run with that run's exit code.
+#[test]
+#[cfg(unix)]
+fn a_schedule_starts_runs_and_a_signal_ends_them_gracefully() {
+    use std::io::{BufRead, BufReader};
+    let emulator = Emulator::start();
+    seeded(&emulator, 1);
+    let as_of = ["--as-of", "2026-10-02T04:00:00Z", "--since", "2026-10-01"];
+    for schedule in [["--every", "1s"], ["--cron", "* * * * *"]] {
+        let audit = Audit::of_everything(&emulator.url);
+        let args = [&["run"][..], &as_of, &schedule].concat();
+        let mut child = audit.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = String::new();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        // The first thing that a run says; it is under way then.
+        while !said.contains("account-regions in scope") {
+            said += &lines.next().unwrap_or_else(|| panic!("it ended: {said}")).unwrap();
+            said += "\n";
+        }
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        for line in lines {
+            said += &line.unwrap();
+            said += "\n";
+        }
+        let code = child.wait().unwrap().code().unwrap();
+        assert!(
+            [3, 4].contains(&code),
+            "it was to stop before everything was taken, or an account lets nobody in: {code} {said}"
+        );
+        assert!(said.contains("kept in the audit bucket"), "what was begun was finished: {said}");
+        assert_eq!(said.matches("account-regions in scope").count(), 1, "and nothing more was begun: {said}");
+        assert_eq!(said.contains("next run at"), schedule[0] == "--cron", "a schedule waits for its time: {said}");
+        let whole = audit.run("2026-10-02T04:00:00Z", &["--since", "2026-10-01"]);
+        assert!(
+            whole.number("/books/records/evaluated") > 0 && whole.document["scope"]["collection"]["balanced"] == true,
+            "{}",
+            whole.err
+        );
+    }
+}
