@@ -108,6 +108,7 @@ pub(crate) async fn collect(
     let cells: BTreeSet<(&str, &str)> = collector.cells().collect();
     let lacks = |day: i64| cells.iter().any(|(account, region)| !collected.has_day(account, region, day));
     let mut backlog = Backlog::new(collector.first_day, today, lacks);
+    collected.delayed(collector.settle);
     let mut outcome = Outcome::default();
     let mut tried = HashSet::new();
     owed(collector, state, collected, &mut outcome, &mut tried).await?;

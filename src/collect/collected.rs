@@ -17,6 +17,9 @@ pub(crate) const SHARD_DOCUMENT: &str = "collected-by-shard";
 /// Most objects that are remembered as owed; more are counted, and their cells are not complete.
 pub(crate) const MAX_OWED: usize = 100_000;
 
+/// Longest delay from an event to its object that is followed, seconds.
+const MOST_BEHIND: i64 = 86_400;
+
 /// Most changes of trails that are remembered.
 const MAX_CHANGES: usize = 100_000;
 
@@ -43,6 +46,9 @@ pub(crate) struct Collected {
     changes: Vec<Change>,
     /// Hour up to which the last listing without a failure reached.
     listed: Option<i64>,
+    /// By how many seconds events may be older than the object that holds them; see [`hours_behind`].
+    #[serde(default)]
+    behind: i64,
     /// `as_of` of the run that wrote it.
     written: i64,
     /// UTC day (days since 1970) of the last run that listed as far as the daily and the weekly schedule reach.
@@ -74,8 +80,8 @@ pub(crate) struct Cell {
     taken: Vec<(i64, i64)>,
     /// How its trails were, look by look.
     looks: Vec<Look>,
-    /// Hours that are lost or in doubt for good.
-    holes: Vec<(i64, i64, String)>,
+    /// Objects that are damaged or were replaced: when they were delivered (seconds since 1970), and why they prove nothing.
+    doubts: Vec<(i64, String)>,
     /// Hours in which the region was not enabled.
     disabled: Vec<(i64, i64)>,
     /// Hours that were read from Event history.
@@ -142,6 +148,7 @@ impl Collected {
         self.owed.extend(shard.owed.iter().filter(|owed| theirs.contains(&owed.account)).cloned());
         self.owed.sort();
         self.accounts.extend(shard.accounts);
+        self.behind = self.behind.max(shard.behind);
         // When it was first looked at after a change is the shard's own knowledge.
         for change in shard.changes {
             if let Err(at) = self.changes.binary_search_by(|known| known.cmp_event(&change)) {
@@ -276,14 +283,18 @@ impl Collected {
         first.map(|hour| hour.div_euclid(24))
     }
 
-    /// Notes hours of a cell that stay in doubt.
-    pub(crate) fn hole(&mut self, account: &str, region: &str, hours: std::ops::Range<i64>, reason: Reason) {
-        let hole = (hours.start, hours.end, reason.code().to_owned());
-        let cell = self.cell(account, region);
-        if !cell.holes.contains(&hole) {
-            cell.holes.push(hole);
-            cell.holes.sort();
+    /// Notes an object that is damaged or was replaced, by the time of its delivery: its hours stay in doubt.
+    pub(crate) fn doubt(&mut self, account: &str, region: &str, delivered: i64, reason: Reason) {
+        let doubt = (delivered, reason.code().to_owned());
+        let doubts = &mut self.cell(account, region).doubts;
+        if let Err(at) = doubts.binary_search(&doubt) {
+            doubts.insert(at, doubt);
         }
+    }
+
+    /// Notes a delay from an event to its object that is allowed for, or that was measured; seconds.
+    pub(crate) fn delayed(&mut self, seconds: i64) {
+        self.behind = self.behind.max(seconds.min(MOST_BEHIND));
     }
 
     /// Notes hours in which a region was not enabled in an account.
@@ -298,10 +309,7 @@ impl Collected {
     pub(crate) fn evidence(&self) -> BTreeMap<CellKey, CellEvidence> {
         let mut all: BTreeMap<CellKey, CellEvidence> = BTreeMap::new();
         for cell in &self.cells {
-            let holes = cell
-                .holes
-                .iter()
-                .map(|(start, end, reason)| (Hours::of(*start..*end), Reason::named(reason).unwrap_or(Reason::ObjectFailed)));
+            let holes = cell.doubts.iter().map(|(delivered, reason)| self.hole(*delivered, reason));
             let evidence = CellEvidence {
                 collected: hours_of(&cell.taken),
                 recorded: timeline::recorded(&cell.looks, &self.changes),
@@ -313,10 +321,14 @@ impl Collected {
         }
         for owed in &self.owed {
             let cell = all.entry((owed.account.clone(), owed.region.clone())).or_default();
-            let reason = Reason::named(&owed.reason).unwrap_or(Reason::ObjectFailed);
-            cell.holes.push((Hours::of(hours_behind(owed.delivered)), reason));
+            cell.holes.push(self.hole(owed.delivered, &owed.reason));
         }
         all
+    }
+
+    /// What an object that cannot be read leaves open.
+    fn hole(&self, delivered: i64, reason: &str) -> (Hours, Reason) {
+        (Hours::of(hours_behind(delivered, self.behind)), Reason::named(reason).unwrap_or(Reason::ObjectFailed))
     }
 
     fn find(&self, account: &str, region: &str) -> Option<&Cell> {
@@ -336,12 +348,15 @@ impl Collected {
     }
 }
 
-/// The hours whose events an object may hold that was delivered at a time: the hour of delivery and the one before.
-/// CloudTrail delivers within minutes as a rule (user guide: about 5 minutes on average); what comes later is in doubt only
-/// as far as the object itself is, and is found when it is read.
-pub(crate) fn hours_behind(delivered: i64) -> std::ops::Range<i64> {
-    let hour = delivered.div_euclid(3600);
-    hour - 1..hour + 1
+/// The hours whose events an object may hold that was delivered at a time (seconds since 1970): from `behind` seconds before
+/// up to the hour of its delivery.
+///
+/// AWS does not bound the delay of an event (user guide: about 5 minutes on average). What is known is for how long after an
+/// hour its events count as still arriving (`judge.settle`), and the longest delay that was measured in what was read:
+/// `behind` is the larger. More than a day is not followed. Such events are delivered after a failure that lasted
+/// (CloudTrail tries for 30 days), and one of them would make every lost object cost a month.
+fn hours_behind(delivered: i64, behind: i64) -> std::ops::Range<i64> {
+    (delivered - behind).div_euclid(3600)..delivered.div_euclid(3600) + 1
 }
 
 fn hours_of(ranges: &[(i64, i64)]) -> Hours {

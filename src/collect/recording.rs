@@ -10,7 +10,7 @@ pub(crate) struct RecordingRow {
     reads: RecordedRow,
     writes: RecordedRow,
     data: Vec<String>,
-    network_activity: bool,
+    network_activity: Vec<String>,
     insight: bool,
 }
 

@@ -2,6 +2,7 @@
 
 mod archived;
 mod backfill;
+mod doubt;
 mod in_place;
 mod scene;
 mod trails;

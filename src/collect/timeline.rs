@@ -221,15 +221,17 @@ fn recording(trail: &TrailLook) -> Option<Recording> {
 
 /// What two trails record together.
 fn both(a: Recording, b: Recording) -> Recording {
-    let mut data = a.data;
-    data.extend(b.data);
-    data.sort();
-    data.dedup();
+    let all = |mut a: Vec<String>, b: Vec<String>| {
+        a.extend(b);
+        a.sort();
+        a.dedup();
+        a
+    };
     Recording {
         reads: more(a.reads, b.reads),
         writes: more(a.writes, b.writes),
-        data,
-        network_activity: a.network_activity || b.network_activity,
+        data: all(a.data, b.data),
+        network_activity: all(a.network_activity, b.network_activity),
         insight: a.insight || b.insight,
     }
 }
@@ -249,12 +251,12 @@ fn more(a: Recorded, b: Recorded) -> Recorded {
 
 /// What was recorded before and after a change, and so in between.
 fn agreed(a: Recording, b: Recording) -> Recording {
-    let data = a.data.into_iter().filter(|resource| b.data.contains(resource)).collect();
+    let shared = |a: Vec<String>, b: &[String]| a.into_iter().filter(|one| b.contains(one)).collect();
     Recording {
         reads: less(a.reads, b.reads),
         writes: less(a.writes, b.writes),
-        data,
-        network_activity: a.network_activity && b.network_activity,
+        data: shared(a.data, &b.data),
+        network_activity: shared(a.network_activity, &b.network_activity),
         insight: a.insight && b.insight,
     }
 }

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 
 use super::batch::{self, Evaluated};
-use super::collected::{Collected, CollectedError, hours_behind};
+use super::collected::{Collected, CollectedError};
 use super::outcome::{Counts, Outcome};
 use super::take::{self, Missed, Taken, Wanted};
 use super::{CollectError, Collector, PROBLEMS, behind, documents};
@@ -94,10 +94,11 @@ pub(super) async fn commit(
         behind::keep(collector, &batch, &mut evaluated).await?;
         drop(batch);
         for (account, region, delivered, reason) in &evaluated.doubtful {
-            collected.hole(account, region, hours_behind(*delivered), *reason);
+            collected.doubt(account, region, *delivered, *reason);
         }
         let learnt = collected.changed(&evaluated.changes) || !evaluated.doubtful.is_empty();
         outcome.delays.merge(evaluated.delays);
+        collected.delayed(evaluated.delays.event_to_object);
         let (objects, stored) = (evaluated.rows.len() as u64, evaluated.rows.iter().map(|row| row.size).sum());
         let inflated = evaluated.rows.iter().map(|row| row.inflated_bytes).sum();
         for row in &evaluated.rows {

@@ -205,7 +205,7 @@ fn records_as_much(first: &ChosenTrail, other: &ChosenTrail) -> bool {
     more(&first.reads, &other.reads)
         && more(&first.writes, &other.writes)
         && other.data.iter().all(|resource| first.data.contains(resource))
-        && (first.network_activity || !other.network_activity)
+        && other.network_activity.iter().all(|source| first.network_activity.contains(source))
         && (first.insight || !other.insight)
 }
 
@@ -227,7 +227,7 @@ pub(crate) fn recording(selectors: &Selectors, insights: Option<bool>) -> Record
         reads: half(ReadWrite::Read),
         writes: half(ReadWrite::Write),
         data: data.into_iter().collect(),
-        network_activity: false,
+        network_activity: selectors.network_activity().into_iter().collect(),
         insight: insights.unwrap_or(false),
     }
 }

@@ -6,6 +6,7 @@
 mod error;
 mod list;
 mod open;
+mod pace;
 mod read;
 mod write;
 
@@ -78,6 +79,7 @@ struct Inner {
     options: S3Options,
     region: String,
     attempts: u32,
+    pace: Arc<pace::Pace>,
     time: SharedTimeSource,
 }
 
@@ -95,6 +97,11 @@ impl S3Bucket {
     /// The bucket's region, as given or as S3 said.
     pub fn region(&self) -> &str {
         &self.inner.region
+    }
+
+    /// How many requests are sent at once at present, after S3 has refused some for their rate; none if it has not.
+    pub fn at_once(&self) -> Option<u32> {
+        self.inner.pace.at_once()
     }
 
     /// The key as S3 knows it.
@@ -132,14 +139,17 @@ impl Bucket for S3Bucket {
     }
 
     async fn get(&self, key: &str, range: Option<Range<u64>>) -> Result<Object, BucketError> {
+        let _under_way = self.inner.pace.enter().await;
         read::get(self, key, read::Part::Range(range)).await
     }
 
     async fn get_version(&self, key: &str, version_id: &str) -> Result<Object, BucketError> {
+        let _under_way = self.inner.pace.enter().await;
         read::get(self, key, read::Part::Version(version_id)).await
     }
 
     async fn head(&self, key: &str) -> Result<ObjectHead, BucketError> {
+        let _under_way = self.inner.pace.enter().await;
         read::head(self, key).await
     }
 
@@ -150,6 +160,7 @@ impl Bucket for S3Bucket {
         metadata: Metadata,
         condition: PutCondition,
     ) -> Result<PutOutcome, BucketError> {
+        let _under_way = self.inner.pace.enter().await;
         write::put(self, key, bytes, metadata, condition).await
     }
 }

@@ -252,8 +252,8 @@ pub struct Recording {
     pub writes: Recorded,
     /// Resource types whose data events are recorded without exception.
     pub data: Vec<String>,
-    /// Whether calls through VPC endpoints are recorded.
-    pub network_activity: bool,
+    /// Event sources (lower case) whose calls through VPC endpoints are recorded without exception.
+    pub network_activity: Vec<String>,
     /// Whether Insights are recorded.
     pub insight: bool,
 }
@@ -283,7 +283,8 @@ impl Recording {
             Category::Management => (!reads || self.reads.all()) && (!writes || self.writes.all()),
             Category::Data if needs.resources.is_empty() => false,
             Category::Data => needs.resources.iter().all(|resource| self.data.contains(resource)),
-            Category::NetworkActivity => self.network_activity,
+            Category::NetworkActivity if needs.sources.is_empty() => false,
+            Category::NetworkActivity => needs.sources.iter().all(|source| self.network_activity.contains(source)),
             Category::Insight => self.insight,
         })
     }
@@ -440,6 +441,7 @@ mod tests {
             categories: categories.to_vec(),
             read_write,
             resources: resources.iter().map(|&text| text.to_owned()).collect(),
+            sources: Vec::new(),
         };
         let writes_only = Recording { writes: Recorded::All, ..Recording::default() };
         assert!(writes_only.covers(&needs(&[Category::Management], ReadWrite::Write, &[])));
@@ -448,6 +450,14 @@ mod tests {
         assert!(!Recording::management().covers(&needs(&[Category::Data], ReadWrite::Read, &[])));
         let objects = Recording { data: vec!["AWS::S3::Object".to_owned()], ..Recording::management() };
         assert!(objects.covers(&needs(&[Category::Management, Category::Data], ReadWrite::All, &["AWS::S3::Object"])));
+        let network = |sources: &[&str]| Needs {
+            sources: sources.iter().map(|&text| text.to_owned()).collect(),
+            ..needs(&[Category::NetworkActivity], ReadWrite::All, &[])
+        };
+        let endpoints = Recording { network_activity: vec!["kms.amazonaws.com".to_owned()], ..Recording::default() };
+        assert!(endpoints.covers(&network(&["kms.amazonaws.com"])) && !endpoints.covers(&network(&[])));
+        assert!(!endpoints.covers(&network(&["ec2.amazonaws.com", "kms.amazonaws.com"])));
+        assert!(!Recording::management().covers(&network(&["kms.amazonaws.com"])));
         let holey = Recording { reads: Recorded::Except(vec!["kms.amazonaws.com".to_owned()]), ..Recording::management() };
         assert!(!holey.covers(&needs(&[Category::Management], ReadWrite::Read, &[])) && holey.any_management());
     }

@@ -104,6 +104,7 @@ impl Request {
             // Of what is archived, whether it has been restored.
             .optional_object_attributes(OptionalObjectAttributes::RestoreStatus)
             .set_expected_bucket_owner(self.bucket.owner());
+        let _under_way = self.bucket.inner.pace.enter().await;
         let answer = request.send().await.map_err(|error| self.bucket.failed(Action::List, &self.prefix, &error))?;
         let malformed = |reason: &str| self.bucket.malformed(Action::List, &self.prefix, reason);
         let page: Result<Page, BucketError> =

@@ -6,6 +6,7 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::SdkError;
 
+use super::pace::{Pace, Watch};
 use super::{Inner, S3Bucket, S3Options};
 use crate::call::{override_of, retry_partition};
 use crate::{Call, CloudError, Session};
@@ -18,23 +19,25 @@ impl S3Bucket {
         session.check().await?;
         let config = session.config();
         let asked = options.region.clone().unwrap_or_else(|| session.region().to_owned());
-        let mut client = client(session, &options.bucket, &asked);
+        let pace = Arc::new(Pace::default());
+        let mut client = client(session, &options.bucket, &asked, &pace);
         let region = match &options.region {
             Some(region) => region.clone(),
             None => region_of(&client, &options, &asked).await?,
         };
         if region != asked {
-            client = self::client(session, &options.bucket, &region);
+            client = self::client(session, &options.bucket, &region, &pace);
         }
         let time = config.time_source().unwrap_or_default();
-        Ok(Self { inner: Arc::new(Inner { client, options, region, attempts: session.attempts(), time }) })
+        Ok(Self { inner: Arc::new(Inner { client, options, region, attempts: session.attempts(), pace, time }) })
     }
 }
 
-fn client(session: &Session, bucket: &str, region: &str) -> aws_sdk_s3::Client {
+fn client(session: &Session, bucket: &str, region: &str, pace: &Arc<Pace>) -> aws_sdk_s3::Client {
     let config = session.config();
     let settings = aws_sdk_s3::config::Builder::from(config)
         .region(Region::new(region.to_owned()))
+        .interceptor(Watch(Arc::clone(pace)))
         .retry_partition(retry_partition(session.account(), &format!("S3 {bucket}"), region))
         .request_checksum_calculation(RequestChecksumCalculation::WhenSupported)
         .response_checksum_validation(ResponseChecksumValidation::WhenSupported)

@@ -86,7 +86,7 @@ async fn attempt_get(bucket: &S3Bucket, key: &str, full: &str, part: &Part<'_>) 
     let etag = answer.e_tag().map(Etag::new).ok_or_else(|| malformed("the object's etag is missing"))?;
     let metadata = metadata(answer.metadata());
     // `null` is the version of a bucket that keeps none at present: it names whatever is there.
-    let version_id = answer.version_id().filter(|version| *version != "null").map(str::to_owned);
+    let version_id = answer.version_id.clone().filter(|version| version != "null");
     let bytes = body(&mut answer).await.map_err(|error| Failed::Body(body_error(bucket, &error)))?;
     Ok(Object { bytes, metadata, etag, size, version_id })
 }

@@ -184,6 +184,12 @@ impl Selectors {
         basic.chain(self.advanced.iter().flat_map(AdvancedSelector::data)).collect()
     }
 
+    /// The event sources (lower case) whose network-activity events are recorded, all of them: a selector that narrows
+    /// further, to error codes or endpoints, adds none.
+    pub fn network_activity(&self) -> BTreeSet<String> {
+        self.advanced.iter().flat_map(AdvancedSelector::network_activity).collect()
+    }
+
     /// How much of the data events of one type of resource is recorded.
     pub fn records_data(&self, resource_type: &str, half: ReadWrite) -> Recorded {
         let mut total = Recorded::None;
@@ -342,6 +348,20 @@ impl AdvancedSelector {
             Holds::No => Recorded::None,
             Holds::Unknown => Recorded::Unknown,
         }
+    }
+
+    fn network_activity(&self) -> Vec<String> {
+        let mut sources = Vec::new();
+        for field in &self.fields {
+            match (field.field.as_str(), field.only_equals()) {
+                ("eventCategory", _) if field.category("NetworkActivity") == Holds::Yes => {}
+                // CloudTrail documents one value.
+                ("eventSource", Some([source])) if sources.is_empty() => sources.push(source.to_ascii_lowercase()),
+                _ => return Vec::new(),
+            }
+        }
+        let named = self.fields.iter().any(|field| field.field == "eventCategory");
+        if named && self.unknown.is_empty() { sources } else { Vec::new() }
     }
 
     fn data(&self) -> Vec<DataSelector> {

@@ -351,3 +351,30 @@ fn data_events_of_advanced_selectors() {
         assert_eq!(parsed.records_data(s3, ReadWrite::Write), write, "write: {fields}");
     }
 }
+
+#[test]
+fn network_activity_is_recorded_by_source() {
+    let category = json!({"Field": "eventCategory", "Equals": ["NetworkActivity"]});
+    let of = |name: &str| json!({"Field": "eventSource", "Equals": [name]});
+    let denied = json!({"Field": "errorCode", "Equals": ["VpceAccessDenied"]});
+    for (fields, expected) in [
+        (json!([category, of("kms.amazonaws.com")]), &["kms.amazonaws.com"][..]),
+        (json!([of("KMS.amazonaws.com"), category]), &["kms.amazonaws.com"]),
+        (json!([category, of("kms.amazonaws.com"), denied]), &[]),
+        (json!([category]), &[]),
+        (json!([of("kms.amazonaws.com")]), &[]),
+        (json!([category, {"Field": "eventSource", "NotEquals": ["kms.amazonaws.com"]}]), &[]),
+        (json!([{"Field": "eventCategory", "Equals": ["Management"]}, of("kms.amazonaws.com")]), &[]),
+    ] {
+        let parsed = advanced(std::slice::from_ref(&fields));
+        assert_eq!(parsed.network_activity().into_iter().collect::<Vec<_>>(), expected, "{fields}");
+        if expected.is_empty() {
+            continue;
+        }
+        assert_eq!(parsed.records_management(ReadWrite::Read), Recorded::None, "{fields}");
+        assert_eq!(parsed.data_resources(), [], "{fields}");
+    }
+    let two = advanced(&[json!([category, of("kms.amazonaws.com")]), json!([category, of("ec2.amazonaws.com")])]);
+    assert_eq!(two.network_activity().len(), 2);
+    assert!(Selectors::usual().network_activity().is_empty());
+}

@@ -346,6 +346,17 @@ async fn a_write_that_is_refused_names_what_is_missing() {
     assert!(message.starts_with("cannot write `k` in s3://evidence/audit/: "), "{message}");
 }
 
+#[tokio::test]
+async fn a_bucket_that_is_asked_too_often_is_asked_less_at_once() {
+    let slow = Answer::s3_error(503, "SlowDown", "Please reduce your request rate.");
+    let fake = Fake::script(vec![object(b"x"), slow, object(b"x")]).await;
+    let bucket = bucket(&fake).await;
+    bucket.get("k", None).await.unwrap();
+    assert_eq!(bucket.at_once(), None);
+    assert_eq!(bucket.get("k", None).await.unwrap().bytes, b"x", "the SDK asks again");
+    assert_eq!((bucket.at_once(), fake.count()), (Some(1), 3));
+}
+
 // Listing
 
 /// S3's own listing of `total` keys `audit/0000000.json`, `…`, a thousand a page.

@@ -140,10 +140,9 @@ fn read_policy(node: &Node, file: &str, report: &mut Report<'_>) -> Option<Polic
     let detection = node.get("detection").and_then(|detection| read_detection(detection, counted, report));
     let names: Vec<&str> = detection.iter().flat_map(|d| d.selections.iter().map(|(name, _)| name.as_str())).collect();
     let population = population(node, &names, detection.is_some(), report);
-    let derived = detection.as_ref().map(needs::derive);
-    let needs = match (node.get("needs"), derived) {
-        (Some(written), Some(derived)) => needs::read(written, derived, report),
-        (_, derived) => derived,
+    let needs = match (node.get("needs"), &detection) {
+        (Some(written), Some(detection)) => needs::read(written, detection, report),
+        (_, detection) => detection.as_ref().map(needs::derive),
     };
     let group_by =
         if node.get("group-by").is_some() { paths(node, "group-by", report) } else { vec![FieldPath::new("userIdentity.arn")] };

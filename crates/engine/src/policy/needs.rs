@@ -71,6 +71,8 @@ pub struct Needs {
     pub read_write: ReadWrite,
     /// CloudFormation resource types whose data events are needed; empty for other categories, or for all types.
     pub resources: Vec<String>,
+    /// Event sources (lower case) whose network-activity events are needed; empty for other categories, or for all sources.
+    pub sources: Vec<String>,
 }
 
 impl fmt::Display for Needs {
@@ -82,17 +84,18 @@ impl fmt::Display for Needs {
         };
         let categories: Vec<&str> = self.categories.iter().map(|category| category.name()).collect();
         write!(out, "{} events, {access}", categories.join(" and "))?;
-        if self.resources.is_empty() { Ok(()) } else { write!(out, ", of {}", self.resources.join(", ")) }
+        let of: Vec<&str> = self.resources.iter().chain(&self.sources).map(String::as_str).collect();
+        if of.is_empty() { Ok(()) } else { write!(out, ", of {}", of.join(", ")) }
     }
 }
 
 /// Reads the `needs` key; what it leaves out is taken from what was derived.
-pub(crate) fn read(node: &Node, derived: Needs, report: &mut Report<'_>) -> Option<Needs> {
+pub(crate) fn read(node: &Node, detection: &Detection, report: &mut Report<'_>) -> Option<Needs> {
     if !matches!(node.value, Yaml::Map(_)) {
         reader::wrong_kind(node, "needs", "a map", report);
         return None;
     }
-    reader::check_keys(node, &["category", "read-write", "resources"], false, report);
+    reader::check_keys(node, &["category", "read-write", "resources", "sources"], false, report);
     let mut categories: Vec<Category> = Vec::new();
     for name in reader::texts(node, "category", report) {
         match Category::ALL.into_iter().find(|category| category.name() == name) {
@@ -109,10 +112,17 @@ pub(crate) fn read(node: &Node, derived: Needs, report: &mut Report<'_>) -> Opti
     let accesses = [ReadWrite::Read, ReadWrite::Write, ReadWrite::All];
     let read_write = reader::choice(node, "read-write", &accesses.map(|access| (access.name(), access)), report);
     let own_resources = node.get("resources").map(|_| reader::texts(node, "resources", report));
+    let own_sources = node.get("sources").map(|_| reader::texts(node, "sources", report));
+    let own_sources: Option<Vec<String>> =
+        own_sources.map(|sources| sources.iter().map(|source| source.to_lowercase()).collect());
+    let derived = derive(detection);
+    let categories = if categories.is_empty() { derived.categories } else { categories };
+    let sources = own_sources.unwrap_or_else(|| network_sources(&categories, &candidates::of_detection(detection)));
     Some(Needs {
-        categories: if categories.is_empty() { derived.categories } else { categories },
+        categories,
         read_write: read_write.unwrap_or(derived.read_write),
         resources: own_resources.unwrap_or(derived.resources),
+        sources,
     })
 }
 
@@ -137,7 +147,18 @@ pub(crate) fn derive(detection: &Detection) -> Needs {
     resources.retain(|_| categories.contains(&Category::Data));
     resources.sort();
     resources.dedup();
-    Needs { categories, read_write: access(&candidates), resources }
+    let sources = network_sources(&categories, &candidates);
+    Needs { categories, read_write: access(&candidates), resources, sources }
+}
+
+/// The event sources whose network activity is needed: those that the detection names, if every alternative of it names some.
+fn network_sources(categories: &[Category], candidates: &[Candidate]) -> Vec<String> {
+    if !categories.contains(&Category::NetworkActivity) {
+        return Vec::new();
+    }
+    let named: Option<Vec<_>> = candidates.iter().map(|candidate| candidate.sources.as_ref()).collect();
+    let distinct: BTreeSet<&String> = named.into_iter().flatten().flatten().collect();
+    distinct.into_iter().cloned().collect()
 }
 
 /// The categories that a detection itself asks for, by `eventCategory`, or by fields that only Insight events have.
@@ -369,6 +390,10 @@ mod tests {
             ("{a: {eventSource: sts.amazonaws.com, eventName: AssumeRole}, condition: a}", "management events, read and write"),
             ("{a: {insightDetails.state: Start}, condition: a}", "insight events, read and write"),
             ("{a: {eventCategory: [Data, NetworkActivity]}, condition: a}", "data and network-activity events, read and write"),
+            (
+                "{a: {eventCategory: NetworkActivity, eventSource: [kms.amazonaws.com, EC2.amazonaws.com]}, condition: a}",
+                "network-activity events, read and write, of ec2.amazonaws.com, kms.amazonaws.com",
+            ),
             ("{a: {eventName: DescribeInstances}, condition: a}", "management events, read"),
             (
                 "{a: {eventName: DescribeInstances}, b: {eventCategory: Insight}, condition: a and not b}",
