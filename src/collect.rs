@@ -108,7 +108,6 @@ pub(crate) async fn collect(
     let cells: BTreeSet<(&str, &str)> = collector.cells().collect();
     let lacks = |day: i64| cells.iter().any(|(account, region)| !collected.has_day(account, region, day));
     let mut backlog = Backlog::new(collector.first_day, today, lacks);
-    collected.delayed(collector.settle);
     let mut outcome = Outcome::default();
     let mut tried = HashSet::new();
     owed(collector, state, collected, &mut outcome, &mut tried).await?;
@@ -182,6 +181,7 @@ impl Collector {
 /// It cannot be written as JSON.
 pub(crate) fn documents(collector: &Collector, collected: &mut Collected) -> Result<Batch, CollectError> {
     collected.stamp(collector.judging.as_of);
+    collected.delayed(collector.settle);
     Ok(match &collector.shard {
         None => {
             let current = BTreeMap::from([(collected::DOCUMENT.to_owned(), collected.document()?)]);

@@ -143,6 +143,7 @@ pub(crate) async fn backfill(
                 result.days += 1;
                 result.done.objects += amount.objects;
                 result.done.bytes += amount.bytes;
+                tell(*day, left - 1, result.done.objects);
             }
             Ended::Unreadable(objects) => {
                 result.days_left += 1;
@@ -156,7 +157,6 @@ pub(crate) async fn backfill(
                 return Ok(result);
             }
         }
-        tell(*day, left - 1, result.done.objects);
     }
     Ok(result)
 }
