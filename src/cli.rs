@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Collect(CollectArgs),
     /// Try every permission that a run needs, and say what to add
     Doctor(DoctorArgs),
+    /// Check that what was kept is what AWS delivered, by CloudTrail's signed digests
+    Verify(VerifyArgs),
     /// Check, test or list policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -181,6 +183,44 @@ pub(crate) struct RunArgs {
     /// passes during a run is skipped
     #[arg(long, value_name = "EXPR")]
     pub(crate) cron: Option<String>,
+}
+
+/// What to verify.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct VerifyArgs {
+    /// A folder with a copy of an audit bucket or of the bucket that CloudTrail writes to, or s3://BUCKET/PREFIX for that bucket
+    /// itself [default: the audit bucket of the configuration]
+    #[arg(value_name = "PLACE")]
+    pub(crate) path: Option<PathBuf>,
+    /// The configuration [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "path")]
+    pub(crate) config: Option<PathBuf>,
+    /// A folder with CloudTrail's public keys as FINGERPRINT.der, beside those that are kept with the evidence
+    #[arg(long, value_name = "DIR")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// Only what was delivered at or after this time (2026-10-01, or 2026-10-01T00:00:00Z)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Digests were due up to this time [default: the end of the newest one that any trail has]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only these accounts, by id; may be repeated or separated by commas
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
+    pub(crate) accounts: Vec<String>,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t = VerifyFormat::Text, value_name = "FORMAT")]
+    pub(crate) format: VerifyFormat,
+}
+
+/// Formats of a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum VerifyFormat {
+    /// For a terminal
+    Text,
+    /// Everything, versioned
+    Json,
+    /// A test for each trail, account and region
+    Junit,
 }
 
 /// What to try.

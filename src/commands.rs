@@ -8,9 +8,12 @@ pub(crate) mod policy;
 pub(crate) mod role;
 pub(crate) mod run;
 pub(crate) mod scan;
+pub(crate) mod verify;
 
 use std::io;
 use std::path::PathBuf;
+
+use assize_bucket::BucketError;
 
 use crate::config::ConfigError;
 use crate::pack::PackError;
@@ -20,6 +23,7 @@ use crate::role::RoleError;
 use crate::run::RunError;
 use crate::scan::input::InputError;
 use crate::schedule::ScheduleError;
+use crate::verify::keys::KeysError;
 
 /// Why a command could not do its work. All of them end with exit code 2.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +34,15 @@ pub(crate) enum CommandError {
     /// A run.
     #[error(transparent)]
     Run(#[from] Box<RunError>),
+    /// Evidence to verify.
+    #[error("the evidence cannot be listed, so nothing can be said of it: {0}")]
+    Evidence(#[source] BucketError),
+    /// Public keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// A result that cannot be written as JSON.
+    #[error("the result cannot be written as JSON: {0}")]
+    Json(#[source] serde_json::Error),
     /// A duration on the command line.
     #[error("`{text}` is no duration for {option}: write 90s, 15m, 2h or 1d")]
     Duration {

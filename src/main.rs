@@ -20,6 +20,7 @@ mod run;
 mod scan;
 mod schedule;
 mod state;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args, &console),
         Command::Collect(args) => commands::run::collect(&args, &console),
         Command::Doctor(args) => commands::doctor::run(&args, &console),
+        Command::Verify(args) => commands::verify::run(&args, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),
     };
     outcome

@@ -168,21 +168,25 @@ fn is_backfill(key: &str) -> bool {
 
 /// Compares each valid digest with what it says of the one before it.
 fn links(found: &[FoundDigest], digests: &mut Vec<CheckedDigest>, expected: &Expected) {
-    let index: HashMap<&Place, usize> = found.iter().enumerate().map(|(at, digest)| (&digest.place, at)).collect();
+    // A copy may hold several versions of what was replaced under its key.
+    let mut index: HashMap<&Place, Vec<usize>> = HashMap::new();
+    found.iter().enumerate().for_each(|(at, digest)| index.entry(&digest.place).or_default().push(at));
     let (mut replaced, mut gone) = (Vec::new(), Vec::new());
     let documents = digests.iter().filter_map(|digest| digest.document.as_ref());
     for previous in documents.filter_map(|document| document.previous.as_ref()) {
-        let Some(&at) = index.get(&previous.place) else {
+        let Some(versions) = index.get(&previous.place) else {
             // One that ended before the span was not looked for.
             if ends(&previous.place.1).is_none_or(|end| end > expected.span.start) {
                 gone.push(previous.place.clone());
             }
             continue;
         };
-        let Some(Ok(content)) = found.get(at).map(|digest| &digest.content) else { continue };
-        let signature = content.signature.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(&previous.signature));
-        if content.inflated_sha256 != previous.hash || !signature {
-            replaced.push(at);
+        for &at in versions {
+            let Some(Ok(content)) = found.get(at).map(|digest| &digest.content) else { continue };
+            let signature = content.signature.as_ref().is_none_or(|own| own.eq_ignore_ascii_case(&previous.signature));
+            if content.inflated_sha256 != previous.hash || !signature {
+                replaced.push(at);
+            }
         }
     }
     for at in replaced {

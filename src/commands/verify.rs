@@ -1,0 +1,74 @@
+//! `assize verify`: is what was kept what AWS delivered, and is it all?
+
+use std::path::Path;
+use std::sync::Arc;
+
+use assize_bucket::{Bucket, LocalFolder};
+use assize_cloud::{S3Options, SessionOptions, Sessions};
+use assize_engine::inflate::Limits;
+
+use super::CommandError;
+use super::scan::instant;
+use crate::aws::{self, AuditError};
+use crate::cli::{VerifyArgs, VerifyFormat};
+use crate::config::Config;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::run::RunError;
+use crate::verify::keys::PublicKeys;
+use crate::verify::place::{Choice, Layout, Vault};
+use crate::verify::{self, render};
+
+/// Runs `assize verify`.
+pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandError> {
+    let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
+    let choice =
+        Choice { since: at("--since", &args.since)?, until: at("--until", &args.until)?, accounts: args.accounts.clone() };
+    if choice.since.zip(choice.until).is_some_and(|(since, until)| since >= until) {
+        return Err(CommandError::EmptyPeriod);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Runtime)?;
+    let verified = runtime.block_on(async {
+        let vault = match &args.path {
+            Some(place) => match place.to_str().and_then(|place| place.strip_prefix("s3://")) {
+                Some(place) => original(place).await?,
+                None => copy(place)?,
+            },
+            None => audit(args).await?,
+        };
+        let mut keys = PublicKeys::default();
+        keys.add_archive(&*vault.bucket).await?;
+        args.keys.iter().try_for_each(|folder| keys.add_folder(folder))?;
+        verify::verify(&vault, &keys, &choice, Limits::default()).await.map_err(CommandError::Evidence)
+    })?;
+    console.result(&match args.format {
+        VerifyFormat::Text => render::text(&verified),
+        VerifyFormat::Json => serde_json::to_string_pretty(&verified).map_err(CommandError::Json)? + "\n",
+        VerifyFormat::Junit => render::junit(&verified),
+    })?;
+    Ok(verified.exit())
+}
+
+/// A folder: one that an audit bucket was copied into, or CloudTrail's own.
+fn copy(folder: &Path) -> Result<Vault, CommandError> {
+    let bucket = LocalFolder::open(folder).map_err(CommandError::Evidence)?;
+    let layout = if folder.join("evidence").is_dir() { Layout::Audit } else { Layout::Copy };
+    Ok(Vault { bucket: Arc::new(bucket) as Arc<dyn Bucket>, layout })
+}
+
+/// The bucket that CloudTrail writes to, `BUCKET[/PREFIX]`, with the credentials of the environment.
+async fn original(place: &str) -> Result<Vault, CommandError> {
+    let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+    let failed = |error| CommandError::Run(Box::new(RunError::Audit(AuditError::Cloud(error))));
+    let sessions = Sessions::open(SessionOptions::default()).await.map_err(failed)?;
+    let options = S3Options { bucket: name.to_owned(), ..S3Options::default() };
+    let bucket = sessions.base().bucket(options).await.map_err(failed)?;
+    Ok(Vault { bucket: Arc::new(bucket), layout: Layout::Original { bucket: name.to_owned(), prefix: prefix.to_owned() } })
+}
+
+async fn audit(args: &VerifyArgs) -> Result<Vault, CommandError> {
+    let config = Config::load(&args.config.clone().unwrap_or_else(Config::default_path))?;
+    let sessions = aws::sessions(&config).await.map_err(|error| Box::new(RunError::Credentials(error)))?;
+    let bucket = aws::audit_bucket_as_it_is(&sessions, &config).await.map_err(|error| Box::new(RunError::from(error)))?;
+    Ok(Vault { bucket, layout: Layout::Audit })
+}

@@ -1,0 +1,233 @@
+//! Verifies CloudTrail's digests and the log objects that they name: in the audit bucket, in the original bucket, or in a folder
+//! with a copy, with keys that are kept beside the evidence. Needs no network where evidence and keys are local.
+//!
+//! What a verdict is, is decided by [`assize_engine::digest`]; here objects are listed, fetched and hashed.
+
+pub(crate) mod keys;
+pub(crate) mod outcome;
+pub(crate) mod place;
+pub(crate) mod render;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ops::Range;
+
+use assize_bucket::BucketError;
+use assize_engine::digest::{
+    self, Chain, Check, Content, DigestDocument, Doubt, Expected, FoundDigest, Held, LogEntry, Unreadable, Window,
+};
+use assize_engine::inflate::{self, Limits};
+use futures::{StreamExt, stream};
+
+use crate::state::sha256;
+use keys::PublicKeys;
+use outcome::{ChainOutcome, Item, ItemKind, Verified};
+use place::{ChainName, Choice, Listed, Stored, Vault};
+
+/// Objects fetched at once.
+const FETCHES: usize = 32;
+/// Seconds from an event to the digest that proves it, as a rule; see [`digest::complete`].
+const SETTLE: i64 = 3_600;
+
+/// Verifies what a vault holds. `until` of the choice is where digests are due; without it, the end of the newest that any
+/// chain has: of the time after it nothing is said.
+///
+/// # Errors
+/// The vault cannot be listed. An object that cannot be read is an outcome.
+pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, limits: Limits) -> Result<Verified, BucketError> {
+    let listed = vault.list(choice).await?;
+    let mut read = Vec::new();
+    for (name, stored) in &listed.chains {
+        read.push((name.clone(), digests(vault, name, stored, limits).await));
+    }
+    let documents = || read.iter().flat_map(|(_, found)| found).filter_map(document_of);
+    let until = choice.until.or_else(|| documents().map(|document| document.end).max());
+    let named = by_place(&listed);
+    let mut outcomes = Vec::new();
+    let mut mentioned = HashSet::new();
+    let mut windows: BTreeMap<place::Cell, Vec<(Range<i64>, Window)>> = BTreeMap::new();
+    for (name, found) in read {
+        let first = found.iter().filter_map(document_of).map(|document| document.start).min();
+        let (Some(end), Some(start)) = (until, choice.since.or(first).or(until)) else { continue };
+        let backfilled = name.trail.ends_with("_backfill");
+        // A chain of backfilled digests covers what was late, not every hour.
+        let span = if backfilled { start..start } else { start..end.max(start) };
+        let chain = digest::check(found, &Expected { span, validating: true }, keys);
+        let cell = (name.bucket.clone(), name.root.clone(), name.account.clone(), name.region.clone());
+        windows.entry(cell).or_default().extend(chain.windows.iter().cloned());
+        outcomes.push(one_chain(vault, &named, (name, chain), &mut mentioned, limits).await);
+    }
+    unnamed(&listed, &windows, &mentioned, &mut outcomes);
+    Ok(Verified::new(outcomes, (choice.since, until), keys.count()))
+}
+
+fn document_of(found: &FoundDigest) -> Option<&DigestDocument> {
+    found.content.as_ref().ok()?.document.as_ref().ok()
+}
+
+/// Log objects by original place; several where a copy holds versions of one that was replaced.
+type ByPlace<'l> = HashMap<(&'l str, &'l str), Vec<&'l Stored>>;
+
+fn by_place(listed: &Listed) -> ByPlace<'_> {
+    let mut named = ByPlace::new();
+    for ((bucket, ..), logs) in &listed.logs {
+        logs.iter().for_each(|log| named.entry((bucket, &log.original)).or_default().push(log));
+    }
+    named
+}
+
+/// Reads the digests of a chain.
+async fn digests(vault: &Vault, name: &ChainName, stored: &[Stored], limits: Limits) -> Vec<FoundDigest> {
+    let reading = stored.iter().map(async |stored| {
+        let content = match vault.bucket.get(&stored.key, None).await {
+            Ok(object) => off_thread(move || content(&object.bytes, &object.metadata, limits)).await,
+            Err(error) => Err(Unreadable::Denied(error.to_string())),
+        };
+        let told = || content.as_ref().ok().and_then(|content| content.document.as_ref().ok());
+        let bucket = if name.bucket.is_empty() {
+            told().map(|told| told.place.0.clone()).unwrap_or_default()
+        } else {
+            name.bucket.clone()
+        };
+        FoundDigest { place: (bucket, stored.original.clone()), content }
+    });
+    stream::iter(reading).buffered(FETCHES).collect().await
+}
+
+/// The work of a processor, beside the tasks that wait for the network.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        // A panic in it is a bug, and must not pass for an object that could not be read.
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+fn content(stored: &[u8], metadata: &assize_bucket::Metadata, limits: Limits) -> Result<Content, Unreadable> {
+    let mut inflated = Vec::new();
+    let trailing = inflate::inflate(stored, &limits, &mut inflated).map_err(|error| Unreadable::Damaged(error.to_string()))?;
+    Ok(Content {
+        inflated_sha256: sha256(&inflated),
+        document: DigestDocument::read(&inflated),
+        signature: metadata.get("signature").cloned(),
+        algorithm: metadata.get("signature-algorithm").cloned(),
+        trailing: trailing as u64,
+    })
+}
+
+/// Checks the log objects that the valid digests of a chain name.
+async fn one_chain(
+    vault: &Vault,
+    named: &ByPlace<'_>,
+    (name, chain): (ChainName, Chain),
+    mentioned: &mut HashSet<(String, String)>,
+    limits: Limits,
+) -> ChainOutcome {
+    let known = |entry: &LogEntry| -> (String, String) {
+        let bucket = if name.bucket.is_empty() { String::new() } else { entry.place.0.clone() };
+        (bucket, entry.place.1.clone())
+    };
+    let entries: Vec<&LogEntry> =
+        chain.digests.iter().filter_map(|digest| digest.document.as_ref()).flat_map(|document| &document.logs).collect();
+    mentioned.extend(entries.iter().map(|entry| known(entry)));
+    let checking = entries.iter().map(async |entry| {
+        let (bucket, key) = known(entry);
+        let versions = named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
+        (*entry, log(vault, entry, versions, limits).await)
+    });
+    let checked: Vec<(&LogEntry, Check)> = stream::iter(checking).buffered(FETCHES).collect().await;
+    let doubtful: Vec<Range<i64>> =
+        checked.iter().filter(|(_, check)| *check != Check::Valid).map(|(entry, _)| events(entry, &chain)).collect();
+    let complete = digest::complete(&chain.windows, &doubtful, SETTLE);
+    let mut outcome = ChainOutcome::new(name, &chain, &complete);
+    for digest in &chain.digests {
+        let place = format!("s3://{}/{}", digest.place.0, digest.place.1);
+        outcome.add(Item { kind: ItemKind::Digest, place, check: digest.check.clone(), recovered: digest.recovered });
+    }
+    for (entry, check) in checked {
+        let place = format!("s3://{}/{}", entry.place.0, entry.place.1);
+        outcome.add(Item { kind: ItemKind::Log, place, check, recovered: false });
+    }
+    outcome
+}
+
+/// The event times in a log object, as its digest tells them; without them, those that its window may hold.
+fn events(entry: &LogEntry, chain: &Chain) -> Range<i64> {
+    match (entry.oldest_event, entry.newest_event) {
+        (Some(oldest), Some(newest)) => oldest..newest + 1,
+        _ => {
+            let holds = |document: &&DigestDocument| document.logs.iter().any(|other| std::ptr::eq(other, entry));
+            let window = chain.digests.iter().filter_map(|digest| digest.document.as_ref()).find(holds);
+            window.map_or(i64::MIN..i64::MAX, |window| window.start - SETTLE..window.end)
+        }
+    }
+}
+
+/// One log object: valid if one of its versions is, else what is wrong with the first.
+async fn log(vault: &Vault, entry: &LogEntry, versions: &[&Stored], limits: Limits) -> Check {
+    let mut worst = None;
+    for version in versions {
+        let held = match vault.bucket.get(&version.key, None).await {
+            Ok(object) => off_thread(move || held(&object.bytes, limits)).await,
+            Err(error) => Held::Unreadable(error.to_string()),
+        };
+        match digest::judge_log(entry, &held) {
+            Check::Valid => return Check::Valid,
+            other => worst = worst.or(Some(other)),
+        }
+    }
+    worst.unwrap_or(Check::Missing)
+}
+
+fn held(stored: &[u8], limits: Limits) -> Held {
+    let mut inflated = Vec::new();
+    match inflate::inflate(stored, &limits, &mut inflated) {
+        Ok(0) => Held::Hash(sha256(&inflated)),
+        Ok(trailing) => Held::Trailing(trailing as u64),
+        Err(error) => Held::Damaged(error.to_string()),
+    }
+}
+
+/// Log objects that no valid digest names: orphans where valid digests cover their time, and without proof elsewhere.
+fn unnamed(
+    listed: &Listed,
+    windows: &BTreeMap<place::Cell, Vec<(Range<i64>, Window)>>,
+    mentioned: &HashSet<(String, String)>,
+    outcomes: &mut Vec<ChainOutcome>,
+) {
+    for (cell, logs) in &listed.logs {
+        let (bucket, root, account, region) = cell;
+        let windows = windows.get(cell).map(Vec::as_slice).unwrap_or_default();
+        let distinct: BTreeSet<&Stored> = logs.iter().collect();
+        let left: Vec<&Stored> =
+            distinct.into_iter().filter(|log| !mentioned.contains(&(bucket.clone(), log.original.clone()))).collect();
+        if left.is_empty() {
+            continue;
+        }
+        let name = ChainName {
+            bucket: bucket.clone(),
+            root: root.clone(),
+            account: account.clone(),
+            region: region.clone(),
+            trail: String::new(),
+        };
+        let mut outcome = ChainOutcome::without_digest(name);
+        for log in left {
+            // A minute's precision: the name says when the delivery began.
+            let covered = windows.iter().any(|(range, window)| {
+                *window == Window::Valid && range.contains(&log.delivered) && range.contains(&(log.delivered + 59))
+            });
+            let check = match (covered, windows.is_empty()) {
+                (true, _) => Check::Orphan,
+                (false, true) => Check::Unverifiable(Doubt::ValidationOff),
+                (false, false) => {
+                    Check::Unverifiable(Doubt::Unreadable("no valid digest covers the time of its delivery".to_owned()))
+                }
+            };
+            let bucket = if bucket.is_empty() { "…" } else { bucket };
+            outcome.add(Item { kind: ItemKind::Log, place: format!("s3://{bucket}/{}", log.original), check, recovered: false });
+        }
+        outcomes.push(outcome);
+    }
+}

@@ -1,0 +1,98 @@
+//! CloudTrail's public keys, and the check of a signature with them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use assize_bucket::{Bucket, BucketError};
+use assize_engine::digest::Keys;
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use futures::{StreamExt, TryStreamExt};
+
+/// Where keys are kept beside the evidence: `evidence/_keys/REGION/FINGERPRINT.der`.
+pub(crate) const ARCHIVE: &str = "evidence/_keys/";
+
+/// Keys by fingerprint. CloudTrail gives them as DER of a PKCS #1 `RSAPublicKey`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PublicKeys {
+    keys: BTreeMap<String, Vec<u8>>,
+}
+
+/// Why keys cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeysError {
+    /// The archive.
+    #[error("the public keys beside the evidence cannot be read: {0}")]
+    Archive(#[from] BucketError),
+    /// A folder.
+    #[error("{path}: the public keys cannot be read: {source}")]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl PublicKeys {
+    /// Adds a key.
+    pub(crate) fn add(&mut self, fingerprint: &str, der: Vec<u8>) {
+        self.keys.insert(fingerprint.to_ascii_lowercase(), der);
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Adds those kept beside the evidence.
+    ///
+    /// # Errors
+    /// The bucket fails.
+    pub(crate) async fn add_archive(&mut self, bucket: &dyn Bucket) -> Result<(), KeysError> {
+        let entries: Vec<_> = bucket.list(ARCHIVE, None).try_collect().await?;
+        let mut reading = futures::stream::iter(entries)
+            .map(async |entry| Ok::<_, KeysError>((bucket.get(&entry.key, None).await?.bytes, entry.key)))
+            .buffer_unordered(16);
+        while let Some((der, key)) = reading.try_next().await? {
+            if let Some(fingerprint) = fingerprint_of(Path::new(&key)) {
+                self.add(&fingerprint, der);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the `FINGERPRINT.der` files of a folder and the folders in it.
+    ///
+    /// # Errors
+    /// The folder or a file cannot be read.
+    pub(crate) fn add_folder(&mut self, folder: &Path) -> Result<(), KeysError> {
+        let fail = |path: &Path| {
+            let path = path.to_owned();
+            move |source| KeysError::Folder { path, source }
+        };
+        for entry in std::fs::read_dir(folder).map_err(fail(folder))? {
+            let path = entry.map_err(fail(folder))?.path();
+            if path.is_dir() {
+                self.add_folder(&path)?;
+            } else if let Some(fingerprint) = fingerprint_of(&path) {
+                let der = std::fs::read(&path).map_err(fail(&path))?;
+                self.add(&fingerprint, der);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The fingerprint in a file's name.
+fn fingerprint_of(path: &Path) -> Option<String> {
+    let stem = path.file_stem()?.to_str()?;
+    let hexadecimal = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
+    (path.extension()? == "der" && hexadecimal).then(|| stem.to_owned())
+}
+
+impl Keys for PublicKeys {
+    fn verify(&self, fingerprint: &str, text: &[u8], signature: &[u8]) -> Option<bool> {
+        let der = self.keys.get(fingerprint)?;
+        Some(UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).verify(text, signature).is_ok())
+    }
+}

@@ -1,0 +1,252 @@
+//! Chains with real RSA keys, whole and tampered with, in the layout of an audit bucket, of CloudTrail, and of a plain copy.
+
+use std::io::Write as _;
+use std::sync::{Arc, OnceLock};
+
+use assize_bucket::{Bucket, Memory, Metadata, PutCondition};
+use assize_engine::digest::DigestDocument;
+use assize_engine::inflate::Limits;
+use assize_engine::time;
+use aws_lc_rs::encoding::AsDer;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
+use flate2::{Compression, write::GzEncoder};
+use serde_json::json;
+
+use super::keys::PublicKeys;
+use super::outcome::Verified;
+use super::place::{Choice, Layout, Vault};
+use super::{render, verify};
+use crate::exit::Exit;
+use crate::state::sha256;
+
+const HOUR: i64 = 3_600;
+/// 2026-10-01T14:01:31Z: AWS's windows are not aligned to the hour.
+const START: i64 = 1_790_863_291;
+
+/// Making a key takes long, so all tests share two.
+fn key(number: usize) -> &'static RsaKeyPair {
+    static KEYS: OnceLock<[RsaKeyPair; 2]> = OnceLock::new();
+    let make = || RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    &KEYS.get_or_init(|| [make(), make()])[number]
+}
+
+fn public(number: usize) -> Vec<u8> {
+    // CloudTrail's form: PKCS #1, which is what aws-lc gives as the public key's own encoding.
+    key(number).public_key().as_ref().to_vec()
+}
+
+fn gzip(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.as_bytes()).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A digest before it is stored.
+#[derive(Clone)]
+struct Digest {
+    key: String,
+    text: String,
+    signature: String,
+}
+
+struct Written {
+    digests: Vec<Digest>,
+    logs: Vec<(String, String)>,
+}
+
+/// Six windows, two log objects each, the key changed after the third.
+fn written(account: &str) -> Written {
+    let (mut digests, mut logs): (Vec<Digest>, _) = (Vec::new(), Vec::new());
+    for hour in 0..6 {
+        let (start, end) = (START + hour * HOUR, START + (hour + 1) * HOUR);
+        let stamp = |at: i64| time::format(at).replace(['-', ':'], "");
+        let place = |folder: &str, name: &str| {
+            format!("AWSLogs/{account}/{folder}/eu-west-1/2026/10/01/{account}_{folder}_eu-west-1_{name}.json.gz")
+        };
+        let mut files = Vec::new();
+        for number in 0..2 {
+            let minute = stamp(start + 300 + 600 * number).get(..13).unwrap().to_owned();
+            let (key, text) =
+                (place("CloudTrail", &format!("{minute}Z_log{number}")), format!("{{\"Records\":[{hour},{number}]}}"));
+            files.push(json!({"s3Bucket": "trail-logs", "s3Object": key, "hashValue": sha256(text.as_bytes()), "hashAlgorithm": "SHA-256",
+                "oldestEventTime": time::format(start), "newestEventTime": time::format(start + 60)}));
+            logs.push((key, text));
+        }
+        let signer = usize::from(hour > 2);
+        let key_name = place("CloudTrail-Digest", &format!("main.trail_eu-west-1_{}", stamp(end)));
+        let last = digests.last();
+        let fingerprint = if signer == 0 { "aa" } else { "bb" };
+        let text = json!({
+            "awsAccountId": account, "digestStartTime": time::format(start), "digestEndTime": time::format(end),
+            "digestS3Bucket": "trail-logs", "digestS3Object": key_name, "digestPublicKeyFingerprint": fingerprint,
+            "digestSignatureAlgorithm": "SHA256withRSA", "newestEventTime": null, "oldestEventTime": null,
+            "previousDigestS3Bucket": last.map(|_| "trail-logs"), "previousDigestS3Object": last.map(|last| &last.key),
+            "previousDigestHashValue": last.map(|last| sha256(last.text.as_bytes())),
+            "previousDigestHashAlgorithm": last.map(|_| "SHA-256"), "previousDigestSignature": last.map(|last| &last.signature),
+            "logFiles": files,
+        })
+        .to_string();
+        let signed = DigestDocument::read(text.as_bytes()).unwrap().signed_text(&sha256(text.as_bytes()));
+        let mut signature = vec![0; key(signer).public_modulus_len()];
+        key(signer).sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+        let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        digests.push(Digest { key: key_name, text, signature });
+    }
+    Written { digests, logs }
+}
+
+impl Written {
+    async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
+        let bucket = Arc::new(Memory::new());
+        for digest in &self.digests {
+            let signed = [("signature", digest.signature.clone()), ("signature-algorithm", "SHA256withRSA".to_owned())];
+            let signed = if metadata { signed.map(|(name, value)| (name.to_owned(), value)).into() } else { Metadata::new() };
+            put(&bucket, &format!("{before}{}", digest.key), gzip(&digest.text), signed).await;
+        }
+        for (key, text) in &self.logs {
+            put(&bucket, &format!("{before}{key}"), gzip(text), Metadata::new()).await;
+        }
+        for (number, name) in ["aa", "bb"].into_iter().enumerate() {
+            put(&bucket, &format!("evidence/_keys/eu-west-1/{name}.der"), public(number), Metadata::new()).await;
+        }
+        bucket
+    }
+}
+
+async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
+    bucket.put(key, bytes, metadata, PutCondition::Always).await.unwrap();
+}
+
+async fn verified(bucket: Arc<Memory>, layout: Layout, until: Option<i64>) -> Verified {
+    let mut keys = PublicKeys::default();
+    keys.add_archive(&*bucket).await.unwrap();
+    let choice = Choice { until, ..Choice::default() };
+    verify(&Vault { bucket, layout }, &keys, &choice, Limits::default()).await.unwrap()
+}
+
+const AUDIT: &str = "evidence/aws/trail-logs/";
+
+#[tokio::test]
+async fn a_whole_chain_is_valid_wherever_it_lies() {
+    let original = Layout::Original { bucket: "trail-logs".to_owned(), prefix: String::new() };
+    for (before, layout) in [(AUDIT, Layout::Audit), ("", original), ("", Layout::Copy)] {
+        let result = verified(written("111122223333").store(before, true).await, layout, None).await;
+        assert_eq!((result.digests.valid, result.logs.valid, result.exit()), (6, 12, Exit::Clean), "{}", render::text(&result));
+        // Six windows that begin a minute and a half past the hour hold five whole hours; the last one waits for late events.
+        assert_eq!(result.chains[0].complete_hours, 4);
+        assert_eq!(result.chains[0].windows.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_plain_copy_without_metadata_is_proven_but_for_its_newest_digest() {
+    let result = verified(written("111122223333").store("", false).await, Layout::Copy, None).await;
+    assert_eq!((result.digests.valid, result.digests.unverifiable, result.exit()), (5, 1, Exit::Incomplete));
+    assert_eq!((result.logs.valid, result.logs.unverifiable), (10, 2));
+}
+
+#[tokio::test]
+async fn another_bucket_than_the_digests_name_is_told() {
+    let elsewhere = Layout::Original { bucket: "other".to_owned(), prefix: String::new() };
+    let result = verified(written("111122223333").store("", true).await, elsewhere, None).await;
+    assert_eq!((result.digests.valid, result.digests.invalid), (0, 6));
+    assert!(result.chains[0].objects[0].why.contains("s3://trail-logs/"), "{}", result.chains[0].objects[0].why);
+}
+
+#[tokio::test]
+async fn what_is_altered_added_or_taken_away_is_named() {
+    let whole = written("111122223333");
+    let cases: [(&str, &dyn Fn(&mut Written), &str, Exit); 7] = [
+        ("a log changed", &|it| it.logs[4].1.push(' '), "INVALID log", Exit::Findings),
+        ("a log gone", &|it| drop(it.logs.remove(4)), "MISSING log", Exit::Findings),
+        (
+            "a log put in",
+            &|it| it.logs.push((it.logs[4].0.replace("_log", "_new"), "{}".to_owned())),
+            "ORPHAN log",
+            Exit::Findings,
+        ),
+        ("a digest gone", &|it| drop(it.digests.remove(2)), "MISSING digest", Exit::FindingsAndIncomplete),
+        (
+            "a digest changed",
+            &|it| it.digests[2].text = it.digests[2].text.replace("null", " null"),
+            "INVALID digest",
+            Exit::FindingsAndIncomplete,
+        ),
+        (
+            "two digests exchanged",
+            &|it| {
+                let (a, b) = (it.digests[1].key.clone(), it.digests[2].key.clone());
+                (it.digests[1].key, it.digests[2].key) = (b, a);
+            },
+            "INVALID digest",
+            Exit::FindingsAndIncomplete,
+        ),
+        (
+            "signed with a key of one's own",
+            &|it| it.digests[5].text = it.digests[5].text.replace("\"bb\"", "\"cc\""),
+            "UNVERIFIABLE digest",
+            Exit::Incomplete,
+        ),
+    ];
+    for (what, tamper, expected, exit) in cases {
+        let mut tampered = Written { digests: whole.digests.clone(), logs: whole.logs.clone() };
+        tamper(&mut tampered);
+        let result = verified(tampered.store(AUDIT, true).await, Layout::Audit, None).await;
+        let named: Vec<String> =
+            result.chains.iter().flat_map(|chain| &chain.objects).map(|one| format!("{} {}", one.state, one.kind)).collect();
+        assert!(named.iter().any(|one| one == expected), "{what}: {named:?}");
+        assert_eq!(result.exit(), exit, "{what}: {}", render::text(&result));
+    }
+}
+
+#[tokio::test]
+async fn the_newest_digests_gone_are_missed_beside_another_chain_or_when_they_were_due() {
+    let (mut cut, other) = (written("111122223333"), written("444455556666"));
+    cut.digests.truncate(4);
+    let bucket = cut.store(AUDIT, true).await;
+    for digest in &other.digests {
+        let signed = Metadata::from([("signature".to_owned(), digest.signature.clone())]);
+        put(&bucket, &format!("{AUDIT}{}", digest.key), gzip(&digest.text), signed).await;
+    }
+    let last = |result: &Verified| result.chains[0].windows.last().map(|window| (window.state, window.from.clone()));
+    let result = verified(bucket, Layout::Audit, None).await;
+    let cut_at = time::format(START + 4 * HOUR);
+    assert_eq!(last(&result), Some(("MISSING", cut_at.clone())));
+    let alone = verified(cut.store(AUDIT, true).await, Layout::Audit, Some(START + 6 * HOUR)).await;
+    assert_eq!(last(&alone), Some(("MISSING", cut_at)));
+}
+
+#[tokio::test]
+async fn nothing_found_proves_nothing_and_logs_alone_are_no_proof() {
+    let nothing = verified(Arc::new(Memory::new()), Layout::Audit, None).await;
+    assert_eq!(nothing.exit(), Exit::Incomplete);
+    let mut bare = written("111122223333");
+    bare.digests.clear();
+    let result = verified(bare.store(AUDIT, true).await, Layout::Audit, None).await;
+    assert_eq!((result.logs.unverifiable, result.exit()), (12, Exit::Incomplete));
+    assert!(render::text(&result).contains("log file validation is off"));
+}
+
+#[tokio::test]
+async fn junit_makes_an_error_of_what_is_not_proven() {
+    let mut tampered = written("111122223333");
+    tampered.logs[4].1.push(' ');
+    let text = render::junit(&verified(tampered.store(AUDIT, true).await, Layout::Audit, None).await);
+    assert!(
+        text.contains("tests=\"1\" failures=\"1\" errors=\"0\"") && text.contains("<failure>INVALID s3://trail-logs/"),
+        "{text}"
+    );
+    let text = render::junit(&verified(written("111122223333").store("", false).await, Layout::Copy, None).await);
+    assert!(text.contains("errors=\"2\""), "{text}");
+}
+
+#[test]
+fn keys_are_in_the_form_that_cloudtrail_gives() {
+    // A PKCS #1 RSAPublicKey is a sequence of two integers; an X.509 key would begin with an algorithm.
+    let der = public(0);
+    assert_eq!((der[0], der[4]), (0x30, 0x02));
+    let x509: aws_lc_rs::encoding::PublicKeyX509Der<'_> = key(0).public_key().as_der().unwrap();
+    assert_ne!(x509.as_ref(), der);
+}
