@@ -103,6 +103,13 @@ MUTATIONS = [
         "the index narrows by what a condition negates",
     ),
     (
+        "rounded-numbers",
+        "number.rs",
+        "mine.1.cmp(theirs.1)",
+        "mine.1.take(16).cmp(theirs.1.take(16))",
+        "numbers are the same if their first sixteen digits are",
+    ),
+    (
         "lost-surrogate",
         "json.rs",
         ".filter(|(low, _)| (0xDC00..0xE000).contains(low));",

@@ -70,8 +70,8 @@ fn judged(what: &str, size: usize, policies: &[Policy], make: impl Fn(usize) -> 
         (0..policies.len()).for_each(|index| found += matcher.group(index, subject).len());
         std::hint::black_box(found);
     });
-    // The twin copies what it reads, and is slower by a constant: a quarter of the size says the same.
-    in_proportion(&format!("{what}, slow"), size / 4, &make, |text| {
+    // The twin copies what it reads, and is slower by a constant: less says the same.
+    in_proportion(&format!("{what}, slow"), size / 16, &make, |text| {
         let record = Record::read(text).unwrap();
         policies.iter().for_each(|policy| drop(std::hint::black_box(record.judge(policy, &AccountList::new()))));
     });
@@ -134,16 +134,16 @@ fn long_texts() {
         "{a: ['a*a*a*b', aaaaaaaaaaab], condition: a}",
     ]);
     let record = |text: &str| format!(r#"{{"eventName":"E","requestParameters":{{"a":"{text}","b":"{text}b"}}}}"#);
-    judged("one letter", 1 << 18, &rules, |size| record(&"a".repeat(size)));
-    judged("letters outside ASCII", 1 << 17, &rules, |size| record(&"aÉ".repeat(size)));
-    judged("escapes", 1 << 16, &rules, |size| record(&"\\u0061\\\"".repeat(size)));
+    judged("one letter", 1 << 17, &rules, |size| record(&"a".repeat(size)));
+    judged("letters outside ASCII", 1 << 15, &rules, |size| record(&"aÉ".repeat(size)));
+    judged("escapes", 1 << 14, &rules, |size| record(&"\\u0061\\\"".repeat(size)));
     let numbers = policies(&[
         "{a: {requestParameters.n: 1111111111}, condition: a}",
         "{a: {requestParameters.n|gte: 1e400000}, condition: a}",
     ]);
     let number = |text: String| format!(r#"{{"eventName":"E","requestParameters":{{"n":{text}}}}}"#);
-    judged("digits", 1 << 18, &numbers, |size| number("1".repeat(size)));
-    judged("zeros", 1 << 18, &numbers, |size| number(format!("0.{}1e{}", "0".repeat(size), "9".repeat(size))));
+    judged("digits", 1 << 17, &numbers, |size| number("1".repeat(size)));
+    judged("zeros", 1 << 17, &numbers, |size| number(format!("0.{}1e{}", "0".repeat(size), "9".repeat(size))));
 }
 
 #[test]
@@ -161,12 +161,12 @@ fn many_values() {
         "{a: {outcome: denied, via: console}, condition: a}",
     ]);
     let record = |inner: String| format!(r#"{{"eventName":"E","requestParameters":{{{inner}"z":0}}}}"#);
-    judged("one key again and again", 100_000, &rules, |size| record("\"k\":1,".repeat(size)));
-    judged("one key with texts", 40_000, &rules, |size| record("\"k\":\"value\",".repeat(size)));
-    judged("many members", 40_000, &rules, |size| record(format!("\"k\":[{}0],", "\"v\",".repeat(size))));
-    judged("many objects", 10_000, &rules, |size| record(format!("\"k\":[{}0],", "{\"j\":1,\"i\":[{\"h\":1}]},".repeat(size))));
-    judged("arrays in arrays", 15_000, &rules, |size| record(format!("\"k\":[{}0],", "[[[[[[]]]]]],".repeat(size))));
-    judged("one name of the call again and again", 40_000, &rules, |size| {
+    judged("one key again and again", 250_000, &rules, |size| record("\"k\":1,".repeat(size)));
+    judged("one key with texts", 20_000, &rules, |size| record("\"k\":\"value\",".repeat(size)));
+    judged("many members", 20_000, &rules, |size| record(format!("\"k\":[{}0],", "\"v\",".repeat(size))));
+    judged("many objects", 5_000, &rules, |size| record(format!("\"k\":[{}0],", "{\"j\":1,\"i\":[{\"h\":1}]},".repeat(size))));
+    judged("arrays in arrays", 5_000, &rules, |size| record(format!("\"k\":[{}0],", "[[[[[[]]]]]],".repeat(size))));
+    judged("one name of the call again and again", 20_000, &rules, |size| {
         format!("{{{}\"requestParameters\":null}}", "\"eventName\":\"E\",".repeat(size))
     });
 }
@@ -181,11 +181,11 @@ fn long_lists_on_both_sides_of_a_reference() {
     };
     for place in ["", "|contains", "|startswith", "|endswith", "|cased|contains"] {
         let rules = policies(&[&format!("{{a: {{requestParameters.a|fieldref{place}: requestParameters.b}}, condition: a}}")]);
-        judged(&format!("fieldref{place}"), 40_000, &rules, |size| {
+        judged(&format!("fieldref{place}"), 15_000, &rules, |size| {
             let (mine, others) = (list(size, &|number| format!("{number:x}-")), list(size, &|number| format!("-{number:x}!")));
             format!(r#"{{"eventName":"E","requestParameters":{{"a":[{mine}],"b":[{others}]}}}}"#)
         });
-        judged(&format!("fieldref{place}, alike"), 400, &rules, |size| {
+        judged(&format!("fieldref{place}, alike"), 200, &rules, |size| {
             let alike = |end: &str| list(size, &|number| format!("{}{end}{number:x}{end}{}", "a".repeat(300), "a".repeat(300)));
             format!(r#"{{"eventName":"E","requestParameters":{{"a":[{}],"b":[{}]}}}}"#, alike(""), alike("b"))
         });
@@ -213,14 +213,14 @@ fn many_groups_copies_and_twins() {
         )
     };
     evaluated("groups", 25_000, &|number| record(number, &format!("user-{number}"), "null"));
-    evaluated("matches of one group", 25_000, &|number| record(number, "user", "null"));
-    evaluated("records that cannot be judged", 25_000, &|number| record(number, "user", "{\"omitted\":true}"));
-    evaluated("copies", 25_000, &|_| record(7, "user", "null"));
-    evaluated("versions of one id", 25_000, &|number| record(7, &format!("user-{number}"), "null"));
-    evaluated("regions and sources", 10_000, &|number| {
+    evaluated("matches of one group", 8_000, &|number| record(number, "user", "null"));
+    evaluated("records that cannot be judged", 8_000, &|number| record(number, "user", "{\"omitted\":true}"));
+    evaluated("copies", 8_000, &|_| record(7, "user", "null"));
+    evaluated("versions of one id", 8_000, &|number| record(7, &format!("user-{number}"), "null"));
+    evaluated("regions and sources", 5_000, &|number| {
         record(number, "user", "null").replace("\"x\"", &format!("\"x{number}\",\"awsRegion\":\"r-{number}\""))
     });
-    evaluated("malformed records", 25_000, &|number| format!("{{\"eventName\":{number}"));
+    evaluated("malformed records", 8_000, &|number| format!("{{\"eventName\":{number}"));
     evaluated("long values of a group", 500, &|number| record(number, &format!("{}{number}", "user".repeat(1_000)), "null"));
 }
 
@@ -242,7 +242,7 @@ fn policy_files() {
     let lines = |size: usize, line: &dyn Fn(usize) -> String| (0..size).map(line).collect::<Vec<_>>().join("\n");
     in_proportion(
         "many selections",
-        5_000,
+        2_000,
         |size| policy(&lines(size, &|number| format!("  s{number}: {{eventName: x}}"))) + "  condition: 1 of s*\n",
         read,
     );
