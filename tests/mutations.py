@@ -106,8 +106,8 @@ MUTATIONS = [
         "rounded-numbers",
         "number.rs",
         "mine.1.cmp(theirs.1)",
-        "mine.1.take(16).cmp(theirs.1.take(16))",
-        "numbers are the same if their first sixteen digits are",
+        "mine.1.take(15).cmp(theirs.1.take(15))",
+        "numbers are the same if their first fifteen digits are",
     ),
     (
         "lost-surrogate",

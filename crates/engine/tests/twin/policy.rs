@@ -289,6 +289,7 @@ fn test_of(node: &Tree, text: &str, nodes: &[(Vec<String>, &Tree)], draw: &mut D
         11 => with(if draw.chance(15) { "|neq" } else { "|cidr" }, quote(draw.pick(&NETWORKS))),
         12 | 13 => {
             let compare = draw.pick(&["|lt", "|lte", "|gt", "|gte", "|gte|all"]);
+            let number = near(number, draw);
             with(compare, format!("[{}, {}]", number, draw.pick(&["8", "22", "-3", "1e3"])))
         }
         14 | 15 => time(draw),
@@ -296,12 +297,19 @@ fn test_of(node: &Tree, text: &str, nodes: &[(Vec<String>, &Tree)], draw: &mut D
         18 => coded(text, draw),
         19 => with(draw.pick(&["|windash", "|windash|contains", "|contains|windash|cased"]), quote(&flags(text, draw))),
         20 => {
-            let number = if draw.chance(50) { number } else { draw.pick(&NUMBERS) };
+            let number = if draw.chance(50) { number } else { near(number, draw) };
             let value = if draw.chance(80) { number.to_owned() } else { format!("[{number}, {}]", draw.pick(&NUMBERS)) };
             with(draw.pick(&["", "", "", "|contains", "|windash", "|startswith", "|neq"]), value)
         }
         _ => with(draw.pick(&["", "", "|contains", "|cased"]), draw.pick(&["true", "false", "[true, 22]", "'TRUE'"]).to_string()),
     }
+}
+
+/// A number that differs from this one in its last digit or its spelling alone, if there is one.
+fn near(number: &str, draw: &mut Draw) -> &'static str {
+    let head = number.trim_start_matches('-').get(..8).unwrap_or("none");
+    let alike: Vec<&str> = NUMBERS.into_iter().filter(|other| other.contains(head)).collect();
+    if alike.is_empty() || draw.chance(20) { draw.pick(&NUMBERS) } else { draw.pick(&alike) }
 }
 
 /// A reference to another field; more often than not to one that stands in the asked relation to this one.
