@@ -264,6 +264,9 @@ pub(crate) enum PolicyCommand {
         /// Format of the list
         #[arg(long, value_enum, default_value_t = ListFormat::Text)]
         format: ListFormat,
+        /// Tell on which records each policy is tried, and why
+        #[arg(long, conflicts_with = "format")]
+        cost: bool,
     },
 }
 

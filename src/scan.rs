@@ -4,13 +4,17 @@ pub(crate) mod evidence;
 pub(crate) mod input;
 pub(crate) mod object;
 
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::num::NonZero;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use assize_engine::evaluate::{Evaluation, ObjectName, Period};
+use assize_engine::decode::Decoded;
+use assize_engine::evaluate::{self, Evaluation, ObjectName, Period};
 use assize_engine::finding::{self, Finding};
-use assize_engine::identity::Conflict;
+use assize_engine::identity::{Conflict, CopyPlace, RecordDigest, Secret};
 use assize_engine::inflate::Limits;
 use assize_engine::partial::Partial;
 use assize_engine::policy::Policy;
@@ -41,17 +45,53 @@ pub(crate) struct Scanned {
     pub(crate) objects: Vec<ObjectOutcome>,
     /// Event ids with different bytes.
     pub(crate) conflicts: Vec<Conflict>,
+    /// SHA-256 of the records in conflicts.
+    pub(crate) digests: Digests,
     /// The compiled policies, for reading evidence again.
     pub(crate) evaluation: Evaluation,
 }
 
 /// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
-    let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs));
-    let (mut partial, objects) = evaluate(inputs, policies.len(), &evaluation, context, progress);
+    let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs), secret());
+    let (mut partial, objects) = evaluate_all(inputs, policies.len(), &evaluation, context, progress);
     let findings = finding::findings(policies, &mut partial);
     let conflicts = evaluation.seen().conflicts();
-    Scanned { partial, findings, objects, conflicts, evaluation }
+    let mut reader = Reader::new(context.limits);
+    let digests = digests(&conflicts, |number, read| {
+        if let Some(object) = inputs.objects.get(number as usize) {
+            reader.read(object, read);
+        }
+    });
+    Scanned { partial, findings, objects, conflicts, digests, evaluation }
+}
+
+/// What records are fingerprinted with: random, and the same all the time that the process runs. Nothing that is shown or
+/// kept depends on it.
+pub(crate) fn secret() -> Secret {
+    static SEED: OnceLock<[u64; 2]> = OnceLock::new();
+    Secret::new(*SEED.get_or_init(|| [(); 2].map(|()| RandomState::new().build_hasher().finish())))
+}
+
+/// SHA-256 of records by place.
+pub(crate) type Digests = HashMap<CopyPlace, RecordDigest>;
+
+/// Reads the records of conflicts again, object by object, for their SHA-256. `read` hands the text of the object with this
+/// number to what it is given.
+pub(crate) fn digests(conflicts: &[Conflict], mut read: impl FnMut(u32, &mut dyn FnMut(&[u8]) -> Decoded)) -> Digests {
+    let mut wanted: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
+    for (object, record) in conflicts.iter().flat_map(|conflict| &conflict.versions) {
+        wanted.entry(*object).or_default().insert(*record);
+    }
+    let mut digests = Digests::new();
+    for (object, records) in wanted {
+        read(object, &mut |text| {
+            let found = evaluate::digests(text, &records);
+            digests.extend(found.into_iter().map(|(record, digest)| ((object, record), digest)));
+            Decoded::default()
+        });
+    }
+    digests
 }
 
 /// About how many records the inputs hold. A compressed record takes some 200 bytes; the guess stops at a million, because
@@ -68,7 +108,7 @@ pub(crate) fn threads(asked: usize) -> usize {
 
 /// Threads take the next object from a counter, so that none waits while there is work. Which thread reads which
 /// object does not show in the result: partial results merge in any order.
-fn evaluate(
+fn evaluate_all(
     inputs: &Inputs,
     policies: usize,
     evaluation: &Evaluation,

@@ -70,7 +70,7 @@ MUTATIONS = [
     (
         "first-key-only",
         "matcher/field.rs",
-        "value.entries().any(|(name, child)| name.is_named(key) && walk(child, rest, found, visit))",
+        "value.named(key).any(|child| walk(child, rest, found, visit))",
         "value.get(key).is_some_and(|child| walk(child, rest, found, visit))",
         "the second of two equal keys is not looked at",
     ),

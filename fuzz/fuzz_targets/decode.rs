@@ -25,7 +25,7 @@ impl Checking<'_> {
 }
 
 impl Sink for Checking<'_> {
-    fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
+    fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>) {
         let from = place.offset as usize;
         // A record of `lookup-events` stands inside a string; its bytes are not those of the object.
         if self.text.get(from..from + bytes.len()) == Some(bytes) {

@@ -3,7 +3,7 @@
 //! The first byte chooses the modifiers, the first line is the policy's value, and the rest what stands in the record.
 #![no_main]
 
-use assize_engine::json::Tape;
+use assize_engine::json::Reader;
 use assize_engine::linear::Record;
 use assize_engine::matcher::{Matcher, Subject};
 use assize_engine::policy::{Policy, load, matches_glob};
@@ -69,10 +69,10 @@ fuzz_target!(|bytes: &[u8]| {
 
 fn compare(matcher: &Matcher, policy: &Policy, event: &Value) {
     let event = event.to_string();
-    let mut tape = Tape::default();
-    tape.read(event.as_bytes(), usize::MAX).expect("JSON");
-    let subject = Subject::of(tape.root(event.as_bytes())).expect("a record");
-    let fast = matcher.evaluate_one(0, subject);
+    let mut reader = Reader::default();
+    let document = reader.read(event.as_bytes(), usize::MAX).expect("JSON");
+    let subject = Subject::of(document.root()).expect("a record");
+    let fast = matcher.evaluate_one(0, &subject);
     let slow = Record::read(&event).expect("a record").judge(policy, &AccountList::new()).truth;
     assert_eq!(fast, slow, "{:?} on {event}", policy.detection);
 }

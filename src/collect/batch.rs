@@ -80,7 +80,8 @@ struct OneObject {
 /// Evaluates the objects. `earlier` are the records of earlier batches and runs that may come again in this one.
 pub(crate) fn evaluate(judging: &Judging, sources: &[Source], batch: &[Taken], earlier: &[SeenEntry]) -> Evaluated {
     let period = Period::default();
-    let mut evaluation = Evaluation::new(&judging.policies, judging.accounts.clone(), period, expected(batch));
+    let mut evaluation =
+        Evaluation::new(&judging.policies, judging.accounts.clone(), period, expected(batch), crate::scan::secret());
     evaluation.remember(earlier.iter().copied());
     let next = AtomicUsize::new(0);
     let work = || {
@@ -106,9 +107,16 @@ pub(crate) fn evaluate(judging: &Judging, sources: &[Source], batch: &[Taken], e
         note(judging, sources, taken, one, &mut evaluated);
     }
     evaluated.changes = changes::split(&mut evaluated.hours, judging.reported);
-    for conflict in evaluation.seen().conflicts() {
+    let conflicts = evaluation.seen().conflicts();
+    let mut reader = Reader::new(judging.limits);
+    let digests = crate::scan::digests(&conflicts, |number, read| {
+        if let Some(taken) = batch.get(number as usize) {
+            reader.read_bytes(&taken.name, true, &taken.bytes, read);
+        }
+    });
+    for conflict in conflicts {
         let name = |number: u32| batch.get(number as usize).map_or("an object", |taken| &*taken.name);
-        evaluated.problems.push(Problem::conflict(&conflict, name));
+        evaluated.problems.push(Problem::conflict(&conflict, &digests, name));
     }
     evaluated
 }

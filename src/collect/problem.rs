@@ -3,6 +3,7 @@
 use assize_engine::identity::Conflict;
 use serde::{Deserialize, Serialize};
 
+use crate::scan::Digests;
 use crate::scan::object::Trouble;
 
 /// Something in the evidence that cannot be taken at face value.
@@ -38,11 +39,12 @@ impl Problem {
     }
 
     /// An event id with several versions. `name` gives an object's name by its number in the batch.
-    pub(crate) fn conflict<'n>(conflict: &Conflict, name: impl Fn(u32) -> &'n str) -> Problem {
+    pub(crate) fn conflict<'n>(conflict: &Conflict, digests: &Digests, name: impl Fn(u32) -> &'n str) -> Problem {
+        let shown = |place| digests.get(place).map_or_else(|| "not read again".to_owned(), |digest| digest.hex());
         let places: Vec<String> = conflict
             .versions
             .iter()
-            .map(|(digest, (object, record))| format!("{} record {record} (sha256 {})", name(*object), digest.hex()))
+            .map(|place| format!("{} record {} (sha256 {})", name(place.0), place.1, shown(place)))
             .collect();
         // Of what was read before, an identity is kept and no place.
         let earlier = match conflict.versions.len() {
@@ -55,8 +57,7 @@ impl Problem {
             conflict.versions.len().max(2),
             places.join("; "),
         );
-        let (object, record) =
-            conflict.versions.first().map_or(("", None), |(_, (object, record))| (name(*object), Some(*record)));
+        let (object, record) = conflict.versions.first().map_or(("", None), |(object, record)| (name(*object), Some(*record)));
         Problem { code: "event-id-conflict".to_owned(), tampering: true, object: object.to_owned(), record, message }
     }
 }
@@ -69,12 +70,12 @@ mod tests {
 
     #[test]
     fn a_conflict_names_both_places_or_says_where_the_other_one_was_read() {
-        let version = |bytes: &[u8], place| (RecordDigest::of(bytes), place);
+        let digests = Digests::from([((0, 3), RecordDigest::of(b"one")), ((1, 7), RecordDigest::of(b"two"))]);
         let name = |number: u32| if number == 0 { "one.json.gz" } else { "two.json.gz" };
-        let said = |versions| Problem::conflict(&Conflict { event_id: "id".to_owned(), versions }, name).message;
-        let both = said(vec![version(b"one", (0, 3)), version(b"two", (1, 7))]);
+        let said = |versions| Problem::conflict(&Conflict { event_id: "id".to_owned(), versions }, &digests, name).message;
+        let both = said(vec![(0, 3), (1, 7)]);
         assert!(both.contains("one.json.gz record 3") && both.contains("two.json.gz record 7"), "{both}");
-        let across = said(vec![version(b"two", (1, 7))]);
+        let across = said(vec![(1, 7)]);
         assert!(across.contains("2 different records: two.json.gz record 7"), "{across}");
         assert!(across.contains("the other version was read before, by an earlier run"), "{across}");
     }

@@ -1,8 +1,8 @@
 //! `assize policy`: check, test and list policies.
 
-use assize_engine::json::Tape;
+use assize_engine::json::Reader;
 use assize_engine::linear;
-use assize_engine::matcher::{Matcher, Subject};
+use assize_engine::matcher::{Matcher, Subject, Tried};
 use assize_engine::policy::{Policy, PolicyTest, Truth};
 use assize_engine::record::AccountList;
 use serde::Serialize;
@@ -23,7 +23,8 @@ pub(crate) fn run(command: &PolicyCommand, console: &Console) -> Result<Exit, Co
     match command {
         PolicyCommand::Check(args) => check(args, console),
         PolicyCommand::Test(args) => test(args, console),
-        PolicyCommand::List { policies, format } => list(policies, *format, console),
+        PolicyCommand::List { policies, cost: true, .. } => cost(policies, console),
+        PolicyCommand::List { policies, format, .. } => list(policies, *format, console),
     }
 }
 
@@ -79,11 +80,11 @@ fn test(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
 }
 
 fn one(index: usize, policy: &Policy, test: &PolicyTest, matcher: &Matcher) -> Result<(), String> {
-    let mut tape = Tape::default();
+    let mut reader = Reader::default();
     let text = complete(&test.event);
-    tape.read(text.as_bytes(), usize::MAX).map_err(|error| format!("the event cannot be read: {error}"))?;
-    let subject = Subject::of(tape.root(text.as_bytes())).ok_or("the event is no CloudTrail record: give it an eventName")?;
-    let fast = matcher.evaluate_one(index, subject);
+    let document = reader.read(text.as_bytes(), usize::MAX).map_err(|error| format!("the event cannot be read: {error}"))?;
+    let subject = Subject::of(document.root()).ok_or("the event is no CloudTrail record: give it an eventName")?;
+    let fast = matcher.evaluate_one(index, &subject);
     let slow = linear::judge(policy, &text, &AccountList::new()).map_err(|error| error.to_string())?.truth;
     if fast != slow {
         return Err(format!(
@@ -133,6 +134,32 @@ struct ListedFramework<'a> {
     version: &'a str,
     requirements: usize,
     file: &'a str,
+}
+
+/// Lists on which records each policy is tried; those that are tried on most come first.
+fn cost(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
+    let pack = pack::load(&args.paths)?;
+    let matcher = Matcher::new(&pack.policies, AccountList::new());
+    let mut rows: Vec<(Tried, &Policy)> =
+        pack.policies.iter().enumerate().map(|(index, policy)| (matcher.tried(index, policy), policy)).collect();
+    rows.sort_by(|(a, one), (b, other)| b.cmp(a).then_with(|| one.id.cmp(&other.id)));
+    let ids = rows.iter().map(|(_, policy)| policy.id.width()).max().unwrap_or(0);
+    let line = |(tried, policy): &(Tried, &Policy)| {
+        let why = match tried {
+            Tried::Always => {
+                "tried on every record: it names no event source or name, and no item that must hold whatever else does"
+                    .to_owned()
+            }
+            Tried::Guarded(item) => format!("no event source or name: tried where `{}` is not false", terminal(item)),
+            Tried::Source => "tried on records with its event source; it names no event name".to_owned(),
+            Tried::Name => "tried on records with its event name; it names no event source".to_owned(),
+            Tried::SourceAndName => "tried on records with its event source and name".to_owned(),
+            Tried::Never => "never tried: its condition cannot hold".to_owned(),
+        };
+        format!("{:<ids$}  {why}\n", policy.id)
+    };
+    console.result(&rows.iter().map(line).collect::<String>())?;
+    Ok(Exit::Clean)
 }
 
 fn list(args: &PolicyArgs, format: ListFormat, console: &Console) -> Result<Exit, CommandError> {

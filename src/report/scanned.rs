@@ -32,7 +32,7 @@ pub(crate) fn problems(scanned: &Scanned, inputs: &Inputs) -> Vec<v1::Problem> {
         all.push(v1::Problem { code, tampering: false, object: name.clone(), record: None, offset: None, message });
     }
     let name = |number: u32| inputs.objects.get(number as usize).map_or("an object", |object| &*object.name);
-    all.extend(scanned.conflicts.iter().map(|conflict| of(Problem::conflict(conflict, name))));
+    all.extend(scanned.conflicts.iter().map(|conflict| of(Problem::conflict(conflict, &scanned.digests, name))));
     all
 }
 

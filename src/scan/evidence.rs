@@ -94,7 +94,7 @@ struct Collecting<'a> {
 }
 
 impl Sink for Collecting<'_> {
-    fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
+    fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>) {
         let Some(wanted) = self.wanted.remove(&place.index) else { return };
         let digest = RecordDigest::of(bytes);
         for one in wanted {
@@ -107,7 +107,7 @@ impl Sink for Collecting<'_> {
 }
 
 impl Collecting<'_> {
-    fn show(&self, one: &Wanted, bytes: &[u8], subject: Subject<'_>) -> Evidence {
+    fn show(&self, one: &Wanted, bytes: &[u8], subject: &Subject<'_>) -> Evidence {
         let Some(policy) = self.policies.get(one.policy) else { return changed() };
         let text = String::from_utf8_lossy(bytes);
         let show = policy.show.iter().map(|path| self.matcher.shown(path, subject)).collect();

@@ -8,8 +8,9 @@ use std::io::Write;
 use std::sync::Arc;
 
 use assize_engine::evaluate::{Evaluation, ObjectName, Period};
+use assize_engine::identity::Secret;
 use assize_engine::inflate::{Limits, inflate};
-use assize_engine::json::Tape;
+use assize_engine::json::Reader;
 use assize_engine::partial::Partial;
 use assize_engine::policy;
 use assize_engine::record::AccountList;
@@ -58,15 +59,16 @@ fn stages(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(text.len() as u64));
     let mut out = Vec::new();
     group.bench_function("inflate", |bencher| bencher.iter(|| inflate(black_box(&stored), &Limits::default(), &mut out)));
-    let mut tape = Tape::default();
-    group
-        .bench_function("tape of the whole object", |bencher| bencher.iter(|| tape.read(black_box(text.as_bytes()), usize::MAX)));
+    let mut reader = Reader::default();
+    group.bench_function("JSON of the whole object", |bencher| {
+        bencher.iter(|| reader.read(black_box(text.as_bytes()), usize::MAX).map(|document| document.length()))
+    });
     let object = ObjectName { name: Arc::from("log.json.gz"), number: 0 };
     for count in [1, 50, 1_000] {
         let policies = policies(count);
         group.bench_function(BenchmarkId::new("evaluate", count), |bencher| {
             bencher.iter(|| {
-                let evaluation = Evaluation::new(&policies, AccountList::new(), Period::default(), 0);
+                let evaluation = Evaluation::new(&policies, AccountList::new(), Period::default(), 0, Secret::new([1, 2]));
                 let mut partial = Partial::new(policies.len());
                 evaluation.object(&object, black_box(text.as_bytes()), &mut partial);
                 partial

@@ -6,7 +6,7 @@
 
 mod resync;
 
-use crate::json::{JsonError, Kind, Tape, Value};
+use crate::json::{JsonError, Kind, Reader, Structure, Value};
 use crate::matcher::Subject;
 
 /// Most bytes of one record. CloudTrail caps a record at 256 KB (user guide, "record contents", 1.05).
@@ -69,7 +69,7 @@ impl OtherObject {
 /// Receives what an object holds, in the order of the object.
 pub trait Sink {
     /// A record and its bytes.
-    fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>);
+    fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>);
     /// `length` bytes in the place of a record that are not one.
     fn malformed(&mut self, place: Place, length: u64, why: &Malformed);
 }
@@ -85,30 +85,51 @@ pub struct Decoded {
     pub unrecognised: u64,
 }
 
-/// Takes the inflated bytes of one object apart.
-pub fn decode(text: &[u8], sink: &mut dyn Sink) -> Decoded {
-    let mut decoder = Decoder {
-        text,
-        sink,
-        index: 0,
-        tape: Tape::default(),
-        inner: Tape::default(),
-        budget: 8 * text.len(),
-        decoded: Decoded::default(),
-    };
-    decoder.run();
-    decoder.decoded
+/// Memory of decoding, used again from object to object.
+#[derive(Debug, Default)]
+pub struct Memory {
+    whole: Reader,
+    value: Reader,
+    inner: Reader,
 }
 
-struct Decoder<'x, 's> {
+/// Takes the inflated bytes of one object apart.
+pub fn decode(text: &[u8], sink: &mut dyn Sink) -> Decoded {
+    decode_with(text, &mut Memory::default(), sink)
+}
+
+/// The same with memory that is used again.
+pub fn decode_with(text: &[u8], memory: &mut Memory, sink: &mut dyn Sink) -> Decoded {
+    let Memory { whole, value, inner } = memory;
+    let mut decoder = Decoder {
+        text,
+        structure: Structure::of(text, whole),
+        value,
+        budget: 8 * text.len(),
+        out: Delivery { sink, inner, index: 0, decoded: Decoded::default() },
+    };
+    decoder.run();
+    decoder.out.decoded
+}
+
+struct Decoder<'x, 'm, 's> {
     text: &'x [u8],
-    sink: &'s mut dyn Sink,
-    index: u64,
-    tape: Tape,
-    /// For the records inside `CloudTrailEvent` texts.
-    inner: Tape,
+    /// The structure of the whole text, as long as everything in it was as it should be: the fast way. Behind the first
+    /// malformed place its marks may be wrong, and values are read one by one.
+    structure: Option<Structure<'x, 'm>>,
+    /// For values read one by one.
+    value: &'m mut Reader,
     /// Bytes that may still be looked at while looking for the record after a malformed one.
     budget: usize,
+    out: Delivery<'m, 's>,
+}
+
+/// Numbers what is found, and hands it over.
+struct Delivery<'m, 's> {
+    sink: &'s mut dyn Sink,
+    /// For the records inside `CloudTrailEvent` texts.
+    inner: &'m mut Reader,
+    index: u64,
     decoded: Decoded,
 }
 
@@ -119,7 +140,7 @@ enum List {
     LookupEvents,
 }
 
-impl Decoder<'_, '_> {
+impl Decoder<'_, '_, '_> {
     /// One JSON value after the other, until the end.
     fn run(&mut self) {
         let mut at = if self.text.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
@@ -128,7 +149,7 @@ impl Decoder<'_, '_> {
             at = match self.byte(at) {
                 None => return,
                 Some(b'[') => {
-                    self.decoded.is_log = true;
+                    self.out.decoded.is_log = true;
                     self.list(at + 1, List::Records)
                 }
                 Some(b'{') if self.starts_like_list(at) => self.wrapper(at),
@@ -146,49 +167,38 @@ impl Decoder<'_, '_> {
 
     /// An object at the top: one record, a digest, or a wrapper whose list is not its first key.
     fn object(&mut self, at: usize) -> usize {
-        let mut tape = std::mem::take(&mut self.tape);
-        let rest = self.text.get(at..).unwrap_or_default();
-        let end = match tape.read(rest, MAX_RECORD) {
-            Ok(length) => {
-                let root = tape.root(rest);
-                let is_list = |key| root.get(key).is_some_and(|list| list.kind() == Kind::Array);
-                if is_list("Records") || is_list("Events") {
-                    self.wrapper(at)
-                } else {
-                    self.single(at, rest.get(..length).unwrap_or_default(), root);
-                    at + length
-                }
+        let is_wrapper = |root: Value<'_>| {
+            let is_list = |key| root.get(key).is_some_and(|list| list.kind() == Kind::Array);
+            is_list("Records") || is_list("Events")
+        };
+        if let Some(structure) = &mut self.structure
+            && let Some((mark, length)) = structure.container(at).filter(|(_, length)| *length <= MAX_RECORD)
+        {
+            let document = structure.document();
+            let root = document.container(mark);
+            if !is_wrapper(root) {
+                self.out.single(at, root);
+                return at + length;
+            }
+            return self.wrapper(at);
+        }
+        match self.value.read_first(self.text.get(at..).unwrap_or_default(), MAX_RECORD) {
+            Ok(document) if is_wrapper(document.root()) => self.wrapper(at),
+            Ok(document) => {
+                self.out.single(at, document.root());
+                at + document.length()
             }
             Err(JsonError::TooLong(_)) => self.wrapper(at),
             Err(error) => self.garbage(at, &Malformed::Json(error)),
-        };
-        self.tape = tape;
-        end
-    }
-
-    fn single(&mut self, at: usize, bytes: &[u8], root: Value<'_>) {
-        let has = |key: &str| root.get(key).is_some();
-        if let Some(subject) = Subject::of(root) {
-            self.decoded.is_log = true;
-            let place = self.next_place(at);
-            self.sink.record(place, bytes, subject);
-        } else if has("digestStartTime") && has("logFiles") {
-            self.decoded.other = Some(OtherObject::Digest);
-        } else if has("configurationItems") || has("configSnapshotId") {
-            self.decoded.other = Some(OtherObject::Config);
-        } else {
-            self.decoded.unrecognised += 1;
         }
     }
 
     /// Goes through the keys of an object and takes its lists apart in place, however long they are.
     fn wrapper(&mut self, at: usize) -> usize {
-        let mut tape = std::mem::take(&mut self.tape);
         let mut next = self.skip_space(at + 1);
         let outcome = loop {
-            let rest = self.text.get(next..).unwrap_or_default();
-            let (key_length, list) = match tape.read(rest, MAX_RECORD) {
-                Ok(length) if tape.root(rest).kind() == Kind::String => (length, list_kind(tape.root(rest))),
+            let (key_length, list) = match self.value.read_first(self.text.get(next..).unwrap_or_default(), MAX_RECORD) {
+                Ok(document) if document.root().kind() == Kind::String => (document.length(), list_kind(document.root())),
                 Ok(_) => break Err(Malformed::NotAnObject),
                 Err(error) => break Err(error.into()),
             };
@@ -199,11 +209,11 @@ impl Decoder<'_, '_> {
             next = self.skip_space(next + 1);
             match (list, self.byte(next)) {
                 (Some(list), Some(b'[')) => {
-                    self.decoded.is_log = true;
+                    self.out.decoded.is_log = true;
                     next = self.list(next + 1, list);
                 }
-                _ => match tape.read(self.text.get(next..).unwrap_or_default(), MAX_RECORD) {
-                    Ok(length) => next += length,
+                _ => match self.value.read_first(self.text.get(next..).unwrap_or_default(), MAX_RECORD) {
+                    Ok(document) => next += document.length(),
                     Err(error) => break Err(error.into()),
                 },
             }
@@ -216,60 +226,73 @@ impl Decoder<'_, '_> {
                 Some(_) => break Err(Malformed::Separator),
             }
         };
-        self.tape = tape;
         outcome.unwrap_or_else(|why| self.garbage(next, &why))
     }
 
     /// The members of a list, from after its bracket; returns where the list ends.
     fn list(&mut self, from: usize, list: List) -> usize {
-        let mut tape = std::mem::take(&mut self.tape);
         let mut at = self.skip_space(from);
         if self.byte(at) == Some(b']') {
-            self.tape = tape;
             return at + 1;
         }
-        let end = loop {
+        loop {
             at = self.skip_space(at);
             if self.byte(at).is_none() {
-                break self.damaged(at, at, &Malformed::Unclosed);
+                return self.damaged(at, at, &Malformed::Unclosed);
             }
             if self.byte(at) == Some(b']') {
                 // A comma before the end of the list.
-                break self.damaged(at, at, &Malformed::Separator) + 1;
+                return self.damaged(at, at, &Malformed::Separator) + 1;
             }
-            at = self.member(at, list, &mut tape);
+            at = self.sound_member(at, list).unwrap_or_else(|| self.member(at, list));
             at = self.skip_space(at);
             match self.byte(at) {
                 Some(b',') => at += 1,
-                Some(b']') => break at + 1,
+                Some(b']') => return at + 1,
                 // After a malformed member the search may have found the next one itself, or the end of the text.
                 _ => {}
             }
-        };
-        self.tape = tape;
-        end
+        }
+    }
+
+    /// One member the fast way: a container in sound surroundings. `None` if it has to be looked at closely.
+    fn sound_member(&mut self, at: usize, list: List) -> Option<usize> {
+        let structure = self.structure.as_mut()?;
+        let (mark, length) = structure.container(at)?;
+        let bytes = self.text.get(at..at + length)?;
+        let mut next = at + length;
+        while matches!(self.text.get(next), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            next += 1;
+        }
+        if length > MAX_RECORD || !matches!(self.text.get(next), Some(b',' | b']') | None) {
+            return None;
+        }
+        let document = structure.document();
+        self.out.deliver(at, list, bytes, document.container(mark));
+        Some(next)
     }
 
     /// One member; returns where the next thing to look at stands.
-    fn member(&mut self, at: usize, list: List, tape: &mut Tape) -> usize {
+    fn member(&mut self, at: usize, list: List) -> usize {
         let rest = self.text.get(at..).unwrap_or_default();
-        match tape.read(rest, MAX_RECORD) {
-            Ok(length) => {
+        match self.value.read_first(rest, MAX_RECORD) {
+            Ok(document) => {
+                let length = document.length();
                 let bytes = rest.get(..length).unwrap_or_default();
-                self.deliver(at, list, bytes, tape.root(rest));
+                self.out.deliver(at, list, bytes, document.root());
                 let next = self.skip_space(at + length);
                 match self.byte(next) {
                     Some(b',' | b']') | None => next,
                     // The record before is whole, and so may be the one that follows: only the comma is lost.
                     Some(b'{') => self.damaged(next, next, &Malformed::Separator),
                     Some(_) => {
-                        let end = resync::after(self.text, next, tape, &mut self.budget);
+                        let end = resync::after(self.text, next, self.value, &mut self.budget);
                         self.damaged(next, end, &Malformed::Separator)
                     }
                 }
             }
             Err(error) => {
-                let end = resync::after(self.text, at, tape, &mut self.budget);
+                let end = resync::after(self.text, at, self.value, &mut self.budget);
                 self.damaged(at, end, &Malformed::Json(error))
             }
         }
@@ -277,48 +300,16 @@ impl Decoder<'_, '_> {
 
     /// Reports `at..end` and goes on at its end.
     fn damaged(&mut self, at: usize, end: usize, why: &Malformed) -> usize {
-        let place = self.next_place(at);
-        self.sink.malformed(place, (end - at) as u64, why);
+        self.structure = None;
+        let place = self.out.next_place(at);
+        self.out.sink.malformed(place, (end - at) as u64, why);
         end
-    }
-
-    fn deliver(&mut self, at: usize, list: List, bytes: &[u8], root: Value<'_>) {
-        let place = self.next_place(at);
-        let length = bytes.len() as u64;
-        if root.kind() != Kind::Object {
-            self.sink.malformed(place, length, &Malformed::NotAnObject);
-            return;
-        }
-        if list == List::Records {
-            match Subject::of(root) {
-                Some(subject) => self.sink.record(place, bytes, subject),
-                None => self.sink.malformed(place, length, &Malformed::NotARecord),
-            }
-            return;
-        }
-        let Some(text) = root.get_text("CloudTrailEvent") else {
-            self.sink.malformed(place, length, &Malformed::NoCloudTrailEvent);
-            return;
-        };
-        match self.inner.read(text.as_bytes(), MAX_RECORD) {
-            Ok(used) => match Subject::of(self.inner.root(text.as_bytes())) {
-                Some(subject) => self.sink.record(place, text.as_bytes().get(..used).unwrap_or_default(), subject),
-                None => self.sink.malformed(place, length, &Malformed::NotARecord),
-            },
-            Err(error) => self.sink.malformed(place, length, &Malformed::Json(error)),
-        }
     }
 
     /// Reports text at the top that cannot be read, up to the next line that begins an object.
     fn garbage(&mut self, at: usize, why: &Malformed) -> usize {
         let end = resync::next_line_with_object(self.text, at);
         self.damaged(at, end, why)
-    }
-
-    fn next_place(&mut self, at: usize) -> Place {
-        let place = Place { index: self.index, offset: at as u64 };
-        self.index += 1;
-        place
     }
 
     fn skip_space(&self, mut at: usize) -> usize {
@@ -330,6 +321,60 @@ impl Decoder<'_, '_> {
 
     fn byte(&self, at: usize) -> Option<u8> {
         self.text.get(at).copied()
+    }
+}
+
+impl Delivery<'_, '_> {
+    /// An object at the top that holds no list.
+    fn single(&mut self, at: usize, root: Value<'_>) {
+        let has = |key: &str| root.get(key).is_some();
+        if let Some(subject) = Subject::of(root) {
+            self.decoded.is_log = true;
+            let place = self.next_place(at);
+            self.sink.record(place, root.raw(), &subject);
+        } else if has("digestStartTime") && has("logFiles") {
+            self.decoded.other = Some(OtherObject::Digest);
+        } else if has("configurationItems") || has("configSnapshotId") {
+            self.decoded.other = Some(OtherObject::Config);
+        } else {
+            self.decoded.unrecognised += 1;
+        }
+    }
+
+    fn deliver(&mut self, at: usize, list: List, bytes: &[u8], root: Value<'_>) {
+        let place = self.next_place(at);
+        let length = bytes.len() as u64;
+        if root.kind() != Kind::Object {
+            self.sink.malformed(place, length, &Malformed::NotAnObject);
+            return;
+        }
+        if list == List::Records {
+            match Subject::of(root) {
+                Some(subject) => self.sink.record(place, bytes, &subject),
+                None => self.sink.malformed(place, length, &Malformed::NotARecord),
+            }
+            return;
+        }
+        let Some(text) = root.get_text("CloudTrailEvent") else {
+            self.sink.malformed(place, length, &Malformed::NoCloudTrailEvent);
+            return;
+        };
+        match self.inner.read(text.as_bytes(), MAX_RECORD) {
+            Ok(document) => match Subject::of(document.root()) {
+                Some(subject) => {
+                    let bytes = text.as_bytes().get(..document.length()).unwrap_or_default();
+                    self.sink.record(place, bytes, &subject);
+                }
+                None => self.sink.malformed(place, length, &Malformed::NotARecord),
+            },
+            Err(error) => self.sink.malformed(place, length, &Malformed::Json(error)),
+        }
+    }
+
+    fn next_place(&mut self, at: usize) -> Place {
+        let place = Place { index: self.index, offset: at as u64 };
+        self.index += 1;
+        place
     }
 }
 
@@ -349,8 +394,8 @@ mod tests {
     struct Seen(Vec<String>);
 
     impl Sink for Seen {
-        fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
-            let name = subject.facts.name.map(|name| name.text().into_owned()).unwrap_or_default();
+        fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>) {
+            let name = subject.facts.name().map(|name| name.text().into_owned()).unwrap_or_default();
             self.0.push(format!("{}@{}+{} {name}", place.index, place.offset, bytes.len()));
         }
 

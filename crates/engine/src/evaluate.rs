@@ -1,12 +1,13 @@
 //! Puts the records of an object to the policies and notes what came of each.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{self, Decoded, Malformed, Place, Sink};
-use crate::identity::{RecordDigest, SeenEntry, SeenRecords, Sighting};
-use crate::matcher::{Matcher, Scratch, Subject, takes};
-use crate::partial::{ByHour, Cell, GroupKey, Hit, MalformedRecord, NO_HOUR, Partial};
+use crate::identity::{RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
+use crate::matcher::{Judging, Matcher, Scratch, Subject, takes};
+use crate::partial::{ByHour, Cell, GroupKey, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
 use crate::policy::{Category, Policy, Truth};
 use crate::record::{AccountList, RecordKind};
 use crate::time;
@@ -36,6 +37,16 @@ pub struct Evaluation {
     categories: Vec<Category>,
     period: Period,
     seen: SeenRecords,
+    secret: Secret,
+    /// Memory of objects that were evaluated, for the next.
+    spare: Mutex<Vec<Memory>>,
+}
+
+/// What evaluating one object needs, used again for the next.
+#[derive(Debug, Default)]
+struct Memory {
+    decode: decode::Memory,
+    scratch: Scratch,
 }
 
 /// An object by name, and its place in the caller's ordered list, by which copies are told apart.
@@ -48,33 +59,42 @@ pub struct ObjectName {
 }
 
 impl Evaluation {
-    /// Makes the policies ready, and room for about `expected` records.
-    pub fn new(policies: &[Policy], accounts: AccountList, period: Period, expected: usize) -> Evaluation {
+    /// Makes the policies ready, and room for about `expected` records. Nobody who writes logs may know the secret.
+    pub fn new(policies: &[Policy], accounts: AccountList, period: Period, expected: usize, secret: Secret) -> Evaluation {
         Evaluation {
             matcher: Matcher::new(policies, accounts),
             categories: policies.iter().flat_map(|policy| policy.needs.categories.clone()).collect(),
             period,
             seen: SeenRecords::expecting(expected),
+            secret,
+            spare: Mutex::default(),
         }
     }
 
-    /// Evaluates the inflated bytes of one object into `partial`.
+    /// Evaluates the inflated bytes of one object into `partial`. Copies are told by a keyed hash, so all objects of an
+    /// evaluation go this way, or all go by hour.
     pub fn object(&self, object: &ObjectName, text: &[u8], partial: &mut Partial) -> Decoded {
         self.evaluate_into(object, text, Results::Whole(partial))
     }
 
-    /// Evaluates the inflated bytes of one object, and keeps the hours of event time apart.
+    /// Evaluates the inflated bytes of one object, and keeps the hours of event time apart. Copies are told by SHA-256, so
+    /// that later evaluations can be told of these records.
     pub fn object_by_hour(&self, object: &ObjectName, text: &[u8], hours: &mut ByHour) -> Decoded {
         self.evaluate_into(object, text, Results::ByHour(hours))
     }
 
     fn evaluate_into(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
-        let mut sink = Evaluating { evaluation: self, object, results, scratch: Scratch::default(), cell: None };
-        let decoded = decode::decode(text, &mut sink);
+        let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = spare().pop().unwrap_or_default();
+        let scratch = Some(&mut memory.scratch);
+        let mut sink = Evaluating { evaluation: self, object, results, scratch, run: Run::default(), cell: None };
+        let decoded = decode::decode_with(text, &mut memory.decode, &mut sink);
         sink.finish_cell();
+        sink.finish_run();
         if let Some(other) = decoded.other {
             *sink.results.at(NO_HOUR).kinds.entry(other.name()).or_default() += 1;
         }
+        spare().push(memory);
         decoded
     }
 
@@ -125,19 +145,36 @@ struct Evaluating<'e, 'p> {
     evaluation: &'e Evaluation,
     object: &'e ObjectName,
     results: Results<'p>,
-    scratch: Scratch,
-    /// The hour and cell of the last record: those of one object nearly always share them.
-    cell: Option<(i64, (String, String), Cell)>,
+    /// Taken while a record is put to the policies.
+    scratch: Option<&'e mut Scratch>,
+    run: Run,
+    /// The cell of the last record: those of one object nearly always share it.
+    cell: Option<OpenCell>,
+}
+
+/// Records of one kind and hour that were read one after the other, not yet in the books.
+#[derive(Default)]
+struct Run {
+    of: Option<(i64, RecordKind)>,
+    count: u64,
+}
+
+/// A cell that is being counted into, taken out of the results.
+struct OpenCell {
+    hour: i64,
+    key: (String, String),
+    cell: Cell,
+    tally: Tally,
 }
 
 impl Sink for Evaluating<'_, '_> {
-    fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
-        let time = subject.facts.time.and_then(|value| time::parse(&value.text()));
+    fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>) {
+        let time = subject.facts.time().and_then(|value| time::parse(&value.text()));
         let wanted = self.evaluation.wants(subject.kind);
         let hour = time.filter(|_| wanted).map_or(NO_HOUR, |time| time.div_euclid(3600));
+        self.count_kind(hour, subject.kind);
         let partial = self.results.at(hour);
         partial.records.read += 1;
-        *partial.kinds.entry(subject.kind.name()).or_default() += 1;
         if !wanted {
             partial.records.other_kinds += 1;
             return;
@@ -150,41 +187,7 @@ impl Sink for Evaluating<'_, '_> {
             partial.records.outside_period += 1;
             return;
         }
-        let digest = RecordDigest::of(bytes);
-        let event_id = subject.facts.id.map_or(Cow::Borrowed(""), |value| value.text());
-        let account = subject.facts.account_id(subject.root);
-        let sighting = self.evaluation.seen.note(&account, &event_id, digest, (self.object.number, place.index));
-        if sighting == Sighting::Duplicate {
-            partial.records.duplicate += 1;
-        } else {
-            partial.records.evaluated += 1;
-            if let Results::ByHour(hours) = &mut self.results {
-                hours.hour(hour).seen.push(SeenEntry::of(&account, &event_id, digest));
-            }
-            self.count(subject, &account, time);
-        }
-        // Further copies are matched too: a finding names the first place of a record among all its copies, whichever
-        // was read first.
-        let hit = || Hit {
-            time,
-            event_id: Arc::from(&*event_id),
-            digest,
-            object: Arc::clone(&self.object.name),
-            place,
-            length: bytes.len() as u64,
-        };
-        let matcher = &self.evaluation.matcher;
-        let policies = &mut self.results.at(hour).policies;
-        matcher.evaluate(subject, &mut self.scratch, |index, truth| {
-            let Some(policy) = policies.get_mut(index) else { return };
-            if truth == Truth::Unknown {
-                policy.not_evaluable.push(hit());
-                return;
-            }
-            let values = matcher.group(index, subject).into_iter().map(|value| value.map(bounded)).collect();
-            let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
-            policy.groups.entry(GroupKey { account, region, values }).or_default().push(hit());
-        });
+        self.evaluate((place, bytes), subject, time);
     }
 
     fn malformed(&mut self, place: Place, length: u64, why: &Malformed) {
@@ -194,38 +197,123 @@ impl Sink for Evaluating<'_, '_> {
 }
 
 impl Evaluating<'_, '_> {
+    /// A record of the period.
+    fn evaluate(&mut self, (place, bytes): (Place, &[u8]), subject: &Subject<'_>, time: i64) {
+        let evaluation = self.evaluation;
+        let hour = time.div_euclid(3600);
+        let event_id = subject.facts.id().map_or(Cow::Borrowed(""), |value| value.text());
+        let account = subject.facts.account_id();
+        let mut digest = None;
+        let mut sha256 = || *digest.get_or_insert_with(|| RecordDigest::of(bytes));
+        let entry = match &self.results {
+            Results::Whole(_) => SeenEntry::keyed(&account, &event_id, bytes, &evaluation.secret),
+            Results::ByHour(_) => SeenEntry::of(&account, &event_id, sha256()),
+        };
+        evaluation.seen.expect(entry);
+        let Some(scratch) = self.scratch.take() else { return };
+        let mut judging = evaluation.matcher.record(subject, scratch);
+        // Further copies are matched as well: a finding names the first place of a record among all its copies, whichever
+        // was read first.
+        let object = &self.object.name;
+        let mut hit = || Hit {
+            time,
+            event_id: Arc::from(&*event_id),
+            digest: sha256(),
+            object: Arc::clone(object),
+            place,
+            length: bytes.len() as u64,
+        };
+        let policies = &mut self.results.at(hour).policies;
+        judging.evaluate(|index, truth| {
+            let Some(policy) = policies.get_mut(index) else { return };
+            if truth == Truth::Unknown {
+                policy.not_evaluable.push(hit());
+                return;
+            }
+            let values = evaluation.matcher.group(index, subject).into_iter().map(|value| value.map(bounded)).collect();
+            let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
+            policy.groups.entry(GroupKey { account, region, values }).or_default().push(hit());
+        });
+        let sighting = evaluation.seen.note(entry, &event_id, (self.object.number, place.index));
+        let records = &mut self.results.at(hour).records;
+        if sighting == Sighting::Duplicate {
+            records.duplicate += 1;
+        } else {
+            records.evaluated += 1;
+            if let Results::ByHour(hours) = &mut self.results {
+                hours.hour(hour).seen.push(entry);
+            }
+            self.count(subject, &account, time, &mut judging);
+        }
+        self.scratch = Some(scratch);
+    }
+
+    fn count_kind(&mut self, hour: i64, kind: RecordKind) {
+        if self.run.of != Some((hour, kind)) {
+            self.finish_run();
+            self.run.of = Some((hour, kind));
+        }
+        self.run.count += 1;
+    }
+
+    fn finish_run(&mut self) {
+        if let Run { of: Some((hour, kind)), count } = std::mem::take(&mut self.run) {
+            *self.results.at(hour).kinds.entry(kind.name()).or_default() += count;
+        }
+    }
+
     fn note_malformed(&mut self, place: Place, length: u64, why: String) {
         let partial = self.results.at(NO_HOUR);
         partial.records.malformed += 1;
         partial.add_malformed(MalformedRecord { object: Arc::clone(&self.object.name), place, length, why });
     }
 
-    fn count(&mut self, subject: Subject<'_>, account: &str, time: i64) {
+    fn count(&mut self, subject: &Subject<'_>, account: &str, time: i64, judging: &mut Judging<'_, '_>) {
         let region = subject.facts.region_name();
         let hour = self.results.cell_of(time.div_euclid(3600));
-        let same =
-            self.cell.as_ref().is_some_and(|(then, (known, place), _)| *then == hour && known == account && *place == region);
+        let same = self.cell.as_ref().is_some_and(|open| {
+            let (known, place) = &open.key;
+            open.hour == hour && known == account && *place == region
+        });
         if !same {
             self.finish_cell();
             let key = (bounded(account.to_owned()), bounded(region.into_owned()));
             let cell = self.results.at(hour).cells.remove(&key).unwrap_or_default();
-            self.cell = Some((hour, key, cell));
+            self.cell = Some(OpenCell { hour, key, cell, tally: Tally::default() });
         }
-        let Some((_, _, cell)) = &mut self.cell else { return };
-        let source = subject.facts.source.map_or(Cow::Borrowed(""), |value| value.text());
+        let Some(OpenCell { cell, tally, .. }) = &mut self.cell else { return };
+        let source = subject.facts.source().map_or(Cow::Borrowed(""), |value| value.text());
         if source.bytes().any(|byte| byte.is_ascii_uppercase()) || source.len() > MAX_GROUP_VALUE {
-            cell.count(time, &bounded(source.to_ascii_lowercase()));
+            tally.count(cell, time, &bounded(source.to_ascii_lowercase()));
         } else {
-            cell.count(time, &source);
+            tally.count(cell, time, &source);
         }
-        self.evaluation.matcher.populations(subject, &mut self.scratch, |index| *cell.populations.entry(index).or_default() += 1);
+        judging.populations(|index| *cell.populations.entry(index).or_default() += 1);
     }
 
     fn finish_cell(&mut self) {
-        if let Some((hour, key, cell)) = self.cell.take() {
+        if let Some(OpenCell { hour, key, mut cell, tally }) = self.cell.take() {
+            tally.finish(&mut cell);
             self.results.at(hour).cells.insert(key, cell);
         }
     }
+}
+
+/// Collects the SHA-256 of single records of an object, to show of which bytes a conflict speaks.
+pub fn digests(text: &[u8], records: &BTreeSet<u64>) -> BTreeMap<u64, RecordDigest> {
+    struct Collecting<'r>(&'r BTreeSet<u64>, BTreeMap<u64, RecordDigest>);
+    impl Sink for Collecting<'_> {
+        fn record(&mut self, place: Place, bytes: &[u8], _: &Subject<'_>) {
+            if self.0.contains(&place.index) {
+                self.1.insert(place.index, RecordDigest::of(bytes));
+            }
+        }
+
+        fn malformed(&mut self, _: Place, _: u64, _: &Malformed) {}
+    }
+    let mut sink = Collecting(records, BTreeMap::new());
+    decode::decode(text, &mut sink);
+    sink.1
 }
 
 /// A value that names a group: cut if it is too long to keep for every match, and still its own.

@@ -3,13 +3,20 @@
 //! The same event reaches a bucket more than once (several trails, repeated delivery). Equal bytes under one account and
 //! event id are one event. Other bytes under the same id are a conflict: both are evaluated and the conflict is shown,
 //! so that a planted twin cannot hide the record it imitates.
+//!
+//! Within one evaluation records are told apart by a keyed hash ([`SeenEntry::keyed`]), whose key nobody knows who writes
+//! logs; from one evaluation to the next by SHA-256 ([`SeenEntry::of`]), because what is kept must not need a secret.
 
-use std::collections::BTreeMap;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::sync::{Mutex, PoisonError};
+mod fingerprint;
+mod table;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
+
+pub use fingerprint::Secret;
+use table::Table;
 
 /// The first 16 bytes of a SHA-256. Nobody can find a second record with the digest of a given one; a faster hash that
 /// an attacker can steer would let a planted record pass as a duplicate.
@@ -44,16 +51,16 @@ pub enum Sighting {
     Conflict,
 }
 
-/// Every record seen so far, shared by the threads of one evaluation. About 70 bytes a record.
+/// Every record seen so far, shared by the threads of one evaluation. 24 bytes a record, and room to grow.
 #[derive(Debug)]
 pub struct SeenRecords {
     shards: Vec<Mutex<Shard>>,
     earlier: HashMap<u64, Vec<u64>>,
 }
 
-/// A record as it is remembered from one evaluation to the next: 16 bytes.
+/// A record as it is told from others: 16 bytes.
 ///
-/// Half of the number for account and id, half of the digest. Should two records ever share both, which chance does once
+/// From one evaluation to the next: half of the number for account and id, half of the digest. Should two records ever share both, which chance does once
 /// in 2^128 pairs and an attacker only by trying 2^64 records, one of them is missing from a count. It is still put to
 /// every policy, because all copies are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,6 +76,14 @@ impl SeenEntry {
     pub fn of(account: &str, event_id: &str, digest: RecordDigest) -> SeenEntry {
         SeenEntry { key: fold(record_key(account, event_id, digest)), digest: fold(digest.0) }
     }
+
+    /// The entry of a record within one evaluation: half the price of inflating is saved by not asking SHA-256. What rests
+    /// on it is a count and a list of conflicts; results do not depend on the secret.
+    pub fn keyed(account: &str, event_id: &str, bytes: &[u8], secret: &Secret) -> SeenEntry {
+        let digest = secret.fingerprint(bytes);
+        let key = if event_id.is_empty() { digest } else { secret.pair(account.as_bytes(), event_id.as_bytes()) };
+        SeenEntry { key, digest }
+    }
 }
 
 /// Both halves take part: keys of made-up ids may differ in one of them only.
@@ -83,9 +98,9 @@ fn record_key(account: &str, event_id: &str, digest: RecordDigest) -> u128 {
 
 #[derive(Debug, Default)]
 struct Shard {
-    first: HashMap<u128, (RecordDigest, CopyPlace)>,
-    /// Ids with more than one version: the event id, and every version with its first place.
-    conflicts: BTreeMap<u128, (String, BTreeMap<RecordDigest, CopyPlace>)>,
+    table: Table,
+    /// Ids with more than one version, by key: the event id.
+    conflicts: BTreeMap<u64, String>,
 }
 
 /// An event id with several versions.
@@ -93,8 +108,8 @@ struct Shard {
 pub struct Conflict {
     /// The event id.
     pub event_id: String,
-    /// Each version's digest, and the first place where it was read.
-    pub versions: Vec<(RecordDigest, CopyPlace)>,
+    /// The first place where each version was read, ascending. Only one if the other was read by an earlier evaluation.
+    pub versions: Vec<CopyPlace>,
 }
 
 impl Default for SeenRecords {
@@ -104,65 +119,53 @@ impl Default for SeenRecords {
 }
 
 impl SeenRecords {
-    /// Makes room for about so many records, so that the tables are not moved while they grow: that was half of the time
-    /// spent here. A wrong guess costs memory or time, never correctness.
+    /// Makes room for about so many records, so that the tables are not moved while they grow. A wrong guess costs memory
+    /// or time, never correctness.
     pub fn expecting(records: usize) -> SeenRecords {
-        let shard = || Mutex::new(Shard { first: HashMap::with_capacity(records / 64), conflicts: BTreeMap::new() });
+        let shard = || Mutex::new(Shard { table: Table::expecting(records / 64), conflicts: BTreeMap::new() });
         SeenRecords { shards: (0..64).map(|_| shard()).collect(), earlier: HashMap::new() }
     }
 
     /// Adds records of earlier evaluations: what equals one of them is a duplicate, and the same id with other bytes is a
-    /// conflict.
+    /// conflict. They are told by SHA-256 ([`SeenEntry::of`]), and so must be all that are noted then.
     pub fn remember(&mut self, earlier: impl IntoIterator<Item = SeenEntry>) {
         for entry in earlier {
             self.earlier.entry(entry.key).or_default().push(entry.digest);
         }
     }
 
+    /// Tells that the entry will be noted soon: fetching its place takes as long as matching a record.
+    pub fn expect(&self, entry: SeenEntry) {
+        self.shard(entry).table.prefetch(entry.key);
+    }
+
+    fn shard(&self, entry: SeenEntry) -> MutexGuard<'_, Shard> {
+        let shard = self.shards.get((entry.key % 64) as usize).expect("there are 64 shards");
+        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Notes a record. Whichever copy comes first, the totals over all copies are the same, and so are the conflicts.
     ///
     /// A record without an event id is only ever the same as one with its bytes.
-    pub fn note(&self, account: &str, event_id: &str, digest: RecordDigest, copy: CopyPlace) -> Sighting {
-        let key = record_key(account, event_id, digest);
-        let earlier = if self.earlier.is_empty() { None } else { self.earlier.get(&fold(key)) };
-        if earlier.is_some_and(|digests| digests.contains(&fold(digest.0))) {
+    pub fn note(&self, entry: SeenEntry, event_id: &str, copy: CopyPlace) -> Sighting {
+        let earlier = if self.earlier.is_empty() { None } else { self.earlier.get(&entry.key) };
+        if earlier.is_some_and(|digests| digests.contains(&entry.digest)) {
             return Sighting::Duplicate;
         }
-        let shard = self.shards.get((key % 64) as usize).expect("there are 64 shards");
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        let Shard { first, conflicts } = &mut *shard;
-        match first.entry(key) {
-            Entry::Vacant(empty) => {
-                empty.insert((digest, copy));
-                if earlier.is_none() || event_id.is_empty() {
-                    return Sighting::First;
-                }
-                // The other version was read by an earlier evaluation; this one is all that is known of here.
-                conflicts.insert(key, (event_id.to_owned(), BTreeMap::from([(digest, copy)])));
-                Sighting::Conflict
-            }
-            Entry::Occupied(mut known) if known.get().0 == digest => {
-                let (_, first_copy) = known.get_mut();
-                *first_copy = copy.min(*first_copy);
-                if let Some((_, versions)) = conflicts.get_mut(&key) {
-                    versions.insert(digest, *first_copy);
-                }
-                Sighting::Duplicate
-            }
-            Entry::Occupied(known) => {
-                let (_, versions) = conflicts.entry(key).or_insert_with(|| (event_id.to_owned(), BTreeMap::from([*known.get()])));
-                match versions.get_mut(&digest) {
-                    Some(first_copy) => {
-                        *first_copy = copy.min(*first_copy);
-                        Sighting::Duplicate
-                    }
-                    None => {
-                        versions.insert(digest, copy);
-                        Sighting::Conflict
-                    }
-                }
-            }
+        let mut shard = self.shard(entry);
+        let sighting = match shard.table.note(entry, copy) {
+            // The other version was read by an earlier evaluation; this one is all that is known of here.
+            Sighting::First if earlier.is_some() => Sighting::Conflict,
+            sighting => sighting,
+        };
+        if sighting != Sighting::Conflict {
+            return sighting;
         }
+        if event_id.is_empty() {
+            return Sighting::First;
+        }
+        shard.conflicts.entry(entry.key).or_insert_with(|| event_id.to_owned());
+        Sighting::Conflict
     }
 
     /// The ids that were seen with different bytes, by event id and first place.
@@ -170,9 +173,9 @@ impl SeenRecords {
         let mut all = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            for (event_id, versions) in shard.conflicts.values() {
-                let mut versions: Vec<_> = versions.iter().map(|(digest, copy)| (*digest, *copy)).collect();
-                versions.sort_by_key(|(digest, copy)| (*copy, *digest));
+            for (key, event_id) in &shard.conflicts {
+                let mut versions = shard.table.places(*key);
+                versions.sort_unstable();
                 all.push(Conflict { event_id: event_id.clone(), versions });
             }
         }
@@ -210,33 +213,40 @@ fn uuid(text: &str) -> Option<u128> {
 mod tests {
     use super::*;
 
+    /// An entry by SHA-256, and one by a keyed hash.
+    fn entries(account: &str, id: &str, bytes: &[u8]) -> [SeenEntry; 2] {
+        let keyed = SeenEntry::keyed(account, id, bytes, &Secret::new([1, 2]));
+        [SeenEntry::of(account, id, RecordDigest::of(bytes)), keyed]
+    }
+
     #[test]
     fn equal_bytes_are_duplicates_and_other_bytes_conflict() {
-        let seen = SeenRecords::default();
-        let (one, two) = (RecordDigest::of(b"one"), RecordDigest::of(b"two"));
-        assert_eq!(seen.note("a", "id", one, (5, 0)), Sighting::First);
-        assert_eq!(seen.note("a", "id", one, (3, 9)), Sighting::Duplicate);
-        assert_eq!(seen.note("b", "id", two, (0, 0)), Sighting::First);
-        assert_eq!(seen.conflicts(), []);
-        assert_eq!(seen.note("a", "id", two, (1, 1)), Sighting::Conflict);
-        assert_eq!(seen.note("a", "id", two, (0, 7)), Sighting::Duplicate);
-        assert_eq!(seen.note("a", "id", one, (2, 2)), Sighting::Duplicate);
-        let versions = vec![(two, (0, 7)), (one, (2, 2))];
-        assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions }]);
+        for way in [0, 1] {
+            let seen = SeenRecords::default();
+            let note = |account, bytes: &str, copy| seen.note(entries(account, "id", bytes.as_bytes())[way], "id", copy);
+            assert_eq!(note("a", "one", (5, 0)), Sighting::First);
+            assert_eq!(note("a", "one", (3, 9)), Sighting::Duplicate);
+            assert_eq!(note("b", "two", (0, 0)), Sighting::First);
+            assert_eq!(seen.conflicts(), []);
+            assert_eq!(note("a", "two", (1, 1)), Sighting::Conflict);
+            assert_eq!(note("a", "two", (0, 7)), Sighting::Duplicate);
+            assert_eq!(note("a", "one", (2, 2)), Sighting::Duplicate);
+            assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions: vec![(0, 7), (2, 2)] }]);
+        }
     }
 
     #[test]
     fn records_of_earlier_evaluations_are_known() {
-        let (one, two) = (RecordDigest::of(b"one"), RecordDigest::of(b"two"));
         let mut seen = SeenRecords::default();
-        seen.remember([SeenEntry::of("a", "id", one), SeenEntry::of("a", "", two)]);
-        assert_eq!(seen.note("a", "id", one, (0, 0)), Sighting::Duplicate);
-        assert_eq!(seen.note("a", "", two, (0, 1)), Sighting::Duplicate);
+        let entry = |account, id, bytes: &str| entries(account, id, bytes.as_bytes())[0];
+        seen.remember([entry("a", "id", "one"), entry("a", "", "two")]);
+        assert_eq!(seen.note(entry("a", "id", "one"), "id", (0, 0)), Sighting::Duplicate);
+        assert_eq!(seen.note(entry("a", "", "two"), "", (0, 1)), Sighting::Duplicate);
         assert_eq!(seen.conflicts(), []);
-        assert_eq!(seen.note("b", "id", one, (0, 2)), Sighting::First);
-        assert_eq!(seen.note("a", "id", two, (0, 3)), Sighting::Conflict);
-        assert_eq!(seen.note("a", "id", two, (0, 4)), Sighting::Duplicate);
-        assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions: vec![(two, (0, 3))] }]);
+        assert_eq!(seen.note(entry("b", "id", "one"), "id", (0, 2)), Sighting::First);
+        assert_eq!(seen.note(entry("a", "id", "two"), "id", (0, 3)), Sighting::Conflict);
+        assert_eq!(seen.note(entry("a", "id", "two"), "id", (0, 4)), Sighting::Duplicate);
+        assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions: vec![(0, 3)] }]);
     }
 
     #[test]
@@ -252,10 +262,13 @@ mod tests {
 
     #[test]
     fn records_without_an_id_never_conflict() {
-        let seen = SeenRecords::default();
-        assert_eq!(seen.note("a", "", RecordDigest::of(b"one"), (0, 0)), Sighting::First);
-        assert_eq!(seen.note("a", "", RecordDigest::of(b"two"), (0, 1)), Sighting::First);
-        assert_eq!(seen.note("a", "", RecordDigest::of(b"one"), (0, 2)), Sighting::Duplicate);
-        assert_eq!(seen.conflicts(), []);
+        for way in [0, 1] {
+            let seen = SeenRecords::default();
+            let note = |bytes: &str, index| seen.note(entries("a", "", bytes.as_bytes())[way], "", (0, index));
+            assert_eq!(note("one", 0), Sighting::First);
+            assert_eq!(note("two", 1), Sighting::First);
+            assert_eq!(note("one", 2), Sighting::Duplicate);
+            assert_eq!(seen.conflicts(), []);
+        }
     }
 }

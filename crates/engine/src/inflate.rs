@@ -1,11 +1,15 @@
 //! Inflates a gzip object of exactly one member, within bounds.
 //!
+//! libdeflate does it where the size is known and small; the stream goes over whatever it refuses, so that what is wrong
+//! has its name and what stands before the damage is kept.
+//!
 //! CloudTrail writes one member per object. A reader that goes on to a second member would let anybody with write
 //! access append records to an old log without changing the bytes that its digest covers, so bytes after the first
 //! member are never read: they are counted and reported as tampering.
 
 use std::io::Read;
 
+use assize_machine::gzip::Inflater;
 use flate2::bufread::GzDecoder;
 
 /// How far an object may grow.
@@ -52,10 +56,13 @@ pub fn is_gzip(stored: &[u8]) -> bool {
 /// # Errors
 /// The member cannot be inflated to its end within the limits; `out` then holds what could be.
 pub fn inflate(stored: &[u8], limits: &Limits, out: &mut Vec<u8>) -> Result<usize, InflateError> {
-    out.clear();
-    out.reserve(expected(stored, limits));
     let by_ratio = limits.max_ratio.saturating_mul(stored.len() as u64).max(limits.ratio_from);
     let cap = limits.max_inflated.min(by_ratio);
+    if let Some(behind) = at_once(stored, cap, out) {
+        return Ok(behind);
+    }
+    out.clear();
+    out.reserve(expected(stored, limits));
     let mut decoder = GzDecoder::new(stored);
     let read = decoder.by_ref().take(cap.saturating_add(1)).read_to_end(out);
     if out.len() as u64 > cap {
@@ -68,6 +75,26 @@ pub fn inflate(stored: &[u8], limits: &Limits, out: &mut Vec<u8>) -> Result<usiz
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(InflateError::Truncated),
         Err(error) => Err(InflateError::Corrupt(error.to_string())),
     }
+}
+
+/// Largest object that is inflated at once, bytes.
+const AT_ONCE: u64 = 16 << 20;
+
+/// Inflates with libdeflate into as many bytes as the end of `stored` promises. `None` if it has to be streamed: the
+/// promise is too large to trust, the header holds more than the ten bytes that CloudTrail writes, or anything is wrong,
+/// which includes a second member that promises less than the first one holds.
+fn at_once(stored: &[u8], cap: u64, out: &mut Vec<u8>) -> Option<usize> {
+    let promised = u64::from(u32::from_le_bytes(*stored.last_chunk::<4>()?));
+    let plain_header = is_gzip(stored) && stored.get(3) == Some(&0);
+    // Deflate makes at most 1032 bytes of one.
+    if !plain_header || promised > cap.min(AT_ONCE) || promised > 1032 * stored.len() as u64 {
+        return None;
+    }
+    // Not cleared before: what was there is written over, and only growing costs anything.
+    out.resize(usize::try_from(promised).ok()?, 0);
+    let (taken, filled) = Inflater::new()?.member(stored, out)?;
+    out.truncate(filled);
+    Some(stored.len() - taken)
 }
 
 /// The size that the last four bytes promise, as far as it is believable: it saves growing the buffer, no more.
@@ -102,6 +129,26 @@ mod tests {
         stored.extend_from_slice(&second);
         assert_eq!(inflate(&stored, &Limits::default(), &mut out), Ok(second.len()));
         assert_eq!(out, b"one");
+    }
+
+    #[test]
+    fn both_ways_give_the_same() {
+        let (mut out, limits) = (Vec::new(), Limits::default());
+        let streamed = |stored: &[u8]| {
+            let mut text = Vec::new();
+            let mut decoder = GzDecoder::new(stored);
+            decoder.read_to_end(&mut text).unwrap();
+            (decoder.into_inner().len(), text)
+        };
+        for length in [0, 1, 100, 65_536, 1 << 20] {
+            let text: Vec<u8> = (0..length).map(|at: usize| (at * at >> 7) as u8).collect();
+            // What follows may promise any size: less than there is, as much, more, or none that is believable.
+            for behind in [&b""[..], b"x", b"\0\0\0\0", b"\0\0\x10\0", b"\x01\0\x10\0", b"\xff\xff\xff\xff"] {
+                let stored = [&gzip(&text), behind].concat();
+                let behind = inflate(&stored, &limits, &mut out).unwrap();
+                assert_eq!((behind, out.clone()), streamed(&stored));
+            }
+        }
     }
 
     #[test]

@@ -1,10 +1,18 @@
-//! A strict JSON reader that turns one value into a [`Tape`]: a flat list of nodes that point into the text.
+//! Strict JSON, read in place: nothing is copied, and what nobody asks for is not taken apart.
 //!
-//! Nothing is copied and nothing is allocated per field: the tape's memory is reused from record to record, and a
-//! string stays a slice of the log until somebody asks for its text. Objects keep every key in the order written, also
-//! one that stands twice, so that a planted second key cannot hide the first.
+//! A text is marked once ([`assize_machine::marks`]) and walked over once, which finds everything invalid; a [`Value`]
+//! then finds its members between the marks. A string stays a slice of the log until somebody asks for its text. Objects
+//! keep every key in the order written, also one that stands twice, so that a planted second key cannot hide the first.
+
+pub mod tape;
+mod walk;
 
 use std::borrow::Cow;
+
+use assize_machine::marks::Marks;
+
+use tape::Tape;
+use walk::Walker;
 
 /// How deep arrays and objects may nest. CloudTrail records stay below 20.
 pub const MAX_DEPTH: usize = 128;
@@ -24,16 +32,6 @@ pub enum Kind {
     Array,
     /// `{…}`; its children alternate between keys and values.
     Object,
-}
-
-/// One value or key: where its text stands and where its subtree ends on the tape.
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    start: u32,
-    end: u32,
-    next: u32,
-    kind: Kind,
-    escaped: bool,
 }
 
 /// Why a text is not one JSON value.
@@ -56,59 +54,366 @@ pub enum JsonError {
     NotUtf8(u32),
 }
 
-/// The nodes of one JSON value, in document order. Reuse one tape for many values.
+/// Memory of the reader, used again from text to text.
 #[derive(Debug, Default)]
-pub struct Tape {
-    nodes: Vec<Node>,
-    open: Vec<u32>,
+pub struct Reader {
+    marks: Marks,
+    walker: Walker,
+    tape: Tape,
 }
 
-impl Tape {
-    /// Reads the one value that begins at the first byte of `text` and returns its length in bytes.
-    ///
-    /// What follows the value is not looked at. At most `limit` bytes are read.
+impl Reader {
+    /// Reads the one value that begins `text`, white space before it apart. What follows the value is not looked at; at
+    /// most `limit` bytes are read.
     ///
     /// # Errors
-    /// The value is not strict JSON (RFC 8259), is not UTF-8, nests too deep or is longer than `limit`.
-    pub fn read(&mut self, text: &[u8], limit: usize) -> Result<usize, JsonError> {
-        self.nodes.clear();
-        self.open.clear();
+    /// As [`Tape::read`].
+    pub fn read<'a>(&'a mut self, text: &'a [u8], limit: usize) -> Result<Document<'a>, JsonError> {
+        let Reader { marks, walker, .. } = self;
         let window = text.get(..limit.min(text.len())).unwrap_or(text);
-        let mut reader = Reader { text: window, at: 0, tape: self };
-        match reader.value_tree() {
-            Ok(()) => {
-                let length = reader.at;
-                let value = window.get(..length).unwrap_or_default();
-                std::str::from_utf8(value).map_err(|error| JsonError::NotUtf8(offset(error.valid_up_to())))?;
-                self.refuse_controls(value)?;
-                Ok(length)
-            }
-            Err(JsonError::Truncated) if window.len() < text.len() => Err(JsonError::TooLong(limit)),
-            Err(error) => Err(error),
+        if matches!(window, [b'{' | b'[', ..])
+            && let Some(sound) = marks.mark(window)
+            && let Some(last) = walker.container(window, marks.positions(), 0)
+            && let Some(length) = marks.positions().get(last as usize).map(|&end| end as usize + 1)
+        {
+            return Ok(Document::new(sound, length, &self.marks, &self.walker));
         }
+        self.read_first(text, limit)
     }
 
-    /// Refuses control characters inside strings (RFC 8259, section 7).
+    /// The same where much may follow the value, which is then not looked at at all.
     ///
-    /// Logs are compact, so hardly any value holds a control character at all; one look at the smallest byte of the
-    /// whole value, which the compiler turns into vector instructions, then stands for a look at each string. Only a
-    /// value that does hold one (line breaks between members, for example) is gone through string by string.
-    fn refuse_controls(&self, value: &[u8]) -> Result<(), JsonError> {
-        if value.iter().fold(u8::MAX, |least, &byte| least.min(byte)) >= 0x20 {
-            return Ok(());
+    /// # Errors
+    /// As [`Tape::read`].
+    pub(crate) fn read_first<'a>(&'a mut self, text: &'a [u8], limit: usize) -> Result<Document<'a>, JsonError> {
+        let Reader { marks, walker, tape } = self;
+        // The tape decides. What it takes, the walk takes too, once what follows the value is gone.
+        let length = tape.read(text, limit)?;
+        let value = text.get(..length).unwrap_or_default();
+        let sound = marks.mark(value).ok_or(JsonError::Unexpected(0))?;
+        if matches!(walk::trim(value), [b'{' | b'[', ..]) {
+            walker.container(value, marks.positions(), 0).ok_or(JsonError::Unexpected(0))?;
         }
-        for node in self.nodes.iter().filter(|node| node.kind == Kind::String) {
-            let string = value.get(node.start as usize..node.end as usize).unwrap_or_default();
-            if let Some(at) = string.iter().position(|&byte| byte < 0x20) {
-                return Err(JsonError::Unexpected(node.start.saturating_add(offset(at))));
-            }
-        }
-        Ok(())
+        Ok(Document::new(sound, length, marks, walker))
+    }
+}
+
+/// The structure of a whole text: container after container is walked over where the caller knows that one begins.
+#[derive(Debug)]
+pub(crate) struct Structure<'t, 'r> {
+    text: &'t str,
+    marks: &'r Marks,
+    walker: &'r mut Walker,
+    /// The mark behind the last container.
+    at: usize,
+}
+
+impl<'t, 'r> Structure<'t, 'r> {
+    /// `None` if some string of the text is not sound.
+    pub(crate) fn of(text: &'t [u8], reader: &'r mut Reader) -> Option<Structure<'t, 'r>> {
+        let Reader { marks, walker, .. } = reader;
+        let text = marks.mark(text)?;
+        Some(Structure { text, marks, walker, at: 0 })
     }
 
-    /// The value that was read, over the same `text`.
-    pub fn root<'a>(&'a self, text: &'a [u8]) -> Value<'a> {
-        Value { tape: self, text, index: 0 }
+    /// The container that begins at the byte `from`: its mark and its length in bytes; `None` if it is not strict JSON.
+    /// Quick where places ascend from call to call.
+    pub(crate) fn container(&mut self, from: usize) -> Option<(u32, usize)> {
+        let positions = self.marks.positions();
+        // Nearly always the next mark but one.
+        let near = positions.get(self.at..self.at + 4).unwrap_or_default().iter().position(|&mark| mark as usize == from);
+        self.at = match near {
+            Some(step) => self.at + step,
+            None => positions.partition_point(|&mark| (mark as usize) < from),
+        };
+        let first = u32::try_from(self.at).ok()?;
+        if *positions.get(self.at)? as usize != from || !matches!(self.text.as_bytes().get(from), Some(b'{' | b'[')) {
+            return None;
+        }
+        let last = self.walker.container(self.text.as_bytes(), positions, first)? as usize;
+        self.at = last + 1;
+        Some((first, *positions.get(last)? as usize + 1 - from))
+    }
+
+    /// What was walked over.
+    pub(crate) fn document(&self) -> Document<'_> {
+        Document::new(self.text, self.text.len(), self.marks, self.walker)
+    }
+}
+
+/// A text whose containers have been walked over.
+#[derive(Clone, Copy, Debug)]
+pub struct Document<'a> {
+    text: &'a str,
+    length: usize,
+    marks: &'a [u32],
+    closes: &'a [u32],
+    escapes: &'a [u64],
+}
+
+impl<'a> Document<'a> {
+    fn new(text: &'a str, length: usize, marks: &'a Marks, walker: &'a Walker) -> Document<'a> {
+        Document { text, length, marks: marks.positions(), closes: &walker.closes, escapes: marks.escapes() }
+    }
+
+    /// How many bytes the value takes, with white space before it.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// The value that the text begins with.
+    pub fn root(&'a self) -> Value<'a> {
+        let text = self.text.as_bytes();
+        let from = text.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).unwrap_or(0);
+        match text.get(from) {
+            Some(b'{' | b'[') => self.container(0),
+            _ => self.scalar(from, self.length),
+        }
+    }
+
+    /// The container whose opening bracket is this mark.
+    pub(crate) fn container(&'a self, mark: u32) -> Value<'a> {
+        let start = self.position(mark);
+        let end = self.position(self.close(mark)) + 1;
+        let kind = if self.byte(start as usize) == b'{' { Kind::Object } else { Kind::Array };
+        Value { document: self, start, end, mark, kind }
+    }
+
+    /// The value behind a mark, and the mark that follows it.
+    #[inline(always)]
+    fn behind(&'a self, mark: u32) -> (Value<'a>, u32) {
+        let (mut from, next) = (self.position(mark) as usize + 1, mark + 1);
+        let mut byte = self.byte(from);
+        while matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+            from += 1;
+            byte = self.byte(from);
+        }
+        match byte {
+            b'{' | b'[' => (self.container(next), self.close(next) + 1),
+            _ => (self.scalar(from, self.position(next) as usize), next),
+        }
+    }
+
+    /// The scalar from its first byte; `end` may have white space before it.
+    #[inline(always)]
+    fn scalar(&'a self, from: usize, mut end: usize) -> Value<'a> {
+        while end > from + 1 && matches!(self.byte(end - 1), b' ' | b'\t' | b'\n' | b'\r') {
+            end -= 1;
+        }
+        let (from, end, kind) = match self.byte(from) {
+            b'"' => (from + 1, end - 1, Kind::String),
+            b't' | b'f' => (from, end, Kind::Bool),
+            b'n' => (from, end, Kind::Null),
+            _ => (from, end, Kind::Number),
+        };
+        Value { document: self, start: offset(from), end: offset(end), mark: 0, kind }
+    }
+
+    #[inline(always)]
+    fn position(&self, mark: u32) -> u32 {
+        self.marks.get(mark as usize).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn close(&self, mark: u32) -> u32 {
+        self.closes.get(mark as usize).copied().unwrap_or(0)
+    }
+
+    #[inline(always)]
+    fn byte(&self, at: usize) -> u8 {
+        self.text.as_bytes().get(at).copied().unwrap_or(0)
+    }
+
+    /// Whether one of the blocks of 64 bytes that hold `start..end` holds a backslash.
+    #[inline(always)]
+    fn may_escape(&self, start: u32, end: u32) -> bool {
+        (start / 64..=end / 64)
+            .any(|block| self.escapes.get(block as usize / 64).is_some_and(|word| word >> (block % 64) & 1 != 0))
+    }
+}
+
+/// A value in a text: a cheap cursor.
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    document: &'a Document<'a>,
+    start: u32,
+    end: u32,
+    /// Of a container: its opening bracket.
+    mark: u32,
+    kind: Kind,
+}
+
+impl<'a> Value<'a> {
+    /// What the value is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The value as written: strings without their quotes and with their escapes.
+    pub fn raw(&self) -> &'a [u8] {
+        self.document.text.as_bytes().get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Whether the string holds at least one backslash escape.
+    #[inline]
+    pub fn is_escaped(&self) -> bool {
+        self.kind == Kind::String && self.document.may_escape(self.start, self.end) && memchr::memchr(b'\\', self.raw()).is_some()
+    }
+
+    /// The text of a string, number, boolean or null; borrowed unless escapes had to be replaced.
+    ///
+    /// Half a surrogate pair, which some writers produce when they cut a string, reads as U+FFFD.
+    pub fn text(&self) -> Cow<'a, str> {
+        let raw = self.written();
+        if self.is_escaped() { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
+    }
+
+    /// As [`Value::raw`], as text.
+    pub fn written(&self) -> &'a str {
+        self.document.text.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+
+    /// Members of an array, nothing for other kinds.
+    pub fn items(&self) -> Items<'a> {
+        let close = self.document.close(self.mark);
+        let empty = || walk::trim(self.raw().get(1..self.raw().len().saturating_sub(1)).unwrap_or_default()).is_empty();
+        let none = self.kind != Kind::Array || (close == self.mark + 1 && empty());
+        Items { document: self.document, at: if none { close } else { self.mark }, close }
+    }
+
+    /// Keys and values of an object, in the order written; nothing for other kinds.
+    pub fn entries(&self) -> Entries<'a> {
+        let close = self.document.close(self.mark);
+        let none = self.kind != Kind::Object || close == self.mark + 1;
+        Entries { document: self.document, at: if none { close } else { self.mark }, close }
+    }
+
+    /// Whether this key reads `name`.
+    #[inline]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.raw() == name.as_bytes() || (self.is_escaped() && self.text() == name)
+    }
+
+    /// The first value under `name` in an object.
+    pub fn get(&self, name: &str) -> Option<Value<'a>> {
+        self.named(name).next()
+    }
+
+    /// The text under `name` if it is a string.
+    pub fn get_text(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.get(name).filter(|value| value.kind() == Kind::String).map(|value| value.text())
+    }
+
+    /// The values under `name` in an object.
+    pub fn named<'n>(&self, name: &'n str) -> Named<'a, 'n> {
+        Named { entries: self.entries(), name }
+    }
+
+    /// The value of the entry that [`Entries::place`] named, of this object.
+    pub(crate) fn entry(&self, place: u32) -> Value<'a> {
+        self.document.behind(place).0
+    }
+}
+
+/// Members of an array.
+#[derive(Clone, Debug)]
+pub struct Items<'a> {
+    document: &'a Document<'a>,
+    at: u32,
+    close: u32,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        if self.at >= self.close {
+            return None;
+        }
+        let (value, next) = self.document.behind(self.at);
+        self.at = next;
+        Some(value)
+    }
+}
+
+/// Keys and values of an object.
+#[derive(Clone, Debug)]
+pub struct Entries<'a> {
+    document: &'a Document<'a>,
+    at: u32,
+    close: u32,
+}
+
+impl<'a> Entries<'a> {
+    /// The next entry by its key alone, as written, and its place, for [`Value::entry`]; never 0. Quicker than [`next`]
+    /// because the value is not looked at.
+    ///
+    /// [`next`]: Iterator::next
+    #[inline(always)]
+    pub(crate) fn next_key(&mut self) -> Option<(&'a [u8], u32)> {
+        if self.at >= self.close {
+            return None;
+        }
+        let document = self.document;
+        let (from, place) = (document.position(self.at) as usize + 1, self.at + 1);
+        let colon = document.position(place) as usize;
+        let key = match document.text.as_bytes().get(from..colon) {
+            Some([b'"', key @ .., b'"']) => key,
+            _ => document.behind(self.at).0.raw(),
+        };
+        self.at = match document.byte(colon + 1) {
+            b'{' | b'[' => document.close(place + 1) + 1,
+            b' ' | b'\t' | b'\n' | b'\r' => document.behind(place).1,
+            _ => place + 1,
+        };
+        Some((key, place))
+    }
+}
+
+/// Values under one name.
+#[derive(Clone, Debug)]
+pub struct Named<'a, 'n> {
+    entries: Entries<'a>,
+    name: &'n str,
+}
+
+impl<'a> Iterator for Named<'a, '_> {
+    type Item = Value<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Value<'a>> {
+        while let Some((key, place)) = self.entries.next_key() {
+            // What has escapes is longer than what it reads.
+            if key == self.name.as_bytes() || (key.len() > self.name.len() && self.reads_escaped(place)) {
+                return Some(self.entries.document.behind(place).0);
+            }
+        }
+        None
+    }
+}
+
+impl Named<'_, '_> {
+    /// Whether the key before this colon has escapes, and reads as the name.
+    #[inline(always)]
+    fn reads_escaped(&self, colon: u32) -> bool {
+        let document = self.entries.document;
+        let (start, end) = (document.position(colon - 1), document.position(colon));
+        document.may_escape(start, end) && document.behind(colon - 1).0.text() == self.name
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = (Value<'a>, Value<'a>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.close {
+            return None;
+        }
+        let (key, colon) = self.document.behind(self.at);
+        let (value, next) = self.document.behind(colon);
+        self.at = next;
+        Some((key, value))
     }
 }
 
@@ -116,324 +421,8 @@ fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
-struct Reader<'t, 'x> {
-    text: &'x [u8],
-    at: usize,
-    tape: &'t mut Tape,
-}
-
-impl Reader<'_, '_> {
-    /// Reads values until the outermost one is closed. An explicit stack stands in for recursion, so that depth costs
-    /// no call stack.
-    fn value_tree(&mut self) -> Result<(), JsonError> {
-        loop {
-            self.space();
-            let opened = self.one_value()?;
-            if opened && !self.close_if_empty()? {
-                continue;
-            }
-            loop {
-                let Some(&parent) = self.tape.open.last() else { return Ok(()) };
-                let object = self.is_object(parent);
-                self.space();
-                match self.byte()? {
-                    b',' => {
-                        self.at += 1;
-                        if object {
-                            self.space();
-                            self.key()?;
-                        }
-                        break;
-                    }
-                    b'}' if object => self.close(),
-                    b']' if !object => self.close(),
-                    _ => return Err(JsonError::Unexpected(offset(self.at))),
-                }
-            }
-        }
-    }
-
-    fn is_object(&self, index: u32) -> bool {
-        self.tape.nodes.get(index as usize).is_some_and(|node| node.kind == Kind::Object)
-    }
-
-    /// After an opening bracket: closes it at once if empty, else reads the first key of an object.
-    fn close_if_empty(&mut self) -> Result<bool, JsonError> {
-        let object = self.tape.open.last().is_some_and(|&open| self.is_object(open));
-        self.space();
-        match (self.byte()?, object) {
-            (b'}', true) | (b']', false) => {
-                self.close();
-                Ok(true)
-            }
-            (_, true) => self.key().map(|()| false),
-            (_, false) => Ok(false),
-        }
-    }
-
-    /// Reads a scalar whole, or the opening bracket of a container; tells whether it opened one.
-    fn one_value(&mut self) -> Result<bool, JsonError> {
-        match self.byte()? {
-            b'{' => self.open(Kind::Object),
-            b'[' => self.open(Kind::Array),
-            b'"' => self.string().map(|()| false),
-            b't' => self.word(b"true", Kind::Bool),
-            b'f' => self.word(b"false", Kind::Bool),
-            b'n' => self.word(b"null", Kind::Null),
-            b'-' | b'0'..=b'9' => self.number().map(|()| false),
-            _ => Err(JsonError::Unexpected(offset(self.at))),
-        }
-    }
-
-    fn open(&mut self, kind: Kind) -> Result<bool, JsonError> {
-        if self.tape.open.len() >= MAX_DEPTH {
-            return Err(JsonError::TooDeep(offset(self.at)));
-        }
-        self.tape.open.push(offset(self.tape.nodes.len()));
-        self.push(kind, self.at, self.at, false);
-        self.at += 1;
-        Ok(true)
-    }
-
-    fn close(&mut self) {
-        self.at += 1;
-        let next = offset(self.tape.nodes.len());
-        if let Some(open) = self.tape.open.pop()
-            && let Some(node) = self.tape.nodes.get_mut(open as usize)
-        {
-            node.end = offset(self.at);
-            node.next = next;
-        }
-    }
-
-    fn key(&mut self) -> Result<(), JsonError> {
-        if self.byte()? != b'"' {
-            return Err(JsonError::Unexpected(offset(self.at)));
-        }
-        self.string()?;
-        self.space();
-        if self.byte()? != b':' {
-            return Err(JsonError::Unexpected(offset(self.at)));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn word(&mut self, word: &[u8], kind: Kind) -> Result<bool, JsonError> {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        if rest.starts_with(word) {
-            self.push(kind, self.at, self.at + word.len(), false);
-            self.at += word.len();
-            Ok(false)
-        } else if word.starts_with(rest) {
-            Err(JsonError::Truncated)
-        } else {
-            Err(JsonError::Unexpected(offset(self.at)))
-        }
-    }
-
-    fn number(&mut self) -> Result<(), JsonError> {
-        let start = self.at;
-        if self.peek() == Some(b'-') {
-            self.at += 1;
-        }
-        match self.byte()? {
-            b'0' => self.at += 1,
-            b'1'..=b'9' => self.digits(),
-            _ => return Err(JsonError::Unexpected(offset(self.at))),
-        }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
-            self.some_digits()?;
-        }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            if matches!(self.peek(), Some(b'+' | b'-')) {
-                self.at += 1;
-            }
-            self.some_digits()?;
-        }
-        self.push(Kind::Number, start, self.at, false);
-        Ok(())
-    }
-
-    fn some_digits(&mut self) -> Result<(), JsonError> {
-        if !self.byte()?.is_ascii_digit() {
-            return Err(JsonError::Unexpected(offset(self.at)));
-        }
-        self.digits();
-        Ok(())
-    }
-
-    fn digits(&mut self) {
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-    }
-
-    /// Reads a string from its opening quote. The node spans the text between the quotes.
-    fn string(&mut self) -> Result<(), JsonError> {
-        let start = self.at + 1;
-        self.at = start;
-        let mut escaped = false;
-        loop {
-            let rest = self.text.get(self.at..).unwrap_or_default();
-            let Some(run) = memchr::memchr2(b'"', b'\\', rest) else { return Err(JsonError::Truncated) };
-            self.at += run;
-            if self.peek() == Some(b'"') {
-                self.push(Kind::String, start, self.at, escaped);
-                self.at += 1;
-                return Ok(());
-            }
-            escaped = true;
-            self.escape()?;
-        }
-    }
-
-    fn escape(&mut self) -> Result<(), JsonError> {
-        self.at += 1;
-        match self.byte()? {
-            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
-            b'u' => {
-                self.at += 1;
-                for _ in 0..4 {
-                    if !self.byte()?.is_ascii_hexdigit() {
-                        return Err(JsonError::Unexpected(offset(self.at)));
-                    }
-                    self.at += 1;
-                }
-            }
-            _ => return Err(JsonError::Unexpected(offset(self.at))),
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, kind: Kind, start: usize, end: usize, escaped: bool) {
-        let next = offset(self.tape.nodes.len() + 1);
-        self.tape.nodes.push(Node { start: offset(start), end: offset(end), next, kind, escaped });
-    }
-
-    fn space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn byte(&self) -> Result<u8, JsonError> {
-        self.peek().ok_or(JsonError::Truncated)
-    }
-}
-
-/// A value on a tape: a cheap cursor.
-#[derive(Clone, Copy, Debug)]
-pub struct Value<'a> {
-    tape: &'a Tape,
-    text: &'a [u8],
-    index: u32,
-}
-
-impl<'a> Value<'a> {
-    fn node(&self) -> Option<&'a Node> {
-        self.tape.nodes.get(self.index as usize)
-    }
-
-    /// What the value is.
-    pub fn kind(&self) -> Kind {
-        self.node().map_or(Kind::Null, |node| node.kind)
-    }
-
-    /// The value as written: strings without their quotes and with their escapes.
-    pub fn raw(&self) -> &'a [u8] {
-        self.node().and_then(|node| self.text.get(node.start as usize..node.end as usize)).unwrap_or_default()
-    }
-
-    /// Whether the string holds at least one backslash escape.
-    pub fn is_escaped(&self) -> bool {
-        self.node().is_some_and(|node| node.escaped)
-    }
-
-    /// The text of a string, number, boolean or null; borrowed unless escapes had to be replaced.
-    ///
-    /// Half a surrogate pair, which some writers produce when they cut a string, reads as U+FFFD.
-    pub fn text(&self) -> Cow<'a, str> {
-        // `Tape::read` has checked the UTF-8 of the whole value, and a slice between quotes begins and ends at
-        // characters, so this never fails.
-        let raw = std::str::from_utf8(self.raw()).unwrap_or_default();
-        if self.is_escaped() { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
-    }
-
-    /// Members of an array, nothing for other kinds.
-    pub fn items(&self) -> Items<'a> {
-        match self.node() {
-            Some(node) if node.kind == Kind::Array => Items { parent: *self, at: self.index + 1, end: node.next },
-            _ => Items { parent: *self, at: 0, end: 0 },
-        }
-    }
-
-    /// Keys and values of an object, in the order written; nothing for other kinds.
-    pub fn entries(&self) -> Entries<'a> {
-        let inner = match self.node() {
-            Some(node) if node.kind == Kind::Object => Items { parent: *self, at: self.index + 1, end: node.next },
-            _ => Items { parent: *self, at: 0, end: 0 },
-        };
-        Entries(inner)
-    }
-
-    /// Whether this key reads `name`.
-    pub fn is_named(&self, name: &str) -> bool {
-        if self.is_escaped() { self.text() == name } else { self.raw() == name.as_bytes() }
-    }
-
-    /// The first value under `name` in an object.
-    pub fn get(&self, name: &str) -> Option<Value<'a>> {
-        self.entries().find(|(key, _)| key.is_named(name)).map(|(_, value)| value)
-    }
-
-    /// The text under `name` if it is a string.
-    pub fn get_text(&self, name: &str) -> Option<Cow<'a, str>> {
-        self.get(name).filter(|value| value.kind() == Kind::String).map(|value| value.text())
-    }
-}
-
-/// Members of an array.
-#[derive(Clone, Debug)]
-pub struct Items<'a> {
-    parent: Value<'a>,
-    at: u32,
-    end: u32,
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Value<'a>;
-
-    fn next(&mut self) -> Option<Value<'a>> {
-        if self.at >= self.end {
-            return None;
-        }
-        let value = Value { index: self.at, ..self.parent };
-        self.at = value.node()?.next;
-        Some(value)
-    }
-}
-
-/// Keys and values of an object.
-#[derive(Clone, Debug)]
-pub struct Entries<'a>(Items<'a>);
-
-impl<'a> Iterator for Entries<'a> {
-    type Item = (Value<'a>, Value<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some((self.0.next()?, self.0.next()?))
-    }
-}
-
 /// Replaces the escapes of a JSON string whose grammar has been checked.
-fn unescape(raw: &str) -> String {
+pub(crate) fn unescape(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while let Some((plain, escape)) = rest.split_once('\\') {
@@ -540,61 +529,4 @@ fn string_json(text: &str, plain: bool, out: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(text: &str) -> Result<usize, JsonError> {
-        Tape::default().read(text.as_bytes(), usize::MAX)
-    }
-
-    #[test]
-    fn accepts_and_refuses_what_serde_json_does() {
-        let good = ["{}", "[]", "0", "-1.5e+3", "\"a\\u00e9\\n\"", "{\"a\":[1,{\"b\":null}],\"a\":2}", "[ [ ] , { } ]"];
-        for text in good {
-            assert_eq!(read(text), Ok(text.len()), "{text}");
-            serde_json::from_str::<serde_json::Value>(text).unwrap();
-        }
-        let bad = [
-            "", "{", "[1,]", "{\"a\"}", "{\"a\":}", "01x[", "-", "1.", "1e", "\"a", "\"\\x\"", "\"\n\"", "tru", "{,}", "[,]", "}",
-        ];
-        for text in bad {
-            let whole = read(text).is_ok_and(|length| length == text.len());
-            assert!(!whole, "{text}");
-            assert!(serde_json::from_str::<serde_json::Value>(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn depth_length_and_encoding_are_bounded() {
-        let deep = "[".repeat(MAX_DEPTH + 1);
-        assert!(matches!(read(&deep), Err(JsonError::TooDeep(_))));
-        let level = format!("{}{}", "[".repeat(MAX_DEPTH), "]".repeat(MAX_DEPTH));
-        assert_eq!(read(&level), Ok(level.len()));
-        assert_eq!(Tape::default().read(b"\"abcdef\"", 4), Err(JsonError::TooLong(4)));
-        assert_eq!(Tape::default().read(b"\"a\xff\"", 99), Err(JsonError::NotUtf8(2)));
-    }
-
-    #[test]
-    fn strings_read_as_written_by_any_writer() {
-        let text = br#"{"k\u0065y":"\ud83d\ude00 \ud83d \"q\" \/","n":-0.50}"#;
-        let mut tape = Tape::default();
-        tape.read(text, usize::MAX).unwrap();
-        let root = tape.root(text);
-        assert_eq!(root.get("key").unwrap().text(), "\u{1F600} \u{FFFD} \"q\" /");
-        assert_eq!(root.get("n").unwrap().text(), "-0.50");
-        assert_eq!(root.entries().count(), 2);
-    }
-
-    #[test]
-    fn compact_text_matches_serde_json() {
-        let text = "{ \"b\" : [ 1 , \"x\\u0001\\\"y\" , null ] , \"a\" : { } }";
-        let mut tape = Tape::default();
-        tape.read(text.as_bytes(), usize::MAX).unwrap();
-        let mut out = String::new();
-        compact(tape.root(text.as_bytes()), false, &mut out);
-        assert_eq!(out, r#"{"b":[1,"x\u0001\"y",null],"a":{}}"#);
-        out.clear();
-        compact(tape.root(text.as_bytes()), true, &mut out);
-        assert_eq!(out, "{\"b\":[1,\"x\u{1}\"y\",null],\"a\":{}}");
-    }
-}
+mod tests;

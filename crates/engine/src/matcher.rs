@@ -6,16 +6,22 @@
 
 mod compile;
 mod field;
+mod guard;
 mod index;
+mod pairs;
 mod reference;
+mod tried;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::cmp::Ordering::Equal;
 use std::collections::BTreeSet;
 
-use compile::{Check, CompiledItem, CompiledSelection};
+use compile::{Check, CompiledItem, CompiledSelection, Items};
 use field::{Found, Leaf, Path};
 use index::Index;
+use pairs::{Pair, Pairs};
+pub use tried::Tried;
 
 use crate::json::{Kind, Value, compact};
 use crate::number;
@@ -27,6 +33,7 @@ use crate::record::{AccountList, Facts, RecordKind};
 #[derive(Debug)]
 pub struct Matcher {
     policies: Vec<CompiledPolicy>,
+    items: Items,
     detections: Index,
     populations: Index,
     accounts: AccountList,
@@ -56,35 +63,125 @@ impl<'a> Subject<'a> {
     /// The record at `root`; `None` if it is no CloudTrail record.
     pub fn of(root: Value<'a>) -> Option<Subject<'a>> {
         let facts = Facts::of(root);
-        Some(Subject { root, facts, kind: facts.kind(root)? })
+        let kind = facts.kind()?;
+        Some(Subject { root, facts, kind })
     }
 }
 
-/// Memory reused from record to record.
+/// Memory reused from record to record. It belongs to the matcher that it was first used with.
 #[derive(Debug, Default)]
 pub struct Scratch {
     candidates: Vec<u32>,
-    source: String,
-    name: String,
+    pairs: Pairs,
+    answers: Answers,
+}
+
+/// What shared items answered of the record at hand: the record's number and the answer in one word each.
+#[derive(Debug, Default)]
+struct Answers {
+    known: Vec<Cell<u32>>,
+    record: u32,
+}
+
+impl Answers {
+    /// Forgets the record before.
+    fn next_record(&mut self, items: usize) {
+        self.record += 4;
+        if self.known.len() != items || self.record > u32::MAX - 8 {
+            self.known = vec![Cell::new(0); items];
+            self.record = 4;
+        }
+    }
+
+    fn get(&self, item: u32) -> Option<Truth> {
+        let known = self.known.get(item as usize)?.get();
+        (known & !3 == self.record).then_some(match known & 3 {
+            0 => Truth::False,
+            1 => Truth::True,
+            _ => Truth::Unknown,
+        })
+    }
+
+    fn set(&self, item: u32, truth: Truth) {
+        let number = match truth {
+            Truth::False => 0,
+            Truth::True => 1,
+            Truth::Unknown => 2,
+        };
+        if let Some(cell) = self.known.get(item as usize) {
+            cell.set(self.record | number);
+        }
+    }
+}
+
+/// A record, and the policies that it may concern.
+#[derive(Debug)]
+pub struct Judging<'m, 'r> {
+    judge: Judge<'m, 'r>,
+    pair: &'r Pair,
+    candidates: &'r mut Vec<u32>,
+}
+
+impl Judging<'_, '_> {
+    /// Tells each policy that may match; `found` gets the index and True or Unknown, in index order.
+    pub fn evaluate(&mut self, mut found: impl FnMut(usize, Truth)) {
+        let matcher = self.judge.matcher;
+        let candidates = self.judge.guarded(&matcher.detections, self.pair, &self.pair.detections, self.candidates);
+        for &index in candidates {
+            let Some(policy) = matcher.policies.get(index as usize).filter(|policy| policy.takes(self.judge.subject.kind)) else {
+                continue;
+            };
+            match self.judge.decide(policy, &policy.condition) {
+                Truth::False => {}
+                truth => found(index as usize, truth),
+            }
+        }
+    }
+
+    /// Tells the policies with a population of their own that the record belongs to it.
+    pub fn populations(&mut self, mut found: impl FnMut(usize)) {
+        let matcher = self.judge.matcher;
+        let candidates = self.judge.guarded(&matcher.populations, self.pair, &self.pair.populations, self.candidates);
+        for &index in candidates {
+            let Some(policy) = matcher.policies.get(index as usize).filter(|policy| policy.takes(self.judge.subject.kind)) else {
+                continue;
+            };
+            let Some(population) = &policy.population else { continue };
+            if self.judge.selection(population, Scope::Record(self.judge.subject)) == Truth::True {
+                found(index as usize);
+            }
+        }
+    }
 }
 
 impl Matcher {
     /// Compiles policies. Results are reported under their index in `policies`.
     pub fn new(policies: &[Policy], accounts: AccountList) -> Matcher {
-        let compiled: Vec<CompiledPolicy> = policies.iter().map(CompiledPolicy::new).collect();
-        Matcher {
-            detections: Index::new(policies.iter().map(|policy| Some(crate::candidates::of_detection(&policy.detection)))),
-            populations: Index::new(policies.iter().map(|policy| match &policy.population {
+        let mut items = Items::default();
+        let compiled: Vec<CompiledPolicy> = policies.iter().map(|policy| CompiledPolicy::new(policy, &mut items)).collect();
+        let both = || policies.iter().zip(&compiled);
+        let whole = Condition::Selection(0);
+        let detections = both().map(|(policy, compiled)| {
+            Some(index::Entry {
+                alternatives: crate::candidates::of_detection(&policy.detection),
+                condition: &compiled.condition,
+                selections: &compiled.selections,
+            })
+        });
+        let populations = both().map(|(policy, compiled)| {
+            let alternatives = match &policy.population {
                 Population::Sources => None,
                 Population::Selection(name) => {
                     let selection = policy.detection.selections.iter().find(|(known, _)| known == name);
                     selection.map(|(_, selection)| crate::candidates::of_selection(selection))
                 }
                 Population::Own(selection) => Some(crate::candidates::of_selection(selection)),
-            })),
-            policies: compiled,
-            accounts,
-        }
+            };
+            let selections = std::slice::from_ref(compiled.population.as_ref()?);
+            Some(index::Entry { alternatives: alternatives?, condition: &whole, selections })
+        });
+        let (detections, populations) = (Index::new(detections, &items), Index::new(populations, &items));
+        Matcher { detections, populations, policies: compiled, items, accounts }
     }
 
     /// What is known of accounts.
@@ -92,82 +189,116 @@ impl Matcher {
         &self.accounts
     }
 
-    /// Puts the record to every policy that may match it; `found` gets the index and True or Unknown, in index order.
-    pub fn evaluate(&self, subject: Subject<'_>, scratch: &mut Scratch, mut found: impl FnMut(usize, Truth)) {
-        self.detections.candidates(&subject.facts, scratch);
-        for &index in &scratch.candidates {
-            let Some(policy) = self.policies.get(index as usize).filter(|policy| policy.takes(subject.kind)) else { continue };
-            match self.decide(policy, &policy.condition, &subject) {
-                Truth::False => {}
-                truth => found(index as usize, truth),
-            }
-        }
+    /// On which records the policy with this index is tried.
+    pub fn tried(&self, index: usize, policy: &Policy) -> Tried {
+        let alternatives = crate::candidates::of_detection(&policy.detection);
+        let guard = || self.detections.guard(u32::try_from(index).ok()?).and_then(|item| self.items.written(item));
+        Tried::of(&alternatives, guard)
+    }
+
+    /// Finds the policies that may concern the record.
+    pub fn record<'r>(&'r self, subject: &'r Subject<'r>, scratch: &'r mut Scratch) -> Judging<'r, 'r> {
+        let Scratch { candidates, pairs, answers } = scratch;
+        answers.next_record(self.items.len());
+        let pair = pairs.of(&subject.facts, &self.detections, &self.populations);
+        Judging { judge: Judge { matcher: self, subject, answers: Some(answers) }, pair, candidates }
     }
 
     /// What one policy says of the record, without the index.
-    pub fn evaluate_one(&self, index: usize, subject: Subject<'_>) -> Truth {
+    pub fn evaluate_one(&self, index: usize, subject: &Subject<'_>) -> Truth {
         let policy = self.policies.get(index).filter(|policy| policy.takes(subject.kind));
-        policy.map_or(Truth::False, |policy| self.decide(policy, &policy.condition, &subject))
-    }
-
-    /// Tells the policies with a population of their own that the record belongs to it.
-    pub fn populations(&self, subject: Subject<'_>, scratch: &mut Scratch, mut found: impl FnMut(usize)) {
-        self.populations.candidates(&subject.facts, scratch);
-        for &index in &scratch.candidates {
-            let Some(policy) = self.policies.get(index as usize).filter(|policy| policy.takes(subject.kind)) else { continue };
-            let Some(population) = &policy.population else { continue };
-            if self.selection(population, Scope::Record(&subject)) == Truth::True {
-                found(index as usize);
-            }
-        }
+        let judge = Judge { matcher: self, subject, answers: None };
+        policy.map_or(Truth::False, |policy| judge.decide(policy, &policy.condition))
     }
 
     /// The values by which a policy groups the record; `None` for a missing one.
-    pub fn group(&self, index: usize, subject: Subject<'_>) -> Vec<Option<String>> {
+    pub fn group(&self, index: usize, subject: &Subject<'_>) -> Vec<Option<String>> {
         let Some(policy) = self.policies.get(index) else { return Vec::new() };
         policy.group_by.iter().map(|path| self.first_text(path, subject)).collect()
     }
 
     /// The values of a field as text, joined by commas, at most ten; `None` if it has none.
-    pub fn shown(&self, path: &crate::policy::FieldPath, subject: Subject<'_>) -> Option<String> {
+    pub fn shown(&self, path: &crate::policy::FieldPath, subject: &Subject<'_>) -> Option<String> {
         let mut texts: Vec<String> = Vec::new();
-        Path::new(path).visit(Scope::Record(&subject), &self.accounts, &mut |leaf| {
+        Path::new(path).visit(Scope::Record(subject), &self.accounts, &mut |leaf| {
             texts.extend(leaf_text(leaf).map(Cow::into_owned));
             texts.len() >= 10
         });
         (!texts.is_empty()).then(|| texts.join(", "))
     }
 
-    fn first_text(&self, path: &Path, subject: Subject<'_>) -> Option<String> {
+    fn first_text(&self, path: &Path, subject: &Subject<'_>) -> Option<String> {
         let mut first = None;
-        path.visit(Scope::Record(&subject), &self.accounts, &mut |leaf| {
+        path.visit(Scope::Record(subject), &self.accounts, &mut |leaf| {
             first = leaf_text(leaf).map(Cow::into_owned);
             first.is_some()
         });
         first
     }
+}
 
-    fn decide(&self, policy: &CompiledPolicy, condition: &Condition, subject: &Subject<'_>) -> Truth {
+/// One record under all policies.
+#[derive(Clone, Copy, Debug)]
+struct Judge<'m, 'r> {
+    matcher: &'m Matcher,
+    subject: &'r Subject<'r>,
+    /// What shared items answered of this record; `None` if only one policy is asked.
+    answers: Option<&'r Answers>,
+}
+
+impl Judge<'_, '_> {
+    /// The candidates of a pair, and those whose guard is not false.
+    fn guarded<'c>(&self, index: &Index, pair: &Pair, candidates: &'c [u32], room: &'c mut Vec<u32>) -> &'c [u32] {
+        room.clear();
+        if !pair.trusted {
+            return candidates;
+        }
+        for (item, policies) in index.guarded() {
+            if self.item_at(*item) != Truth::False {
+                room.extend_from_slice(policies);
+            }
+        }
+        if room.is_empty() {
+            return candidates;
+        }
+        room.extend_from_slice(candidates);
+        room.sort_unstable();
+        room
+    }
+
+    fn decide(&self, policy: &CompiledPolicy, condition: &Condition) -> Truth {
         match condition {
             Condition::Selection(index) => match policy.selections.get(*index) {
-                Some(selection) => self.selection(selection, Scope::Record(subject)),
+                Some(selection) => self.selection(selection, Scope::Record(self.subject)),
                 None => Truth::False,
             },
-            Condition::Not(inner) => self.decide(policy, inner, subject).negate(),
-            Condition::And(parts) => every(parts, |part| self.decide(policy, part, subject)),
-            Condition::Or(parts) => some(parts, |part| self.decide(policy, part, subject)),
+            Condition::Not(inner) => self.decide(policy, inner).negate(),
+            Condition::And(parts) => every(parts, |part| self.decide(policy, part)),
+            Condition::Or(parts) => some(parts, |part| self.decide(policy, part)),
         }
     }
 
     fn selection(&self, selection: &CompiledSelection, scope: Scope<'_>) -> Truth {
         match selection {
-            CompiledSelection::All(items) => every(items, |item| self.item(item, scope)),
+            CompiledSelection::All(items) => every(items, |item| self.item_at(*item)),
             CompiledSelection::Any(parts) => some(parts, |part| self.selection(part, scope)),
             CompiledSelection::Keywords { words, all } => {
                 let one = |word: &TextPattern| field::keyword(word, scope);
                 if *all { every(words, one) } else { some(words, one) }
             }
         }
+    }
+
+    /// What an item says of the record; asked once if several policies want to know.
+    fn item_at(&self, number: u32) -> Truth {
+        let Some(item) = self.matcher.items.get(number) else { return Truth::False };
+        let Some(answers) = self.answers.filter(|_| item.shared) else { return self.item(item, Scope::Record(self.subject)) };
+        if let Some(truth) = answers.get(number) {
+            return truth;
+        }
+        let truth = self.item(item, Scope::Record(self.subject));
+        answers.set(number, truth);
+        truth
     }
 
     fn item(&self, item: &CompiledItem, scope: Scope<'_>) -> Truth {
@@ -182,7 +313,7 @@ impl Matcher {
     fn checks(&self, path: &Path, checks: &[Check], scope: Scope<'_>) -> Truth {
         let mut truth = Truth::False;
         let mut texts = Texts::default();
-        let found = path.visit(scope, &self.accounts, &mut |leaf| {
+        let found = path.visit(scope, &self.matcher.accounts, &mut |leaf| {
             texts.clear();
             for check in checks {
                 truth = truth.or(self.check(check, leaf, &mut texts));
@@ -221,7 +352,7 @@ impl Matcher {
     /// The distinct scalar values of a field.
     fn scalars(&self, path: &Path, cased: bool, scope: Scope<'_>) -> (BTreeSet<String>, Found) {
         let mut texts = BTreeSet::new();
-        let found = path.visit(scope, &self.accounts, &mut |leaf| {
+        let found = path.visit(scope, &self.matcher.accounts, &mut |leaf| {
             let text = leaf.is_scalar().then(|| leaf_text(leaf)).flatten();
             texts.extend(text.map(|text| if cased { text.into_owned() } else { fold(&text) }));
             false
@@ -261,9 +392,9 @@ impl Matcher {
 }
 
 impl CompiledPolicy {
-    fn new(policy: &Policy) -> CompiledPolicy {
-        let selections: Vec<_> =
-            policy.detection.selections.iter().map(|(_, selection)| CompiledSelection::new(selection)).collect();
+    fn new(policy: &Policy, items: &mut Items) -> CompiledPolicy {
+        let selections = policy.detection.selections.iter();
+        let selections: Vec<_> = selections.map(|(_, selection)| CompiledSelection::new(selection, items)).collect();
         let population = match &policy.population {
             Population::Sources => None,
             Population::Selection(name) => policy.detection.selections.iter().find(|(known, _)| known == name).map(|(_, s)| s),
@@ -272,7 +403,7 @@ impl CompiledPolicy {
         CompiledPolicy {
             selections,
             condition: policy.detection.condition.clone(),
-            population: population.map(CompiledSelection::new),
+            population: population.map(|selection| CompiledSelection::new(selection, items)),
             categories: policy.needs.categories.clone(),
             group_by: policy.group_by.iter().map(Path::new).collect(),
         }

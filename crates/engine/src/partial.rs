@@ -73,15 +73,54 @@ impl Default for Cell {
 /// Longest event source counted by name, bytes. Names are the log's own and may be hostile; AWS's stay below 60.
 const MAX_SOURCE: usize = 100;
 
-impl Cell {
-    pub(crate) fn count(&mut self, time: i64, source: &str) {
-        self.evaluated += 1;
-        self.first = self.first.min(time);
-        self.last = self.last.max(time);
-        *self.hours.entry(time.div_euclid(3600)).or_default() += 1;
-        self.count_source(source, 1);
+/// Counts of one cell that are not yet in its maps: the last hour, and the sources met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    hour: i64,
+    in_hour: u64,
+    sources: Vec<(String, u64)>,
+}
+
+/// Most sources in a tally; an object seldom has more than twenty.
+const TALLIED: usize = 48;
+
+impl Tally {
+    /// Counts an evaluated record of `cell`.
+    pub(crate) fn count(&mut self, cell: &mut Cell, time: i64, source: &str) {
+        cell.evaluated += 1;
+        cell.first = cell.first.min(time);
+        cell.last = cell.last.max(time);
+        let hour = time.div_euclid(3600);
+        if hour != self.hour {
+            self.finish_hour(cell);
+            self.hour = hour;
+        }
+        self.in_hour += 1;
+        if let Some((_, count)) = self.sources.iter_mut().find(|(known, _)| known == source) {
+            *count += 1;
+        } else if self.sources.len() < TALLIED {
+            self.sources.push((source.to_owned(), 1));
+        } else {
+            cell.count_source(source, 1);
+        }
     }
 
+    fn finish_hour(&mut self, cell: &mut Cell) {
+        if self.in_hour > 0 {
+            *cell.hours.entry(self.hour).or_default() += std::mem::take(&mut self.in_hour);
+        }
+    }
+
+    /// Puts everything into the cell's maps.
+    pub(crate) fn finish(mut self, cell: &mut Cell) {
+        self.finish_hour(cell);
+        for (source, count) in &self.sources {
+            cell.count_source(source, *count);
+        }
+    }
+}
+
+impl Cell {
     fn count_source(&mut self, source: &str, count: u64) {
         if let Some(known) = self.sources.get_mut(source) {
             *known += count;

@@ -2,10 +2,13 @@
 //!
 //! AWS CloudTrail user guide, "CloudTrail record contents", event versions 1.0 to 1.11.
 
+pub(crate) mod top;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::json::{Kind, Value};
+use top::TopField;
 
 /// The kind of a record, by `eventCategory`, or by `eventType` where older versions have no category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,25 +52,14 @@ pub struct AccountFacts {
     pub tags: BTreeMap<String, String>,
 }
 
-/// The top-level fields that every record is asked for, found in one pass over its keys.
-#[derive(Clone, Copy, Debug, Default)]
+/// The top-level fields of a record, found in one pass over its keys.
+#[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
-    /// `eventSource`, if it is a string.
-    pub source: Option<Value<'a>>,
-    /// `eventName`, if it is a string.
-    pub name: Option<Value<'a>>,
-    /// `eventTime`, if it is a string.
-    pub time: Option<Value<'a>>,
-    /// `eventID`, if it is a string.
-    pub id: Option<Value<'a>>,
-    /// `recipientAccountId`, if it is a string.
-    pub account: Option<Value<'a>>,
-    /// `awsRegion`, if it is a string.
-    pub region: Option<Value<'a>>,
-    /// `eventCategory`, if it is a string.
-    pub category: Option<Value<'a>>,
-    /// `eventType`, if it is a string.
-    pub event_type: Option<Value<'a>>,
+    root: Value<'a>,
+    /// Where the first entry of each field stands; 0 if there is none.
+    places: [u32; top::COUNT],
+    /// Some field of CloudTrail's stands twice, so that more than one place must be looked at.
+    doubled: bool,
     /// Source or name stands twice or is not a string, so an index over them must not be trusted.
     pub ambiguous: bool,
 }
@@ -75,70 +67,110 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Looks through the top-level keys once.
     pub fn of(root: Value<'a>) -> Facts<'a> {
-        let mut facts = Facts::default();
-        for (key, value) in root.entries() {
-            let escaped;
-            let name = if key.is_escaped() {
-                escaped = key.text();
-                escaped.as_bytes()
-            } else {
-                key.raw()
-            };
-            let (slot, indexed) = match name {
-                b"eventSource" => (&mut facts.source, true),
-                b"eventName" => (&mut facts.name, true),
-                b"eventTime" => (&mut facts.time, false),
-                b"eventID" => (&mut facts.id, false),
-                b"recipientAccountId" => (&mut facts.account, false),
-                b"awsRegion" => (&mut facts.region, false),
-                b"eventCategory" => (&mut facts.category, false),
-                b"eventType" => (&mut facts.event_type, false),
-                _ => continue,
-            };
-            if indexed && (slot.is_some() || value.kind() != Kind::String) {
-                facts.ambiguous = true;
+        let mut facts = Facts { root, places: [0; top::COUNT], doubled: false, ambiguous: false };
+        let mut entries = root.entries();
+        while let Some((key, place)) = entries.next_key() {
+            let Some(field) = TopField::of(key).or_else(|| TopField::of_escaped(key)) else { continue };
+            let Some(slot) = facts.places.get_mut(field.number()) else { continue };
+            let again = *slot != 0;
+            facts.doubled |= again;
+            if !again {
+                *slot = place;
             }
-            if slot.is_none() && value.kind() == Kind::String {
-                *slot = Some(value);
+            if matches!(field, top::SOURCE | top::NAME) {
+                facts.ambiguous |= again || root.entry(place).kind() != Kind::String;
             }
         }
         facts
     }
 
+    /// The first value of the field.
+    #[inline]
+    pub(crate) fn first(&self, field: TopField) -> Option<Value<'a>> {
+        let place = self.places.get(field.number()).copied().unwrap_or(0);
+        (place != 0).then(|| self.root.entry(place))
+    }
+
+    /// The only value of the field; `Err` if the record has to be gone through for it.
+    #[inline]
+    pub(crate) fn only(&self, field: TopField) -> Result<Option<Value<'a>>, Doubled> {
+        if self.doubled { Err(Doubled) } else { Ok(self.first(field)) }
+    }
+
+    /// The first value of the field that is a string.
+    #[inline]
+    fn string(&self, field: TopField) -> Option<Value<'a>> {
+        let first = self.first(field)?;
+        if first.kind() == Kind::String {
+            return Some(first);
+        }
+        let is_field = |key: &Value<'_>| TopField::of(key.text().as_bytes()) == Some(field);
+        let mut others = self.root.entries().filter(|(key, value)| self.doubled && value.kind() == Kind::String && is_field(key));
+        others.next().map(|(_, value)| value)
+    }
+
+    /// `eventSource`, if it is a string.
+    pub fn source(&self) -> Option<Value<'a>> {
+        self.string(top::SOURCE)
+    }
+
+    /// `eventName`, if it is a string.
+    pub fn name(&self) -> Option<Value<'a>> {
+        self.string(top::NAME)
+    }
+
+    /// `eventTime`, if it is a string.
+    pub fn time(&self) -> Option<Value<'a>> {
+        self.string(top::TIME)
+    }
+
+    /// `eventID`, if it is a string.
+    pub fn id(&self) -> Option<Value<'a>> {
+        self.string(top::ID)
+    }
+
+    /// `eventCategory`, if it is a string.
+    pub fn category(&self) -> Option<Value<'a>> {
+        self.string(top::CATEGORY)
+    }
+
     /// The kind of the record; `None` if it is no CloudTrail record.
-    pub fn kind(&self, root: Value<'_>) -> Option<RecordKind> {
-        let text = |value: Option<Value<'a>>| value.map_or(Cow::Borrowed(""), |value| value.text());
-        Some(match (&*text(self.category), &*text(self.event_type)) {
+    pub fn kind(&self) -> Option<RecordKind> {
+        let text = |field| self.string(field).map_or(Cow::Borrowed(""), |value| value.text());
+        Some(match (&*text(top::CATEGORY), &*text(top::EVENT_TYPE)) {
             ("Management", _) => RecordKind::Management,
             ("Data", _) => RecordKind::Data,
             ("NetworkActivity", _) | ("", "AwsVpceEvent" | "AwsVpceEvents") => RecordKind::NetworkActivity,
             ("Insight", _) | ("", "AwsCloudTrailInsight") => RecordKind::Insight,
             ("Aggregated", _) | ("", "AwsAggregatedEvent") => RecordKind::Aggregated,
-            _ if self.source.is_none() && self.name.is_none() => return None,
-            _ if root.get("managementEvent").is_some_and(|value| value.text() == "false") => RecordKind::Data,
+            _ if self.source().is_none() && self.name().is_none() => return None,
+            _ if self.first(top::MANAGEMENT_EVENT).is_some_and(|value| value.text() == "false") => RecordKind::Data,
             _ => RecordKind::Management,
         })
     }
 
     /// The account that received the record: `recipientAccountId`, else the caller's account, else `unknown`.
-    pub fn account_id(&self, root: Value<'a>) -> Cow<'a, str> {
-        let caller = || root.get("userIdentity").and_then(|identity| identity.get_text("accountId"));
-        self.account.map(|value| value.text()).or_else(caller).unwrap_or(Cow::Borrowed("unknown"))
+    pub fn account_id(&self) -> Cow<'a, str> {
+        let caller = || self.first(top::IDENTITY).and_then(|identity| identity.get_text("accountId"));
+        self.string(top::ACCOUNT).map(|value| value.text()).or_else(caller).unwrap_or(Cow::Borrowed("unknown"))
     }
 
     /// `awsRegion`, else `unknown`.
     pub fn region_name(&self) -> Cow<'a, str> {
-        self.region.map_or(Cow::Borrowed("unknown"), |value| value.text())
+        self.string(top::REGION).map_or(Cow::Borrowed("unknown"), |value| value.text())
     }
 }
+
+/// A field of CloudTrail's stands twice in the record.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Doubled;
 
 /// Whether AWS left out the content of this top-level field because it was too large.
 ///
 /// The content is then `{"omitted": true, "originalSize": N, "reason": …}`. The text `"true"` is no such mark: callers can
 /// put texts into their parameters, and such a record must not become not evaluable.
 pub fn is_omitted(value: Value<'_>) -> bool {
-    value.kind() == Kind::Object
-        && value.entries().any(|(key, value)| key.is_named("omitted") && value.kind() == Kind::Bool && value.raw() == b"true")
+    value.kind() == Kind::Object && value.named("omitted").any(|mark| mark.kind() == Kind::Bool && mark.raw() == b"true")
 }
 
 /// A field that Assize derives.
@@ -224,7 +256,7 @@ pub(crate) fn via(origin: &Origin<'_>) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::json::Tape;
+    use crate::json::Reader;
 
     #[test]
     fn outcomes_follow_the_error_code() {
@@ -249,10 +281,9 @@ mod tests {
     #[test]
     fn kinds_follow_the_category_and_older_marks() {
         let kind = |text: &str| {
-            let mut tape = Tape::default();
-            tape.read(text.as_bytes(), usize::MAX).unwrap();
-            let root = tape.root(text.as_bytes());
-            Facts::of(root).kind(root)
+            let mut reader = Reader::default();
+            let document = reader.read(text.as_bytes(), usize::MAX).unwrap();
+            Facts::of(document.root()).kind()
         };
         assert_eq!(kind(r#"{"eventCategory":"Data"}"#), Some(RecordKind::Data));
         assert_eq!(kind(r#"{"eventType":"AwsCloudTrailInsight"}"#), Some(RecordKind::Insight));
@@ -264,8 +295,8 @@ mod tests {
     #[test]
     fn a_second_event_name_makes_the_record_ambiguous() {
         let text = br#"{"eventName":"a","eventSource":"s","eventName":"b"}"#;
-        let mut tape = Tape::default();
-        tape.read(text, usize::MAX).unwrap();
-        assert!(Facts::of(tape.root(text)).ambiguous);
+        let mut reader = Reader::default();
+        let document = reader.read(text, usize::MAX).unwrap();
+        assert!(Facts::of(document.root()).ambiguous);
     }
 }

@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 use assize_engine::decode::{Malformed, Place, Sink, decode};
 use assize_engine::evaluate::{Evaluation, ObjectName, Period};
 use assize_engine::finding::findings;
-use assize_engine::json::Tape;
+use assize_engine::identity::Secret;
+use assize_engine::json::Reader;
 use assize_engine::linear::Record;
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::partial::Partial;
@@ -61,13 +62,15 @@ fn policies(detections: &[&str]) -> Vec<Policy> {
 fn judged(what: &str, size: usize, policies: &[Policy], make: impl Fn(usize) -> String) {
     let matcher = Matcher::new(policies, AccountList::new());
     in_proportion(&format!("{what}, fast"), size, &make, |text| {
-        let mut tape = Tape::default();
-        tape.read(text.as_bytes(), usize::MAX).unwrap();
-        let subject = Subject::of(tape.root(text.as_bytes())).unwrap();
+        let mut reader = Reader::default();
+        let document = reader.read(text.as_bytes(), usize::MAX).unwrap();
+        let subject = Subject::of(document.root()).unwrap();
         let mut found = 0;
-        matcher.evaluate(subject, &mut Scratch::default(), |_, _| found += 1);
-        matcher.populations(subject, &mut Scratch::default(), |_| found += 1);
-        (0..policies.len()).for_each(|index| found += matcher.group(index, subject).len());
+        let mut scratch = Scratch::default();
+        let mut judging = matcher.record(&subject, &mut scratch);
+        judging.evaluate(|_, _| found += 1);
+        judging.populations(|_| found += 1);
+        (0..policies.len()).for_each(|index| found += matcher.group(index, &subject).len());
         std::hint::black_box(found);
     });
     // The twin copies what it reads, and is slower by a constant: less says the same.
@@ -80,7 +83,7 @@ fn judged(what: &str, size: usize, policies: &[Policy], make: impl Fn(usize) -> 
 struct Counting(usize);
 
 impl Sink for Counting {
-    fn record(&mut self, _: Place, _: &[u8], _: Subject<'_>) {
+    fn record(&mut self, _: Place, _: &[u8], _: &Subject<'_>) {
         self.0 += 1;
     }
 
@@ -198,7 +201,7 @@ fn many_groups_copies_and_twins() {
     let evaluated = |what: &str, size: usize, record: &dyn Fn(usize) -> String| {
         let make = |size: usize| (0..size).fold(String::new(), |out, number| out + &record(number) + "\n");
         in_proportion(what, size, make, |text| {
-            let evaluation = Evaluation::new(&rules, AccountList::new(), Period::default(), 0);
+            let evaluation = Evaluation::new(&rules, AccountList::new(), Period::default(), 0, Secret::new([1, 2]));
             let mut partial = Partial::new(rules.len());
             evaluation.object(&ObjectName { name: Arc::from("o"), number: 0 }, text.as_bytes(), &mut partial);
             let mut merged = Partial::new(rules.len());

@@ -12,9 +12,9 @@ struct Seen {
 }
 
 impl Sink for Seen {
-    fn record(&mut self, place: Place, bytes: &[u8], subject: Subject<'_>) {
+    fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>) {
         self.places.push((place, bytes.len() as u64));
-        self.records.extend(subject.facts.id.map(|id| id.text().into_owned()));
+        self.records.extend(subject.facts.id().map(|id| id.text().into_owned()));
     }
 
     fn malformed(&mut self, place: Place, length: u64, _: &Malformed) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use assize_engine::evaluate::{Evaluation, ObjectName, Period};
 use assize_engine::finding::{self, Finding};
-use assize_engine::identity::Conflict;
+use assize_engine::identity::{Conflict, Secret};
 use assize_engine::partial::{ByHour, Partial, RecordCounts};
 use assize_engine::policy::{self, Policy};
 use assize_engine::record::AccountList;
@@ -59,7 +59,7 @@ struct Outcome {
 
 /// Evaluates the objects in the given order, each into the partial result that `split` names, and merges these.
 fn evaluate(objects: &[String], order: &[usize], split: &[usize], policies: &[Policy]) -> Outcome {
-    let evaluation = Evaluation::new(policies, AccountList::new(), Period::default(), 0);
+    let evaluation = Evaluation::new(policies, AccountList::new(), Period::default(), 0, Secret::new([1, 2]));
     let mut partials: Vec<Partial> = (0..4).map(|_| Partial::new(policies.len())).collect();
     for &number in order {
         let name = ObjectName { name: Arc::from(format!("object-{number:03}")), number: u32::try_from(number).unwrap() };
@@ -85,7 +85,7 @@ fn evaluate(objects: &[String], order: &[usize], split: &[usize], policies: &[Po
 fn evaluate_in_runs(objects: &[String], order: &[usize], split: &[usize], policies: &[Policy]) -> Outcome {
     let (mut kept, mut conflicts) = (ByHour::new(policies.len()), Vec::new());
     for run in 0..4 {
-        let mut evaluation = Evaluation::new(policies, AccountList::new(), Period::default(), 0);
+        let mut evaluation = Evaluation::new(policies, AccountList::new(), Period::default(), 0, Secret::new([1, 2]));
         evaluation.remember(kept.hours.values().flat_map(|part| part.seen.clone()));
         let mut hours = ByHour::new(policies.len());
         for &number in order.iter().filter(|number| split.get(**number).copied().unwrap_or(0) == run) {

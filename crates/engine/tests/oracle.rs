@@ -16,7 +16,7 @@ mod generate;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use assize_engine::json::Tape;
+use assize_engine::json::Reader;
 use assize_engine::linear::Record;
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::policy::{Item, Literal, Policy, Selection, Truth, load};
@@ -77,11 +77,11 @@ fn parse(name: &str, text: &str) -> Vec<rsigma_parser::SigmaRule> {
 impl Rules {
     fn compare(&self, event: &Value, tally: &mut Tally) {
         let text = event.to_string();
-        let mut tape = Tape::default();
-        tape.read(text.as_bytes(), usize::MAX).unwrap();
-        let Some(subject) = Subject::of(tape.root(text.as_bytes())) else { return };
+        let mut reader = Reader::default();
+        let document = reader.read(text.as_bytes(), usize::MAX).unwrap();
+        let Some(subject) = Subject::of(document.root()) else { return };
         let mut ours = vec![Truth::False; self.policies.len()];
-        self.matcher.evaluate(subject, &mut Scratch::default(), |index, truth| ours[index] = truth);
+        self.matcher.record(&subject, &mut Scratch::default()).evaluate(|index, truth| ours[index] = truth);
         let found = self.theirs.evaluate(&JsonEvent::borrow(event));
         let theirs: BTreeSet<&str> = found.iter().filter_map(|found| found.header.rule_id.as_deref()).collect();
         for (policy, ours) in self.policies.iter().zip(ours) {

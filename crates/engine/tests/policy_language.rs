@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assize_engine::diagnostic::{Diagnostic, Severity};
-use assize_engine::json::Tape;
+use assize_engine::json::Reader;
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::policy::{self, Item, Level, Literal, Modifier, Per, Policy, Require, Selection, Truth};
 use assize_engine::record::{AccountFacts, AccountList, Facts, RecordKind};
@@ -128,18 +128,19 @@ fn accounts() -> AccountList {
 /// What the policy says of the record; both ways to ask must agree. As in `assize policy test`, a record without category,
 /// source and name counts as a management event.
 fn evaluate(policy: &Policy, record: &str, line: usize) -> Truth {
-    let mut tape = Tape::default();
-    let read = tape.read(record.as_bytes(), usize::MAX);
-    assert_eq!(read, Ok(record.len()), "line {line}: the record is not JSON: {record}");
-    let root = tape.root(record.as_bytes());
+    let mut reader = Reader::default();
+    let document = reader.read(record.as_bytes(), usize::MAX);
+    let document = document.unwrap_or_else(|error| panic!("line {line}: the record is not JSON: {error}: {record}"));
+    assert_eq!(document.length(), record.len(), "line {line}: the record is not JSON: {record}");
+    let root = document.root();
     let facts = Facts::of(root);
-    let bare = facts.category.is_none() && facts.source.is_none() && facts.name.is_none();
-    let kind = if bare { Some(RecordKind::Management) } else { facts.kind(root) };
+    let bare = facts.category().is_none() && facts.source().is_none() && facts.name().is_none();
+    let kind = if bare { Some(RecordKind::Management) } else { facts.kind() };
     let subject = Subject { root, facts, kind: kind.unwrap_or_else(|| panic!("line {line}: no CloudTrail record: {record}")) };
     let matcher = Matcher::new(std::slice::from_ref(policy), accounts());
     let mut indexed = Truth::False;
-    matcher.evaluate(subject, &mut Scratch::default(), |_, truth| indexed = truth);
-    assert_eq!(matcher.evaluate_one(0, subject), indexed, "line {line}: the index changes the answer");
+    matcher.record(&subject, &mut Scratch::default()).evaluate(|_, truth| indexed = truth);
+    assert_eq!(matcher.evaluate_one(0, &subject), indexed, "line {line}: the index changes the answer");
     indexed
 }
 

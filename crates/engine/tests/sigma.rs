@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use assize_engine::json::Tape;
+use assize_engine::json::Reader;
 use assize_engine::linear::Record;
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::policy::{Policy, Selection, Truth, load};
@@ -67,15 +67,15 @@ fn fixture() -> Vec<Fixture> {
 impl Judges {
     /// What each rule says of a record, by its index; asserts that all ways to ask agree.
     fn judge(&self, text: &str) -> Vec<Truth> {
-        let mut tape = Tape::default();
-        tape.read(text.as_bytes(), usize::MAX).unwrap();
-        let subject = Subject::of(tape.root(text.as_bytes())).unwrap();
+        let mut reader = Reader::default();
+        let document = reader.read(text.as_bytes(), usize::MAX).unwrap();
+        let subject = Subject::of(document.root()).unwrap();
         let record = Record::read(text).unwrap();
         let mut indexed = vec![Truth::False; self.policies.len()];
-        self.matcher.evaluate(subject, &mut Scratch::default(), |index, truth| indexed[index] = truth);
+        self.matcher.record(&subject, &mut Scratch::default()).evaluate(|index, truth| indexed[index] = truth);
         for (index, policy) in self.policies.iter().enumerate() {
             let slow = record.judge(policy, &AccountList::new()).truth;
-            assert_eq!(self.matcher.evaluate_one(index, subject), slow, "{} without the index on {text}", policy.file);
+            assert_eq!(self.matcher.evaluate_one(index, &subject), slow, "{} without the index on {text}", policy.file);
             assert_eq!(indexed[index], slow, "{} through the index on {text}", policy.file);
         }
         indexed

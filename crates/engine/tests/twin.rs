@@ -17,7 +17,8 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use assize_engine::decode::{Malformed, Place, Sink, decode};
-use assize_engine::json::Tape;
+use assize_engine::json::tape::{Cursor, Tape};
+use assize_engine::json::{Kind, Reader, Value};
 use assize_engine::linear::{LinearError, Record};
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::policy::{Item, Literal, Modifier, Policy, Selection, Truth, load};
@@ -146,25 +147,27 @@ fn compare(
     accounts: &AccountList,
     worth: &mut Worth,
 ) -> Result<(), TestCaseError> {
-    let mut tape = Tape::default();
-    prop_assert_eq!(tape.read(text.as_bytes(), usize::MAX), Ok(text.len()));
-    let Some(subject) = Subject::of(tape.root(text.as_bytes())) else {
+    let mut reader = Reader::default();
+    let document = reader.read(text.as_bytes(), usize::MAX).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    prop_assert_eq!(document.length(), text.len());
+    let Some(subject) = Subject::of(document.root()) else {
         prop_assert_eq!(Record::read(text).err(), Some(LinearError::NoRecord));
         return Ok(());
     };
     let record = Record::read(text).map_err(|error| TestCaseError::fail(error.to_string()))?;
     let mut scratch = Scratch::default();
     let mut reported = BTreeMap::new();
-    matcher.evaluate(subject, &mut scratch, |index, truth| {
+    let mut judging = matcher.record(&subject, &mut scratch);
+    judging.evaluate(|index, truth| {
         reported.insert(index, truth);
     });
     let mut members = BTreeSet::new();
-    matcher.populations(subject, &mut scratch, |index| {
+    judging.populations(|index| {
         members.insert(index);
     });
     for (index, policy) in policies.iter().enumerate() {
         let judged = record.judge(policy, accounts);
-        prop_assert_eq!(matcher.evaluate_one(index, subject), judged.truth, "{} without the index", policy.id);
+        prop_assert_eq!(matcher.evaluate_one(index, &subject), judged.truth, "{} without the index", policy.id);
         let found = reported.get(&index).copied().unwrap_or(Truth::False);
         prop_assert_eq!(found, judged.truth, "{} through the index", policy.id);
         let member = record.population(policy, accounts);
@@ -224,6 +227,40 @@ fn count_items(selection: &Selection, record: &Record, accounts: &AccountList, c
     }
 }
 
+/// The reader and its tape take and refuse the same texts, for the same reasons, and find the same values.
+fn same_reading(text: &str) -> Result<(), TestCaseError> {
+    let (mut reader, mut tape) = (Reader::default(), Tape::default());
+    let slow = tape.read(text.as_bytes(), usize::MAX);
+    let fast = reader.read(text.as_bytes(), usize::MAX);
+    match (slow, fast) {
+        (Ok(length), Ok(document)) => {
+            prop_assert_eq!(length, document.length(), "{}", text);
+            same_value(tape.root(text.as_bytes()), document.root())
+        }
+        (Err(slow), Err(fast)) => {
+            prop_assert_eq!(slow, fast, "{}", text);
+            Ok(())
+        }
+        (slow, fast) => Err(TestCaseError::fail(format!("tape: {slow:?}, reader: {:?}\n{text}", fast.map(|_| ())))),
+    }
+}
+
+fn same_value(slow: Cursor<'_>, fast: Value<'_>) -> Result<(), TestCaseError> {
+    prop_assert_eq!((slow.kind(), slow.raw(), slow.text()), (fast.kind(), fast.raw(), fast.text()));
+    prop_assert_eq!(slow.is_escaped(), fast.is_escaped());
+    prop_assert_eq!(slow.items().count(), fast.items().count());
+    prop_assert_eq!(slow.entries().count(), fast.entries().count());
+    for (slow, fast) in slow.items().zip(fast.items()) {
+        same_value(slow, fast)?;
+    }
+    for ((slow_key, slow), (fast_key, fast)) in slow.entries().zip(fast.entries()) {
+        prop_assert_eq!(slow_key.kind(), Kind::String);
+        prop_assert_eq!((slow_key.raw(), slow_key.text()), (fast_key.raw(), fast_key.text()));
+        same_value(slow, fast)?;
+    }
+    Ok(())
+}
+
 /// Both readers take and refuse the same texts: records with a character changed, dropped or doubled.
 #[test]
 fn both_readers_take_the_same_texts() {
@@ -235,6 +272,7 @@ fn both_readers_take_the_same_texts() {
         record::write(&record::damaged(&record::record(&mut draw), &mut draw), &mut draw, &mut text);
         for _ in 0..4 {
             let text = misspelt(&text, &mut draw);
+            same_reading(&text)?;
             let mut tape = Tape::default();
             let fast = tape.read(text.as_bytes(), usize::MAX);
             let fast = fast.is_ok_and(|length| text.as_bytes()[length..].iter().all(u8::is_ascii_whitespace));
@@ -301,7 +339,7 @@ struct Seen<'m> {
 }
 
 impl Sink for Seen<'_> {
-    fn record(&mut self, _: Place, bytes: &[u8], subject: Subject<'_>) {
+    fn record(&mut self, _: Place, bytes: &[u8], subject: &Subject<'_>) {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
         let slow = Record::read(&text).map(|record| record.judge(&self.policies[0], &accounts()).truth);
         let fast = self.matcher.evaluate_one(0, subject);

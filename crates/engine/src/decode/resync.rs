@@ -5,16 +5,16 @@
 //! Such a start cannot be planted inside a well-formed record, where every quote in a value is escaped. All of it is
 //! bounded by a budget of bytes, after which the rest of the object is one malformed region.
 
-use crate::json::Tape;
+use crate::json::{Document, Reader};
 use crate::matcher::Subject;
 
 use super::MAX_RECORD;
 
 /// Where to go on after the malformed member at `at`: its end, the start of the next record, or the end of the text.
-pub(super) fn after(text: &[u8], at: usize, tape: &mut Tape, budget: &mut usize) -> usize {
+pub(super) fn after(text: &[u8], at: usize, reader: &mut Reader, budget: &mut usize) -> usize {
     let end = bracket_end(text, at, budget);
     let until = end.unwrap_or(text.len());
-    next_record(text, at + 1, until, tape, budget).or(end).unwrap_or(text.len())
+    next_record(text, at + 1, until, reader, budget).or(end).unwrap_or(text.len())
 }
 
 /// The start of the next line whose first character opens an object, or the end of the text.
@@ -62,7 +62,7 @@ fn bracket_end(text: &[u8], at: usize, budget: &mut usize) -> Option<usize> {
 }
 
 /// The first place in `from..until` where a whole record begins after a comma.
-fn next_record(text: &[u8], from: usize, until: usize, tape: &mut Tape, budget: &mut usize) -> Option<usize> {
+fn next_record(text: &[u8], from: usize, until: usize, reader: &mut Reader, budget: &mut usize) -> Option<usize> {
     const START: &[u8] = b"{\"eventVersion\"";
     let finder = memchr::memmem::Finder::new(START);
     let mut from = from;
@@ -73,9 +73,9 @@ fn next_record(text: &[u8], from: usize, until: usize, tape: &mut Tape, budget: 
         let before = text.get(..found)?.iter().rev().find(|byte| !byte.is_ascii_whitespace());
         if before == Some(&b',') {
             let rest = text.get(found..)?;
-            let read = tape.read(rest, MAX_RECORD.min(*budget));
-            *budget = budget.saturating_sub(read.as_ref().copied().unwrap_or(1024));
-            if read.is_ok() && Subject::of(tape.root(rest)).is_some() {
+            let read = reader.read_first(rest, MAX_RECORD.min(*budget));
+            *budget = budget.saturating_sub(read.as_ref().map_or(1024, Document::length));
+            if read.is_ok_and(|document| Subject::of(document.root()).is_some()) {
                 return Some(found);
             }
         }

@@ -1,6 +1,7 @@
 //! Turns items as written into checks.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
 
 use super::field::Path;
 use crate::cidr::Cidr;
@@ -10,9 +11,55 @@ use crate::time::Part;
 
 #[derive(Debug)]
 pub(super) enum CompiledSelection {
-    All(Vec<CompiledItem>),
+    /// Numbers of items in [`Items`].
+    All(Vec<u32>),
     Any(Vec<CompiledSelection>),
-    Keywords { words: Vec<TextPattern>, all: bool },
+    Keywords {
+        words: Vec<TextPattern>,
+        all: bool,
+    },
+}
+
+/// The items of all policies; those that ask the same of the same field are one, so that it is asked once per record.
+#[derive(Debug, Default)]
+pub(super) struct Items {
+    items: Vec<CompiledItem>,
+    written: Vec<Item>,
+    by_field: HashMap<String, Vec<u32>>,
+}
+
+impl Items {
+    pub(super) fn get(&self, number: u32) -> Option<&CompiledItem> {
+        self.items.get(number as usize)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// The item as written.
+    pub(super) fn written(&self, number: u32) -> Option<&Item> {
+        self.written.get(number as usize)
+    }
+
+    fn add(&mut self, item: &Item) -> u32 {
+        let known = self.by_field.entry(item.field.written.clone()).or_default();
+        let same = |number: &&u32| {
+            let other = self.written.get(**number as usize);
+            other.is_some_and(|other| other.modifiers == item.modifiers && other.values == item.values)
+        };
+        if let Some(&number) = known.iter().find(same) {
+            if let Some(item) = self.items.get_mut(number as usize) {
+                item.shared = true;
+            }
+            return number;
+        }
+        let number = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
+        known.push(number);
+        self.items.push(CompiledItem::new(item));
+        self.written.push(item.clone());
+        number
+    }
 }
 
 #[derive(Debug)]
@@ -21,6 +68,8 @@ pub(super) struct CompiledItem {
     pub(super) checks: Vec<Check>,
     pub(super) all: bool,
     pub(super) negate: bool,
+    /// Asked in more than one place.
+    pub(super) shared: bool,
 }
 
 /// What a value asks of a field.
@@ -61,10 +110,12 @@ impl Order {
 }
 
 impl CompiledSelection {
-    pub(super) fn new(selection: &Selection) -> CompiledSelection {
+    pub(super) fn new(selection: &Selection, items: &mut Items) -> CompiledSelection {
         match selection {
-            Selection::All(items) => CompiledSelection::All(items.iter().map(CompiledItem::new).collect()),
-            Selection::Any(parts) => CompiledSelection::Any(parts.iter().map(CompiledSelection::new).collect()),
+            Selection::All(parts) => CompiledSelection::All(parts.iter().map(|item| items.add(item)).collect()),
+            Selection::Any(parts) => {
+                CompiledSelection::Any(parts.iter().map(|part| CompiledSelection::new(part, items)).collect())
+            }
             Selection::Keywords { words, all } => {
                 let words = words.iter().map(|word| TextPattern::wildcard(&word.written(), Place::Inside, false)).collect();
                 CompiledSelection::Keywords { words, all: *all }
@@ -80,6 +131,7 @@ impl CompiledItem {
             checks: item.values.iter().map(|value| Check::new(value, &item.modifiers)).collect(),
             all: item.has(Modifier::All),
             negate: item.has(Modifier::Neq),
+            shared: false,
         }
     }
 }

@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
-use super::Scope;
+use super::{Scope, Subject};
 use crate::json::{Kind, Value};
 use crate::pattern::TextPattern;
 use crate::policy::{FieldPath, Truth};
-use crate::record::{AccountList, Derived, Origin, is_omitted, outcome, via};
+use crate::record::top::{self, TopField};
+use crate::record::{AccountList, Derived, Doubled, Facts, Origin, is_omitted, outcome, via};
 
 /// A path made ready.
 #[derive(Debug)]
 pub(super) struct Path {
     keys: Vec<String>,
+    /// The first key, if it is a field of CloudTrail's.
+    top: Option<TopField>,
     derived: Option<Derived>,
 }
 
@@ -50,14 +53,18 @@ type Visit<'v, 'a> = &'v mut dyn FnMut(Leaf<'a>) -> bool;
 
 impl Path {
     pub(super) fn new(path: &FieldPath) -> Path {
-        Path { keys: path.keys.clone(), derived: Derived::of(&path.keys) }
+        Path {
+            top: path.keys.first().and_then(|key| TopField::of(key.as_bytes())),
+            keys: path.keys.clone(),
+            derived: Derived::of(&path.keys),
+        }
     }
 
     /// Shows every value of the field to `visit`, until it returns true.
     pub(super) fn visit<'a>(&self, scope: Scope<'a>, accounts: &'a AccountList, visit: Visit<'_, 'a>) -> Found {
         let mut found = Found::default();
         match (scope, self.derived) {
-            (Scope::Record(subject), Some(derived)) => match self.derive(derived, subject.root, accounts) {
+            (Scope::Record(subject), Some(derived)) => match self.derive(derived, subject, accounts) {
                 Ok(Some(text)) => {
                     found.present = true;
                     visit(Leaf::Text(text));
@@ -67,15 +74,22 @@ impl Path {
             },
             (Scope::Record(subject), None) => {
                 let Some((first, rest)) = self.keys.split_first() else { return found };
-                for (key, value) in subject.root.entries() {
-                    if !key.is_named(first) {
-                        continue;
-                    }
+                let mut one = |value| {
                     if is_omitted(value) {
                         found.unknown = true;
                         found.present |= rest.is_empty();
-                    } else if walk(value, rest, &mut found, visit) {
-                        return found;
+                        return false;
+                    }
+                    walk(value, rest, &mut found, visit)
+                };
+                match self.top.map(|top| subject.facts.only(top)) {
+                    Some(Ok(None)) => {}
+                    Some(Ok(Some(value))) => {
+                        one(value);
+                    }
+                    // Some field stands twice, or the key is none of CloudTrail's: every entry is looked at.
+                    Some(Err(Doubled)) | None => {
+                        subject.root.named(first).any(one);
                     }
                 }
             }
@@ -86,20 +100,23 @@ impl Path {
         found
     }
 
-    fn derive<'a>(&self, derived: Derived, root: Value<'a>, accounts: &'a AccountList) -> Result<Option<&'a str>, Undecided> {
+    fn derive<'a>(
+        &self,
+        derived: Derived,
+        subject: &Subject<'a>,
+        accounts: &'a AccountList,
+    ) -> Result<Option<&'a str>, Undecided> {
+        let facts = &subject.facts;
         // An account that the list does not know is not "not prod": it cannot be told.
-        let account = || {
-            let id = crate::record::Facts::of(root).account_id(root);
-            accounts.get(&*id).ok_or(Undecided)
-        };
+        let account = || accounts.get(&*subject.facts.account_id()).ok_or(Undecided);
         let filled = |text: &'a str| (!text.is_empty()).then_some(text);
         Ok(match derived {
             Derived::Outcome => {
-                let code = root.get("errorCode").filter(|code| code.kind() != Kind::Null).map(error_code);
-                let failed = code.is_none() && console_login_failed(root)?;
+                let code = facts.first(top::ERROR_CODE).filter(|code| code.kind() != Kind::Null).map(error_code);
+                let failed = code.is_none() && console_login_failed(facts)?;
                 Some(outcome(code.as_deref(), failed))
             }
-            Derived::Via => via(&origin(root)),
+            Derived::Via => via(&origin(facts)),
             Derived::AccountName => filled(&account()?.name),
             Derived::AccountEnv => filled(&account()?.env),
             Derived::AccountTag => {
@@ -118,26 +135,31 @@ fn error_code(code: Value<'_>) -> Cow<'_, str> {
     if matches!(code.kind(), Kind::Object | Kind::Array) { Cow::Borrowed("") } else { code.text() }
 }
 
-fn console_login_failed(root: Value<'_>) -> Result<bool, Undecided> {
-    if root.get_text("eventName").as_deref() != Some("ConsoleLogin") {
+fn console_login_failed(facts: &Facts<'_>) -> Result<bool, Undecided> {
+    if first_text(facts, top::NAME).as_deref() != Some("ConsoleLogin") {
         return Ok(false);
     }
-    match root.get("responseElements") {
+    match facts.first(top::RESPONSE) {
         Some(response) if is_omitted(response) => Err(Undecided),
         Some(response) => Ok(response.get_text("ConsoleLogin").as_deref() == Some("Failure")),
         None => Ok(false),
     }
 }
 
-fn origin(root: Value<'_>) -> Origin<'_> {
-    let identity = root.get("userIdentity");
+fn origin<'a>(facts: &Facts<'a>) -> Origin<'a> {
+    let identity = facts.first(top::IDENTITY);
     Origin {
         invoked_by: identity.and_then(|identity| identity.get("invokedBy")).is_some_and(|by| by.kind() != Kind::Null),
         identity_type: identity.and_then(|identity| identity.get_text("type")).unwrap_or(Cow::Borrowed("")),
-        event_type: root.get_text("eventType").unwrap_or(Cow::Borrowed("")),
-        from_console: root.get("sessionCredentialFromConsole").is_some_and(|value| value.text() == "true"),
-        user_agent: root.get_text("userAgent"),
+        event_type: first_text(facts, top::EVENT_TYPE).unwrap_or(Cow::Borrowed("")),
+        from_console: facts.first(top::FROM_CONSOLE).is_some_and(|value| value.text() == "true"),
+        user_agent: first_text(facts, top::USER_AGENT),
     }
+}
+
+/// The first value of the field, if it is a string.
+fn first_text<'a>(facts: &Facts<'a>, field: TopField) -> Option<Cow<'a, str>> {
+    facts.first(field).filter(|value| value.kind() == Kind::String).map(|value| value.text())
 }
 
 /// Follows the keys; returns true when `visit` asked to stop.
@@ -150,7 +172,7 @@ fn walk<'a>(value: Value<'a>, keys: &[String], found: &mut Found, visit: Visit<'
         found.present = true;
         return visit(Leaf::Json(value));
     };
-    value.entries().any(|(name, child)| name.is_named(key) && walk(child, rest, found, visit))
+    value.named(key).any(|child| walk(child, rest, found, visit))
 }
 
 /// Whether any value of the record contains the word. Keys are not searched.

@@ -1,34 +1,52 @@
 //! Finds the policies whose event source and name a record fits.
 //!
-//! Four tables: source and name, name alone, source alone, and policies that neither narrows. A record costs three
-//! look-ups, whatever the number of policies that cannot match it.
+//! Four tables: source and name, name alone, source alone, and policies that neither narrows. The last are put to a
+//! record only if an item that each of them requires (its guard) is not false; policies with the same guard share its
+//! answer. What a source and name give is kept, because the same few hundred pairs make up nearly all of a log.
 
 use std::collections::HashMap;
 
-use super::Scratch;
+use super::compile::Items;
+use super::guard;
 use crate::candidates::Candidate;
-use crate::record::Facts;
+use crate::policy::Condition;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
     by_both: HashMap<String, Vec<u32>>,
     by_source: HashMap<String, Vec<u32>>,
     by_name: HashMap<String, Vec<u32>>,
+    /// Policies that neither source nor name narrows, and that have no guard.
     always: Vec<u32>,
+    /// Items, and the policies that cannot match where the item is false.
+    guarded: Vec<(u32, Vec<u32>)>,
     all: Vec<u32>,
+}
+
+/// What the index has to know of a policy.
+pub(super) struct Entry<'p> {
+    pub(super) alternatives: Vec<Candidate>,
+    pub(super) condition: &'p Condition,
+    pub(super) selections: &'p [super::CompiledSelection],
 }
 
 impl Index {
     /// One entry per policy, in order; `None` leaves the policy out.
-    pub(super) fn new(policies: impl Iterator<Item = Option<Vec<Candidate>>>) -> Index {
+    pub(super) fn new<'p>(policies: impl Iterator<Item = Option<Entry<'p>>>, items: &Items) -> Index {
         let mut index = Index::default();
-        for (number, alternatives) in (0_u32..).zip(policies) {
-            let Some(alternatives) = alternatives else { continue };
+        let mut open: Vec<(u32, Vec<u32>)> = Vec::new();
+        for (number, entry) in (0_u32..).zip(policies) {
+            let Some(entry) = entry else { continue };
             index.all.push(number);
-            for alternative in &alternatives {
+            if entry.alternatives.iter().any(|alternative| alternative.sources.is_none() && alternative.names.is_none()) {
+                open.push((number, guard::required(entry.condition, entry.selections)));
+                continue;
+            }
+            for alternative in &entry.alternatives {
                 index.add(number, alternative);
             }
         }
+        (index.guarded, index.always) = guard::choose(open, items);
         index
     }
 
@@ -49,38 +67,30 @@ impl Index {
         }
     }
 
-    /// Leaves the numbers of the policies that may match in `scratch.candidates`, sorted, each once.
-    pub(super) fn candidates(&self, facts: &Facts<'_>, scratch: &mut Scratch) {
-        let Scratch { candidates, source, name } = scratch;
-        candidates.clear();
-        source.clear();
-        name.clear();
-        let plain = |value: Option<crate::json::Value<'_>>, out: &mut String| match value {
-            Some(value) => {
-                let text = value.text();
-                out.push_str(&text);
-                out.make_ascii_lowercase();
-                text.is_ascii()
-            }
-            None => true,
-        };
-        // A name in other letters than ASCII may fold to one that is; such a record, like one with two names, is put
-        // to every policy.
-        let trusted = plain(facts.source, source) & plain(facts.name, name) && !facts.ambiguous;
-        if !trusted {
-            candidates.extend_from_slice(&self.all);
-            return;
-        }
-        candidates.extend_from_slice(&self.always);
-        candidates.extend(self.by_source.get(source.as_str()).into_iter().flatten());
-        candidates.extend(self.by_name.get(name.as_str()).into_iter().flatten());
-        if !self.by_both.is_empty() {
-            source.push('\n');
-            source.push_str(name);
-            candidates.extend(self.by_both.get(source.as_str()).into_iter().flatten());
-        }
+    /// Items, and the policies that cannot match where the item is false: not among [`Index::candidates`].
+    pub(super) fn guarded(&self) -> &[(u32, Vec<u32>)] {
+        &self.guarded
+    }
+
+    /// The item without which the policy is not tried.
+    pub(super) fn guard(&self, policy: u32) -> Option<u32> {
+        self.guarded.iter().find(|(_, policies)| policies.contains(&policy)).map(|(item, _)| *item)
+    }
+
+    /// All policies, for a record whose source and name are not to be trusted.
+    pub(super) fn all(&self) -> &[u32] {
+        &self.all
+    }
+
+    /// The policies without a guard that may match records of this source and name (lower case), ascending, each once.
+    pub(super) fn candidates(&self, source: &str, name: &str) -> Vec<u32> {
+        let mut candidates = self.always.clone();
+        candidates.extend(self.by_source.get(source).into_iter().flatten());
+        candidates.extend(self.by_name.get(name).into_iter().flatten());
+        candidates.extend(self.by_both.get(&joined(source, name)).into_iter().flatten());
         candidates.sort_unstable();
         candidates.dedup();
+        candidates
     }
 }
 

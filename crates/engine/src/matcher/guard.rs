@@ -1,0 +1,83 @@
+//! Items that a policy requires: where one of them is false, so is the policy, whatever else the record holds.
+//!
+//! A policy that names neither event source nor event name is spared most records by one such item, its guard. False
+//! and-ed with anything is false, and only what stands under `and` is taken; an item that cannot be told of a record (its
+//! content was omitted) is not false, so the policy is then tried.
+
+use std::collections::BTreeMap;
+
+use super::compile::{CompiledSelection, Items};
+use crate::policy::{Condition, Item, Literal, Modifier};
+
+/// The numbers of the items without which the condition is false, ascending.
+pub(super) fn required(condition: &Condition, selections: &[CompiledSelection]) -> Vec<u32> {
+    match condition {
+        Condition::Selection(index) => selections.get(*index).map(of_selection).unwrap_or_default(),
+        Condition::Not(_) => Vec::new(),
+        Condition::And(parts) => {
+            let mut all: Vec<u32> = parts.iter().flat_map(|part| required(part, selections)).collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        }
+        Condition::Or(parts) => common(parts.iter().map(|part| required(part, selections))),
+    }
+}
+
+fn of_selection(selection: &CompiledSelection) -> Vec<u32> {
+    match selection {
+        CompiledSelection::All(items) => {
+            let mut items = items.clone();
+            items.sort_unstable();
+            items.dedup();
+            items
+        }
+        CompiledSelection::Any(parts) => common(parts.iter().map(of_selection)),
+        CompiledSelection::Keywords { .. } => Vec::new(),
+    }
+}
+
+/// What all parts require.
+fn common(parts: impl Iterator<Item = Vec<u32>>) -> Vec<u32> {
+    parts.reduce(|all, part| all.into_iter().filter(|item| part.contains(item)).collect()).unwrap_or_default()
+}
+
+/// Items with the policies that they guard, and the policies without a guard; both ascending.
+pub(super) type Guarded = (Vec<(u32, Vec<u32>)>, Vec<u32>);
+
+/// Gives each policy the cheapest of the items that it requires, and among equals the one that most policies require.
+pub(super) fn choose(policies: Vec<(u32, Vec<u32>)>, items: &Items) -> Guarded {
+    let mut wanted: BTreeMap<u32, usize> = BTreeMap::new();
+    for item in policies.iter().flat_map(|(_, required)| required) {
+        *wanted.entry(*item).or_default() += 1;
+    }
+    let (mut guarded, mut always) = (BTreeMap::<u32, Vec<u32>>::new(), Vec::new());
+    for (policy, required) in policies {
+        let rank = |item: &u32| {
+            let price = items.written(*item).map_or(u32::MAX, price);
+            (price, std::cmp::Reverse(wanted.get(item).copied().unwrap_or(0)), *item)
+        };
+        match required.into_iter().min_by_key(rank) {
+            Some(item) => guarded.entry(item).or_default().push(policy),
+            None => always.push(policy),
+        }
+    }
+    (guarded.into_iter().collect(), always)
+}
+
+/// What asking the item costs, roughly, and how seldom it holds: whole texts of a short path first.
+fn price(item: &Item) -> u32 {
+    let plain = item.modifiers.iter().all(|modifier| *modifier == Modifier::Cased);
+    let exact = |literal: &Literal| match literal {
+        Literal::Text(text) => !text.is_empty() && !text.contains(['*', '?']),
+        Literal::Number(_) | Literal::Bool(_) => true,
+        Literal::Null | Literal::Map(_) => false,
+    };
+    let depth = u32::try_from(item.field.keys.len()).unwrap_or(u32::MAX);
+    let usually_true = item.modifiers.contains(&Modifier::Neq) || item.values.contains(&Literal::Null);
+    match (usually_true, plain && item.values.iter().all(exact)) {
+        (true, _) => 1000,
+        (false, true) => depth,
+        (false, false) => depth.saturating_mul(10),
+    }
+}
