@@ -141,7 +141,7 @@ mod tests {
             (decoder.into_inner().len(), text)
         };
         for length in [0, 1, 100, 65_536, 1 << 20] {
-            let text: Vec<u8> = (0..length).map(|at: usize| (at * at >> 7) as u8).collect();
+            let text: Vec<u8> = (0..length).map(|at: usize| ((at * at) >> 7) as u8).collect();
             // What follows may promise any size: less than there is, as much, more, or none that is believable.
             for behind in [&b""[..], b"x", b"\0\0\0\0", b"\0\0\x10\0", b"\x01\0\x10\0", b"\xff\xff\xff\xff"] {
                 let stored = [&gzip(&text), behind].concat();

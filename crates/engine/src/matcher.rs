@@ -49,7 +49,7 @@ struct CompiledPolicy {
 }
 
 /// A record under evaluation.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Subject<'a> {
     /// The record.
     pub root: Value<'a>,

@@ -5,6 +5,7 @@
 pub(crate) mod top;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use crate::json::{Kind, Value};
@@ -53,11 +54,13 @@ pub struct AccountFacts {
 }
 
 /// The top-level fields of a record, found in one pass over its keys.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Facts<'a> {
     root: Value<'a>,
     /// Where the first entry of each field stands; 0 if there is none.
     places: [u32; top::COUNT],
+    /// One bit for each field: whether it was looked at, and whether its content was omitted.
+    omitted: Cell<(u32, u32)>,
     /// Some field of CloudTrail's stands twice, so that more than one place must be looked at.
     doubled: bool,
     /// Source or name stands twice or is not a string, so an index over them must not be trusted.
@@ -67,7 +70,7 @@ pub struct Facts<'a> {
 impl<'a> Facts<'a> {
     /// Looks through the top-level keys once.
     pub fn of(root: Value<'a>) -> Facts<'a> {
-        let mut facts = Facts { root, places: [0; top::COUNT], doubled: false, ambiguous: false };
+        let mut facts = Facts { root, places: [0; top::COUNT], omitted: Cell::default(), doubled: false, ambiguous: false };
         let mut entries = root.entries();
         while let Some((key, place)) = entries.next_key() {
             let Some(field) = TopField::of(key).or_else(|| TopField::of_escaped(key)) else { continue };
@@ -89,6 +92,19 @@ impl<'a> Facts<'a> {
     pub(crate) fn first(&self, field: TopField) -> Option<Value<'a>> {
         let place = self.places.get(field.number()).copied().unwrap_or(0);
         (place != 0).then(|| self.root.entry(place))
+    }
+
+    /// Whether AWS left out the content of the field's first value, which this is; looked at once per record.
+    #[inline]
+    pub(crate) fn is_omitted(&self, field: TopField, value: Value<'a>) -> bool {
+        let bit = 1 << field.number();
+        let (mut looked, mut found) = self.omitted.get();
+        if looked & bit == 0 {
+            looked |= bit;
+            found |= if is_omitted(value) { bit } else { 0 };
+            self.omitted.set((looked, found));
+        }
+        found & bit != 0
     }
 
     /// The only value of the field; `Err` if the record has to be gone through for it.

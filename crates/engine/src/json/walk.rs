@@ -27,17 +27,24 @@ impl Walker {
         if self.closes.len() < marks.len() {
             self.closes.resize(marks.len(), 0);
         }
-        let object = *text.get(*marks.get(first as usize)? as usize)? == b'{';
+        let here = *marks.get(first as usize)? as usize;
+        let object = *text.get(here)? == b'{';
         *self.open.first_mut()? = first;
-        let mut walk = Walk { text, marks, walker: self, depth: 0, at: first as usize, object };
+        let mut walk = Walk { text, marks, walker: self, depth: 0, at: first as usize, here, object };
         loop {
-            if walk.member()? {
+            let mut byte = walk.member()?;
+            if matches!(byte, b'{' | b'[') {
                 continue;
             }
-            while !walk.separator()? {
-                if walk.close()? {
+            while byte != b',' {
+                if byte != if walk.object { b'}' } else { b']' } {
+                    return None;
+                }
+                walk.note_close()?;
+                if walk.depth == 0 {
                     return u32::try_from(walk.at).ok();
                 }
+                byte = walk.close()?;
             }
         }
     }
@@ -51,21 +58,23 @@ struct Walk<'w> {
     depth: usize,
     /// The mark that the walk stands at.
     at: usize,
+    /// Where that mark stands in the text.
+    here: usize,
     /// The innermost container is an object.
     object: bool,
 }
 
 impl Walk<'_> {
-    /// From an opening bracket or a comma over what follows, up to the next separator; true if that opens a container.
+    /// From an opening bracket or a comma over what follows, up to the next separator or opening bracket; gives its byte.
     #[inline(always)]
-    fn member(&mut self) -> Option<bool> {
-        let (mut here, mut next) = (self.mark(self.at)?, self.mark(self.at + 1)?);
+    fn member(&mut self) -> Option<u8> {
+        let (mut here, mut next) = (self.here, self.mark(self.at + 1)?);
         let mut byte = *self.text.get(next)?;
         if self.object {
             if byte != b':' {
                 let empty = byte == b'}' && *self.text.get(here)? == b'{' && self.is_blank(here, next);
-                self.at += 1;
-                return empty.then_some(false);
+                (self.at, self.here) = (self.at + 1, next);
+                return empty.then_some(byte);
             }
             if !begins_string(self.text, here + 1) {
                 return None;
@@ -74,47 +83,45 @@ impl Walk<'_> {
             (here, next) = (next, self.mark(self.at + 1)?);
             byte = *self.text.get(next)?;
         }
-        self.at += 1;
+        (self.at, self.here) = (self.at + 1, next);
         match byte {
             b',' | b'}' | b']' => {
+                if self.text.get(here + 1) == Some(&b'"') {
+                    return Some(byte);
+                }
                 let gap = self.text.get(here + 1..next)?;
                 let empty = || byte == b']' && self.text.get(here) == Some(&b'[') && trim(gap).is_empty();
-                (is_scalar(gap) || empty()).then_some(false)
+                (is_scalar(gap) || empty()).then_some(byte)
             }
             b'{' | b'[' => {
                 self.depth += 1;
                 *self.walker.open.get_mut(self.depth)? = u32::try_from(self.at).ok()?;
                 self.object = byte == b'{';
-                self.is_blank(here, next).then_some(true)
+                self.is_blank(here, next).then_some(byte)
             }
             _ => None,
         }
     }
 
-    /// Whether the walk stands at a comma.
+    /// Notes that the innermost container is closed by the mark at hand.
     #[inline(always)]
-    fn separator(&self) -> Option<bool> {
-        match (*self.text.get(self.mark(self.at)?)?, self.object) {
-            (b',', _) => Some(true),
-            (b'}', true) | (b']', false) => Some(false),
-            _ => None,
-        }
-    }
-
-    /// Closes the innermost container; true if it was the outermost, else the walk goes on to the mark behind it.
-    #[inline(always)]
-    fn close(&mut self) -> Option<bool> {
+    fn note_close(&mut self) -> Option<()> {
         let open = *self.walker.open.get(self.depth)?;
         *self.walker.closes.get_mut(open as usize)? = u32::try_from(self.at).ok()?;
-        if self.depth == 0 {
-            return Some(true);
-        }
+        Some(())
+    }
+
+    /// Leaves the innermost container for the mark behind it, and gives that mark's byte.
+    #[inline(always)]
+    fn close(&mut self) -> Option<u8> {
         self.depth -= 1;
         let parent = self.mark(*self.walker.open.get(self.depth)? as usize)?;
         self.object = *self.text.get(parent)? == b'{';
-        let (here, next) = (self.mark(self.at)?, self.mark(self.at + 1)?);
-        self.at += 1;
-        self.is_blank(here, next).then_some(false)
+        let next = self.mark(self.at + 1)?;
+        let blank = self.is_blank(self.here, next);
+        (self.at, self.here) = (self.at + 1, next);
+        let byte = *self.text.get(next)?;
+        blank.then_some(byte)
     }
 
     #[inline(always)]

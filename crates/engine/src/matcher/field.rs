@@ -74,22 +74,22 @@ impl Path {
             },
             (Scope::Record(subject), None) => {
                 let Some((first, rest)) = self.keys.split_first() else { return found };
-                let mut one = |value| {
-                    if is_omitted(value) {
+                let mut one = |value, omitted: bool| {
+                    if omitted {
                         found.unknown = true;
                         found.present |= rest.is_empty();
                         return false;
                     }
                     walk(value, rest, &mut found, visit)
                 };
-                match self.top.map(|top| subject.facts.only(top)) {
-                    Some(Ok(None)) => {}
-                    Some(Ok(Some(value))) => {
-                        one(value);
+                match self.top.map(|top| (top, subject.facts.only(top))) {
+                    Some((_, Ok(None))) => {}
+                    Some((top, Ok(Some(value)))) => {
+                        one(value, subject.facts.is_omitted(top, value));
                     }
                     // Some field stands twice, or the key is none of CloudTrail's: every entry is looked at.
-                    Some(Err(Doubled)) | None => {
-                        subject.root.named(first).any(one);
+                    Some((_, Err(Doubled))) | None => {
+                        subject.root.named(first).any(|value| one(value, is_omitted(value)));
                     }
                 }
             }
