@@ -34,9 +34,9 @@ MUTATIONS = [
     ),
     (
         "trusting-index",
-        "matcher/index.rs",
-        "plain(facts.name, name) && !facts.ambiguous;",
-        "plain(facts.name, name);",
+        "matcher/pairs.rs",
+        "plain(facts.name(), &mut name) && !facts.ambiguous;",
+        "plain(facts.name(), &mut name);",
         "the index trusts records whose source or name stands twice or is no text",
     ),
     (
