@@ -10,6 +10,7 @@
 mod fingerprint;
 mod table;
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -99,8 +100,16 @@ fn record_key(account: &str, event_id: &str, digest: RecordDigest) -> u128 {
 #[derive(Debug, Default)]
 struct Shard {
     table: Table,
-    /// Ids with more than one version, by key: the event id.
-    conflicts: BTreeMap<u64, String>,
+    /// Ids with more than one version, by key.
+    conflicts: BTreeMap<u64, Versions>,
+}
+
+/// What the table has no room for: the versions of an id beside the first that was noted.
+#[derive(Debug, Default)]
+struct Versions {
+    event_id: String,
+    /// First place by digest.
+    further: HashMap<u64, CopyPlace>,
 }
 
 /// An event id with several versions.
@@ -153,19 +162,27 @@ impl SeenRecords {
             return Sighting::Duplicate;
         }
         let mut shard = self.shard(entry);
-        let sighting = match shard.table.note(entry, copy) {
-            // The other version was read by an earlier evaluation; this one is all that is known of here.
-            Sighting::First if earlier.is_some() => Sighting::Conflict,
-            sighting => sighting,
-        };
-        if sighting != Sighting::Conflict {
+        let sighting = shard.table.note(entry, copy);
+        if sighting == Sighting::Duplicate || (sighting == Sighting::First && (earlier.is_none() || event_id.is_empty())) {
             return sighting;
         }
-        if event_id.is_empty() {
-            return Sighting::First;
+        let new = || Versions { event_id: event_id.to_owned(), further: HashMap::new() };
+        let versions = shard.conflicts.entry(entry.key).or_insert_with(new);
+        if sighting == Sighting::First {
+            // The other version was read by an earlier evaluation; this one is all that is known of here.
+            return Sighting::Conflict;
         }
-        shard.conflicts.entry(entry.key).or_insert_with(|| event_id.to_owned());
-        Sighting::Conflict
+        match versions.further.entry(entry.digest) {
+            Entry::Vacant(empty) => {
+                empty.insert(copy);
+                Sighting::Conflict
+            }
+            Entry::Occupied(mut first) => {
+                let first = first.get_mut();
+                *first = copy.min(*first);
+                Sighting::Duplicate
+            }
+        }
     }
 
     /// The ids that were seen with different bytes, by event id and first place.
@@ -173,8 +190,8 @@ impl SeenRecords {
         let mut all = Vec::new();
         for shard in &self.shards {
             let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            for (key, event_id) in &shard.conflicts {
-                let mut versions = shard.table.places(*key);
+            for (key, Versions { event_id, further }) in &shard.conflicts {
+                let mut versions: Vec<CopyPlace> = shard.table.place(*key).into_iter().chain(further.values().copied()).collect();
                 versions.sort_unstable();
                 all.push(Conflict { event_id: event_id.clone(), versions });
             }

@@ -22,14 +22,14 @@ impl Table {
         Table { rows: vec![EMPTY; records + records / 2], used: 0 }
     }
 
-    /// Notes a record and keeps the lesser of its places. `Conflict`: its key was there with other digests only.
+    /// Notes a record and keeps the lesser of its places. `Conflict`: its key is there with another digest; nothing is noted
+    /// then, because a run of rows with one key would be searched from its beginning for each further one.
     pub(super) fn note(&mut self, entry: SeenEntry, copy: CopyPlace) -> Sighting {
         // Up to two thirds a search ends after a few rows.
         if self.used * 3 >= self.rows.len() * 2 {
             self.grow();
         }
         let place = packed(copy);
-        let mut other_version = false;
         let mut at = self.home(entry.key);
         loop {
             let Some(row) = self.rows.get_mut(at) else {
@@ -40,14 +40,14 @@ impl Table {
             if *first == 0 {
                 *row = [entry.key, entry.digest, place];
                 self.used += 1;
-                return if other_version { Sighting::Conflict } else { Sighting::First };
+                return Sighting::First;
             }
             if *key == entry.key {
-                if *digest == entry.digest {
-                    *first = place.min(*first);
-                    return Sighting::Duplicate;
+                if *digest != entry.digest {
+                    return Sighting::Conflict;
                 }
-                other_version = true;
+                *first = place.min(*first);
+                return Sighting::Duplicate;
             }
             at += 1;
         }
@@ -60,13 +60,13 @@ impl Table {
         }
     }
 
-    /// The first places of all versions under the key.
-    pub(super) fn places(&self, key: u64) -> Vec<CopyPlace> {
+    /// The first place of what was noted under the key.
+    pub(super) fn place(&self, key: u64) -> Option<CopyPlace> {
         let home = self.home(key);
         let from_home = self.rows.get(home..).unwrap_or_default().iter();
         let around = self.rows.get(..home).unwrap_or_default().iter();
-        let run = from_home.chain(around).take_while(|[_, _, place]| *place != 0);
-        run.filter(|[known, ..]| *known == key).map(|[_, _, place]| unpacked(*place)).collect()
+        let mut run = from_home.chain(around).take_while(|[_, _, place]| *place != 0);
+        run.find(|[known, ..]| *known == key).map(|[_, _, place]| unpacked(*place))
     }
 
     /// Where the search for a key begins: keys are spread evenly, so their upper bits are as good as a remainder.
@@ -105,30 +105,29 @@ mod tests {
 
     #[test]
     fn it_does_what_a_map_does() {
-        let (mut table, mut map) = (Table::default(), HashMap::<(u64, u64), CopyPlace>::new());
+        let (mut table, mut map) = (Table::default(), HashMap::<u64, (u64, CopyPlace)>::new());
         let mut number = 1_u64;
         for step in 0..20_000_u64 {
             number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            // Few keys in two crowded places, so that runs are long, go around the end, and hold several versions.
+            // Few keys in two crowded places, so that runs are long, go around the end, and meet several versions.
             let key = if number >> 40 & 1 == 0 { number >> 50 } else { u64::MAX - (number >> 50) };
             let entry = SeenEntry { key, digest: number >> 45 & 3 };
             let copy = ((number >> 35) as u32 & 0xFF, step);
-            let known = map.keys().any(|(other, _)| *other == key);
-            let expected = match (map.contains_key(&(key, entry.digest)), known) {
-                (true, _) => Sighting::Duplicate,
-                (false, true) => Sighting::Conflict,
-                (false, false) => Sighting::First,
+            let expected = match map.get_mut(&key) {
+                Some((digest, first)) if *digest == entry.digest => {
+                    *first = copy.min(*first);
+                    Sighting::Duplicate
+                }
+                Some(_) => Sighting::Conflict,
+                None => {
+                    map.insert(key, (entry.digest, copy));
+                    Sighting::First
+                }
             };
             assert_eq!(table.note(entry, copy), expected);
-            let first = map.entry((key, entry.digest)).or_insert(copy);
-            *first = copy.min(*first);
             if step % 500 == 0 {
-                let mut places = table.places(key);
-                places.sort_unstable();
-                let mut wanted: Vec<CopyPlace> =
-                    map.iter().filter(|((other, _), _)| *other == key).map(|(_, place)| *place).collect();
-                wanted.sort_unstable();
-                assert_eq!(places, wanted);
+                assert_eq!(table.place(key), map.get(&key).map(|(_, first)| *first));
+                assert_eq!(table.place(!key), map.get(&!key).map(|(_, first)| *first));
             }
         }
         assert_eq!(table.used, map.len());
