@@ -196,6 +196,7 @@ impl Decoder<'_, '_, '_> {
     /// Goes through the keys of an object and takes its lists apart in place, however long they are.
     fn wrapper(&mut self, at: usize) -> usize {
         let mut next = self.skip_space(at + 1);
+        let mut lists = 0;
         let outcome = loop {
             let (key_length, list) = match self.value.read_first(self.text.get(next..).unwrap_or_default(), MAX_RECORD) {
                 Ok(document) if document.root().kind() == Kind::String => (document.length(), list_kind(document.root())),
@@ -210,6 +211,7 @@ impl Decoder<'_, '_, '_> {
             match (list, self.byte(next)) {
                 (Some(list), Some(b'[')) => {
                     self.out.decoded.is_log = true;
+                    lists += 1;
                     next = self.list(next + 1, list);
                 }
                 _ => match self.value.read_first(self.text.get(next..).unwrap_or_default(), MAX_RECORD) {
@@ -226,6 +228,8 @@ impl Decoder<'_, '_, '_> {
                 Some(_) => break Err(Malformed::Separator),
             }
         };
+        // Something else stands under the name of a list: no record was read, and that must show.
+        self.out.decoded.unrecognised += u64::from(lists == 0 && outcome.is_ok());
         outcome.unwrap_or_else(|why| self.garbage(next, &why))
     }
 
@@ -336,6 +340,10 @@ impl Delivery<'_, '_> {
             self.decoded.other = Some(OtherObject::Digest);
         } else if has("configurationItems") || has("configSnapshotId") {
             self.decoded.other = Some(OtherObject::Config);
+        } else if self.decoded.is_log {
+            // Among records it is counted as it is in a list.
+            let place = self.next_place(at);
+            self.sink.malformed(place, root.raw().len() as u64, &Malformed::NotARecord);
         } else {
             self.decoded.unrecognised += 1;
         }
@@ -379,9 +387,9 @@ impl Delivery<'_, '_> {
 }
 
 fn list_kind(key: Value<'_>) -> Option<List> {
-    match key.raw() {
-        b"Records" => Some(List::Records),
-        b"Events" => Some(List::LookupEvents),
+    match &*key.text() {
+        "Records" => Some(List::Records),
+        "Events" => Some(List::LookupEvents),
         _ => None,
     }
 }

@@ -43,6 +43,36 @@ fn log(count: usize, shape: usize) -> (Vec<u8>, Vec<(usize, usize)>) {
     (text, places)
 }
 
+/// Records, malformed ones, and values that are no log.
+fn counted(text: &str) -> (usize, usize, u64) {
+    #[derive(Default)]
+    struct Counting(usize, usize);
+    impl Sink for Counting {
+        fn record(&mut self, _: Place, _: &[u8], _: &Subject<'_>) {
+            self.0 += 1;
+        }
+        fn malformed(&mut self, _: Place, _: u64, _: &Malformed) {
+            self.1 += 1;
+        }
+    }
+    let mut counting = Counting::default();
+    let decoded = decode::decode(text.as_bytes(), &mut counting);
+    (counting.0, counting.1, decoded.unrecognised)
+}
+
+#[test]
+fn no_list_vanishes_without_a_count() {
+    assert_eq!(counted(r#"{"Records":[{"eventName":"A"}]}"#), (1, 0, 0));
+    assert_eq!(counted(r#"{"\u0052ecords":[{"eventName":"A"}]}"#), (1, 0, 0), "a name is its characters, however written");
+    assert_eq!(counted(r#"{"x":1,"\u0052ecords":[{"eventName":"A"}]}"#), (1, 0, 0));
+    assert_eq!(counted(r#"{"Records":{"eventName":"A"}}"#), (0, 0, 1), "an object where a list should be");
+    assert_eq!(counted(r#"{"Records":null}"#), (0, 0, 1));
+    assert_eq!(counted(r#"{"Records":[],"Records":null}"#), (0, 0, 0));
+    let long = format!(r#"{{"eventName":"A","x":"{}"}}"#, "x".repeat(decode::MAX_RECORD));
+    assert_eq!(counted(&long), (0, 1, 0), "a record that is too long");
+    assert_eq!(counted("{\"eventName\":\"A\"}\n{\"name\":\"x\"}\n{\"eventName\":\"B\"}"), (2, 1, 0), "no record among records");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
 

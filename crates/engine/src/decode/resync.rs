@@ -5,7 +5,7 @@
 //! Such a start cannot be planted inside a well-formed record, where every quote in a value is escaped. All of it is
 //! bounded by a budget of bytes, after which the rest of the object is one malformed region.
 
-use crate::json::{Document, Reader};
+use crate::json::{Document, JsonError, Reader};
 use crate::matcher::Subject;
 
 use super::MAX_RECORD;
@@ -73,12 +73,22 @@ fn next_record(text: &[u8], from: usize, until: usize, reader: &mut Reader, budg
         let before = text.get(..found)?.iter().rev().find(|byte| !byte.is_ascii_whitespace());
         if before == Some(&b',') {
             let rest = text.get(found..)?;
-            let read = reader.read_first(rest, MAX_RECORD.min(*budget));
-            *budget = budget.saturating_sub(read.as_ref().map_or(1024, Document::length));
+            let window = MAX_RECORD.min(*budget).min(rest.len());
+            let read = reader.read_first(rest, window);
+            *budget = budget.saturating_sub(read.as_ref().map_or_else(|error| looked_at(error, window), Document::length));
             if read.is_ok_and(|document| Subject::of(document.root()).is_some()) {
                 return Some(found);
             }
         }
         from = found + 1;
     }
+}
+
+/// How many bytes were read before the error was found; what is read in vain counts too.
+fn looked_at(error: &JsonError, window: usize) -> usize {
+    let until = match error {
+        JsonError::Unexpected(at) | JsonError::TooDeep(at) => *at as usize,
+        JsonError::Truncated | JsonError::TooLong(_) | JsonError::NotUtf8(_) => window,
+    };
+    until.max(1024)
 }
