@@ -19,7 +19,7 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn expecting(records: usize) -> Table {
-        Table { rows: vec![EMPTY; records + records / 2], used: 0 }
+        Table { rows: empty(records + records / 2), used: 0 }
     }
 
     /// Notes a record and keeps the lesser of its places. `Conflict`: its key is there with another digest; nothing is noted
@@ -75,7 +75,7 @@ impl Table {
     }
 
     fn grow(&mut self) {
-        let rows = vec![EMPTY; (self.rows.len() + self.rows.len() / 2).max(16)];
+        let rows = empty((self.rows.len() + self.rows.len() / 2).max(16));
         let old = std::mem::replace(&mut self.rows, rows);
         for row in old.into_iter().filter(|[_, _, place]| *place != 0) {
             let [key, ..] = row;
@@ -87,6 +87,14 @@ impl Table {
             }
         }
     }
+}
+
+/// Rows that have been written to. Memory that the system only promises to be zero is given out at the first look and
+/// again at the first write, and the second makes all threads wait.
+fn empty(count: usize) -> Vec<Row> {
+    let mut rows = Vec::with_capacity(count);
+    rows.resize(count, EMPTY);
+    rows
 }
 
 fn packed((object, index): CopyPlace) -> u64 {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::compile::{CompiledSelection, Items};
 use crate::policy::{Condition, Item, Literal, Modifier};
+use crate::record::Derived;
 
 /// The numbers of the items without which the condition is false, ascending.
 pub(super) fn required(condition: &Condition, selections: &[CompiledSelection]) -> Vec<u32> {
@@ -74,10 +75,13 @@ fn price(item: &Item) -> u32 {
         Literal::Null | Literal::Map(_) => false,
     };
     let depth = u32::try_from(item.field.keys.len()).unwrap_or(u32::MAX);
+    // A derived field is made of several, and its commonest value says little.
+    let derived = Derived::of(&item.field.keys).is_some();
     let usually_true = item.modifiers.contains(&Modifier::Neq) || item.values.contains(&Literal::Null);
-    match (usually_true, plain && item.values.iter().all(exact)) {
-        (true, _) => 1000,
-        (false, true) => depth,
-        (false, false) => depth.saturating_mul(10),
+    match (usually_true, derived, plain && item.values.iter().all(exact)) {
+        (true, ..) => 1000,
+        (false, true, _) => 500,
+        (false, false, true) => depth,
+        (false, false, false) => depth.saturating_mul(10),
     }
 }
