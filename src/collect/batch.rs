@@ -121,11 +121,10 @@ pub(crate) fn evaluate(judging: &Judging, sources: &[Source], batch: &[Taken], e
     evaluated
 }
 
-/// The entries of `kept` that speak of a record in the batch. If there are any, the batch is evaluated again with them:
-/// that is rare, and looking first would cost every batch a second pass.
-pub(crate) fn come_again(hours: &ByHour, kept: impl IntoIterator<Item = SeenEntry>) -> Vec<SeenEntry> {
-    let keys: HashSet<u64> = hours.hours.values().flat_map(|part| &part.seen).map(|entry| entry.key).collect();
-    kept.into_iter().filter(|entry| keys.contains(&entry.key)).collect()
+/// The keys of the records in a batch. Where the entries of earlier ones hold one of them, the batch is evaluated again with
+/// those: that is rare, and looking first would cost every batch a second pass.
+pub(crate) fn keys(hours: &ByHour) -> HashSet<u64> {
+    hours.hours.values().flat_map(|part| &part.seen).map(|entry| entry.key).collect()
 }
 
 fn expected(batch: &[Taken]) -> usize {

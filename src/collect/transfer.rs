@@ -148,11 +148,12 @@ async fn evaluate(collector: &Collector, state: &State, batch: Vec<Taken>) -> Re
 async fn earlier(view: &View, evaluated: &Evaluated) -> Result<Vec<SeenEntry>, CollectError> {
     let mut found = Vec::new();
     let mut touched = Hours::new();
+    let keys = batch::keys(&evaluated.hours);
     batch::touched(&evaluated.hours).into_iter().for_each(|hour| touched.add(hour..hour + 1));
     for range in touched.ranges() {
         let mut hours = view.seen(range);
         while let Some((_, entries)) = hours.try_next().await? {
-            found.extend(batch::come_again(&evaluated.hours, entries));
+            found.extend(entries.into_iter().filter(|entry: &SeenEntry| keys.contains(&entry.key)));
         }
     }
     Ok(found)
