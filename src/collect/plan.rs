@@ -96,7 +96,7 @@ impl Backlog {
     /// Most days of a window.
     const WIDEST: usize = 32;
     /// A window with fewer objects makes the next one wider; one with four times as many, narrower.
-    const LITTLE: u64 = 1_000;
+    const LITTLE: u64 = 4_000;
 
     /// The days before today, from `first` on, that some cell lacks.
     pub(crate) fn new(first: i64, today: i64, lacks: impl Fn(i64) -> bool) -> Backlog {
@@ -197,10 +197,10 @@ mod tests {
         assert_eq!(days(&mut backlog, Some(10)), Some(97..99));
         // Nobody lacks the day 95.
         assert_eq!(days(&mut backlog, Some(10)), Some(96..97));
-        assert_eq!(days(&mut backlog, Some(2_000)), Some(91..95));
-        assert_eq!(days(&mut backlog, Some(5_000)), Some(89..91));
-        assert_eq!(days(&mut backlog, Some(5_000)), Some(88..89));
-        assert_eq!(days(&mut backlog, Some(5_000)), Some(87..88));
+        assert_eq!(days(&mut backlog, Some(5_500)), Some(91..95));
+        assert_eq!(days(&mut backlog, Some(20_000)), Some(89..91));
+        assert_eq!(days(&mut backlog, Some(20_000)), Some(88..89));
+        assert_eq!(days(&mut backlog, Some(20_000)), Some(87..88));
         assert_eq!((backlog.left(), days(&mut Backlog::new(80, 100, |_| false), None)), (7, None));
     }
 

@@ -80,6 +80,9 @@ impl Prepared {
             console.note(&format!("{count} about the configuration; `assize config check` shows them"));
         }
         let pack = pack::configured(&config.policies)?;
+        if config.report.timezone.offset_seconds != 0 {
+            console.note("this version does not apply report.timezone: all times are shown in UTC");
+        }
         if !config.waivers.is_empty() {
             console.note("this version does not apply waivers: the findings they speak of count like all others");
         }
