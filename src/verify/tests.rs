@@ -155,10 +155,13 @@ async fn another_bucket_than_the_digests_name_is_told() {
     assert!(result.chains[0].objects[0].why.contains("s3://trail-logs/"), "{}", result.chains[0].objects[0].why);
 }
 
+/// What is done, how, what must be named, and the exit code.
+type Case<'c> = (&'c str, &'c dyn Fn(&mut Written), &'c str, Exit);
+
 #[tokio::test]
 async fn what_is_altered_added_or_taken_away_is_named() {
     let whole = written("111122223333");
-    let cases: [(&str, &dyn Fn(&mut Written), &str, Exit); 7] = [
+    let cases: [Case<'_>; 7] = [
         ("a log changed", &|it| it.logs[4].1.push(' '), "INVALID log", Exit::Findings),
         ("a log gone", &|it| drop(it.logs.remove(4)), "MISSING log", Exit::Findings),
         (

@@ -3,6 +3,8 @@
 //! Signatures here are a keyed hash in place of RSA, so that thousands of chains take a breath; with real keys the
 //! application's tests do the same.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what the tests share fails by panicking, as tests do")]
+
 use std::collections::BTreeMap;
 
 use assize_engine::digest::{
