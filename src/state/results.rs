@@ -22,7 +22,7 @@ const VERSION: u64 = 1;
 /// What evaluating gave in one hour, for the policies that were asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct HourResults {
-    /// Hours since 1970; [`NO_HOUR`](assize_engine::partial::NO_HOUR) for what has no event time.
+    /// Hours since 1970; [`NO_HOUR`] for what has no event time.
     pub(crate) hour: i64,
     /// Policies by their place in what was asked for.
     pub(crate) partial: Partial,
