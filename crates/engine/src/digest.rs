@@ -102,7 +102,7 @@ pub enum Doubt {
     #[error("it cannot be read: {0}")]
     Unreadable(String),
     /// The trail writes no digests.
-    #[error("log file validation is off")]
+    #[error("there is no digest: log file validation was off, or the digests are gone")]
     ValidationOff,
 }
 
