@@ -25,6 +25,11 @@ use crate::scan::input::InputError;
 use crate::schedule::ScheduleError;
 use crate::verify::keys::KeysError;
 
+/// The runtime of commands that wait for the network. Objects are worked at on threads of their own, so two are enough for it.
+fn runtime() -> Result<tokio::runtime::Runtime, CommandError> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(CommandError::Runtime)
+}
+
 /// Why a command could not do its work. All of them end with exit code 2.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {

@@ -31,15 +31,14 @@ use assize_bucket::{Bucket, BucketError, Metadata, PutCondition, PutOutcome};
 use serde_json::{Value, json};
 
 use compact::Tiers;
-use error::blocking;
 use head::{Head, Stored, Writer};
 use read::Segments;
 use segment::{FOLDER, Origin};
 
 pub(crate) use batch::Batch;
 pub(crate) use compact::Compaction;
-pub(crate) use error::StateError;
-pub(crate) use evidence::{Kept, evidence_key, keep, sha256};
+pub(crate) use error::{StateError, blocking};
+pub(crate) use evidence::{Kept, evidence_key, keep, original_place, sha256, split_change};
 pub(crate) use ledger::{KeyStatus, Ledger};
 pub(crate) use row::{LedgerRow, Listed, RowStatus};
 pub(crate) use shard::Shard;

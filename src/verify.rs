@@ -128,24 +128,25 @@ async fn one_chain(
         let bucket = if name.bucket.is_empty() { String::new() } else { entry.place.0.clone() };
         (bucket, entry.place.1.clone())
     };
-    let entries: Vec<&LogEntry> =
-        chain.digests.iter().filter_map(|digest| digest.document.as_ref()).flat_map(|document| &document.logs).collect();
-    mentioned.extend(entries.iter().map(|entry| known(entry)));
-    let checking = entries.iter().map(async |entry| {
+    let documents = chain.digests.iter().filter_map(|digest| digest.document.as_ref());
+    let entries: Vec<(&DigestDocument, &LogEntry)> =
+        documents.flat_map(|document| document.logs.iter().map(move |entry| (document, entry))).collect();
+    mentioned.extend(entries.iter().map(|(_, entry)| known(entry)));
+    let checking = entries.iter().map(async |(document, entry)| {
         let (bucket, key) = known(entry);
         let versions = named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
-        (*entry, log(vault, entry, versions, limits).await)
+        (*document, *entry, log(vault, entry, versions, limits).await)
     });
-    let checked: Vec<(&LogEntry, Check)> = stream::iter(checking).buffered(FETCHES).collect().await;
-    let doubtful: Vec<Range<i64>> =
-        checked.iter().filter(|(_, check)| *check != Check::Valid).map(|(entry, _)| events(entry, &chain)).collect();
+    let checked: Vec<(&DigestDocument, &LogEntry, Check)> = stream::iter(checking).buffered(FETCHES).collect().await;
+    let doubted = checked.iter().filter(|(_, _, check)| *check != Check::Valid);
+    let doubtful: Vec<Range<i64>> = doubted.map(|(document, entry, _)| events(entry, document)).collect();
     let complete = digest::complete(&chain.windows, &doubtful, SETTLE);
     let mut outcome = ChainOutcome::new(name, &chain, &complete);
     for digest in &chain.digests {
         let place = format!("s3://{}/{}", digest.place.0, digest.place.1);
         outcome.add(Item { kind: ItemKind::Digest, place, check: digest.check.clone(), recovered: digest.recovered });
     }
-    for (entry, check) in checked {
+    for (_, entry, check) in checked {
         let place = format!("s3://{}/{}", entry.place.0, entry.place.1);
         outcome.add(Item { kind: ItemKind::Log, place, check, recovered: false });
     }
@@ -153,14 +154,10 @@ async fn one_chain(
 }
 
 /// The event times in a log object, as its digest tells them; without them, those that its window may hold.
-fn events(entry: &LogEntry, chain: &Chain) -> Range<i64> {
+fn events(entry: &LogEntry, document: &DigestDocument) -> Range<i64> {
     match (entry.oldest_event, entry.newest_event) {
         (Some(oldest), Some(newest)) => oldest..newest + 1,
-        _ => {
-            let holds = |document: &&DigestDocument| document.logs.iter().any(|other| std::ptr::eq(other, entry));
-            let window = chain.digests.iter().filter_map(|digest| digest.document.as_ref()).find(holds);
-            window.map_or(i64::MIN..i64::MAX, |window| window.start - SETTLE..window.end)
-        }
+        _ => document.start - SETTLE..document.end,
     }
 }
 

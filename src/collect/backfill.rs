@@ -19,7 +19,7 @@ use super::kept;
 use super::take::Taken;
 use super::transfer::{BATCH_BYTES, BATCH_OBJECTS};
 use super::{CollectError, Collector, behind};
-use crate::state::{Batch, LedgerRow, State, StateError, View};
+use crate::state::{Batch, LedgerRow, State, View};
 
 /// The document that says what was done.
 const DONE: &str = "backfilled";
@@ -285,11 +285,8 @@ async fn evaluate(
     batch: Vec<Taken>,
     earlier: Vec<SeenEntry>,
 ) -> Result<ByHour, CollectError> {
-    let (judging, sources, batch) = (Arc::clone(judging), Arc::clone(&collector.sources), Arc::new(batch));
-    let taken = Arc::clone(&batch);
-    let evaluating = tokio::task::spawn_blocking(move || batch::evaluate(&judging, &sources, &taken, &earlier));
-    let mut evaluated =
-        evaluating.await.map_err(|error| StateError::Stopped { work: "evaluating a batch", reason: error.to_string() })?;
+    let batch = Arc::new(batch);
+    let mut evaluated = batch::evaluate_off_thread(judging, &collector.sources, &batch, earlier).await?;
     behind::keep(collector, &batch, &mut evaluated).await?;
     Ok(evaluated.hours)
 }

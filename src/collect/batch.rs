@@ -1,17 +1,16 @@
 //! Evaluates a batch of objects on the processors, and makes of it what one commit holds: ledger rows and results.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use assize_engine::coverage::Reason;
+use assize_engine::coverage::{Hours, Reason};
 use assize_engine::evaluate::{Evaluation, ObjectName, Period};
 use assize_engine::identity::SeenEntry;
 use assize_engine::inflate::Limits;
 use assize_engine::partial::{ByHour, NO_HOUR};
 use assize_engine::policy::Policy;
 use assize_engine::record::AccountList;
-use sha2::{Digest, Sha256};
 
 use super::changes;
 use super::problem::Problem;
@@ -19,7 +18,7 @@ use super::take::{Source, Taken};
 use super::timeline::Change;
 use crate::scan::object::{ObjectOutcome, Reader, Status};
 use crate::scan::on_threads;
-use crate::state::{LedgerRow, RowStatus};
+use crate::state::{self, LedgerRow, RowStatus, StateError};
 
 /// What all batches of a run are evaluated with.
 pub(crate) struct Judging {
@@ -75,6 +74,20 @@ struct OneObject {
     outcome: ObjectOutcome,
     inflated_sha256: Option<String>,
     hours: ByHour,
+}
+
+/// As [`evaluate`], on a thread that may be blocked.
+///
+/// # Errors
+/// The work was stopped.
+pub(super) async fn evaluate_off_thread(
+    judging: &Arc<Judging>,
+    sources: &Arc<Vec<Source>>,
+    batch: &Arc<Vec<Taken>>,
+    earlier: Vec<SeenEntry>,
+) -> Result<Evaluated, StateError> {
+    let (judging, sources, batch) = (Arc::clone(judging), Arc::clone(sources), Arc::clone(batch));
+    state::blocking("evaluating a batch", move || Ok(evaluate(&judging, &sources, &batch, &earlier))).await
 }
 
 /// Evaluates the objects. `earlier` are the records of earlier batches and runs that may come again in this one.
@@ -136,7 +149,7 @@ fn one_object(judging: &Judging, evaluation: &Evaluation, reader: &mut Reader, n
     let mut hours = ByHour::new(judging.policies.len());
     let mut inflated_sha256 = None;
     let outcome = reader.read_bytes(&taken.name, true, &taken.bytes, |text| {
-        inflated_sha256 = Some(hex(&Sha256::digest(text)));
+        inflated_sha256 = Some(state::sha256(text));
         evaluation.object_by_hour(&name, text, &mut hours)
     });
     OneObject { outcome, inflated_sha256, hours }
@@ -177,7 +190,7 @@ fn note(judging: &Judging, sources: &[Source], taken: &Taken, one: OneObject, ev
         size: wanted.size,
         etag: taken.etag.clone().unwrap_or_default(),
         version_id: taken.version_id.clone(),
-        stored_sha256: hex(&Sha256::digest(&taken.bytes)),
+        stored_sha256: state::sha256(&taken.bytes),
         inflated_sha256,
         inflated_bytes: outcome.inflated_bytes,
         evidence_key: taken.evidence_key.clone(),
@@ -191,15 +204,10 @@ fn note(judging: &Judging, sources: &[Source], taken: &Taken, one: OneObject, ev
     evaluated.hours.merge(hours);
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        text
-    })
-}
-
 /// The hours that a batch touched and that hold records.
-pub(crate) fn touched(hours: &ByHour) -> BTreeSet<i64> {
-    hours.hours.iter().filter(|(hour, part)| **hour != NO_HOUR && !part.seen.is_empty()).map(|(hour, _)| *hour).collect()
+pub(crate) fn touched(hours: &ByHour) -> Hours {
+    let mut touched = Hours::new();
+    let parts = hours.hours.iter().filter(|(hour, part)| **hour != NO_HOUR && !part.seen.is_empty());
+    parts.for_each(|(hour, _)| touched.add(*hour..hour + 1));
+    touched
 }

@@ -9,9 +9,6 @@ use super::take::{Source, Taken, Wanted};
 use crate::config::Mode;
 use crate::state::{self, LedgerRow, RowStatus};
 
-/// Bytes of `@` and a SHA-256 in hex.
-const SUFFIX: usize = 65;
-
 /// The bytes of an object by the name that findings give it: a key in the audit bucket, or `s3://bucket/key` where it is
 /// read in place (`s3://bucket/key@sha256`, if it was replaced).
 ///
@@ -23,7 +20,7 @@ pub(crate) async fn by_name(audit: &dyn Bucket, sources: &[Source], name: &str) 
         Some((source, key))
     });
     let Some((source, key)) = in_place else { return Ok(audit.get(name, None).await?.bytes) };
-    let (key, digest) = replaced(key);
+    let (key, digest) = state::split_change(key);
     let copy = state::evidence_key(source.partition, &source.bucket_name, key);
     let copies = digest.map(|digest| format!("{copy}@{digest}")).into_iter().chain([copy]);
     let is_it = |bytes: &[u8]| digest.is_none_or(|digest| state::sha256(bytes) == digest);
@@ -103,16 +100,6 @@ async fn copied(audit: &dyn Bucket, keys: impl IntoIterator<Item = String>, row:
         }
     }
     Err(said)
-}
-
-/// The key at the source, and the digest behind it if the object was replaced.
-fn replaced(key: &str) -> (&str, Option<&str>) {
-    let cut = key.len().checked_sub(SUFFIX).and_then(|at| key.split_at_checked(at));
-    let digest = cut.and_then(|(key, end)| Some((key, end.strip_prefix('@')?)));
-    match digest.filter(|(_, digest)| digest.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-        Some((key, digest)) => (key, Some(digest)),
-        None => (key, None),
-    }
 }
 
 #[cfg(test)]

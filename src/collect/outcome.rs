@@ -35,6 +35,17 @@ impl ObjectCounts {
     pub(crate) fn balanced(&self) -> bool {
         self.listed == self.taken + self.already + self.failed + self.skipped + self.left
     }
+
+    fn add(&mut self, other: ObjectCounts) {
+        self.listed += other.listed;
+        self.taken += other.taken;
+        self.already += other.already;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
+        self.left += other.left;
+        self.stored_bytes += other.stored_bytes;
+        self.inflated_bytes += other.inflated_bytes;
+    }
 }
 
 /// What collecting gave.
@@ -102,20 +113,25 @@ impl Counts {
     pub(super) fn raise(&self, counter: &AtomicU64, by: u64) {
         counter.fetch_add(by, Ordering::Relaxed);
     }
+
+    fn into_inner(self) -> ObjectCounts {
+        ObjectCounts {
+            listed: self.listed.into_inner(),
+            taken: self.taken.into_inner(),
+            already: self.already.into_inner(),
+            failed: self.failed.into_inner(),
+            skipped: self.skipped.into_inner(),
+            left: self.left.into_inner(),
+            stored_bytes: self.stored_bytes.into_inner(),
+            inflated_bytes: self.inflated_bytes.into_inner(),
+        }
+    }
 }
 
 impl Outcome {
     /// Adds what another part of the run gave.
     pub(crate) fn merge(&mut self, other: Outcome) {
-        let (mine, theirs) = (&mut self.objects, other.objects);
-        mine.listed += theirs.listed;
-        mine.taken += theirs.taken;
-        mine.already += theirs.already;
-        mine.failed += theirs.failed;
-        mine.skipped += theirs.skipped;
-        mine.left += theirs.left;
-        mine.stored_bytes += theirs.stored_bytes;
-        mine.inflated_bytes += theirs.inflated_bytes;
+        self.objects.add(other.objects);
         self.records.add(other.records);
         self.unlisted.extend(other.unlisted);
         self.missed.extend(other.missed);
@@ -126,16 +142,8 @@ impl Outcome {
 
     /// Adds the counts of a part that is done, and what it missed.
     pub(super) fn finish(&mut self, counts: Counts, missed: Vec<Missed>, collector: &Collector) {
-        let objects = &mut self.objects;
-        objects.listed += counts.listed.into_inner();
-        objects.taken += counts.taken.into_inner();
-        objects.already += counts.already.into_inner();
-        objects.failed += counts.failed.into_inner();
-        objects.skipped += counts.skipped.into_inner();
-        objects.left += counts.left.into_inner();
-        objects.stored_bytes += counts.stored_bytes.into_inner();
-        objects.inflated_bytes += counts.inflated_bytes.into_inner();
-        if objects.left > 0 {
+        self.objects.add(counts.into_inner());
+        if self.objects.left > 0 {
             self.stopped = self.stopped.or_else(|| collector.stop.reason(&collector.requests));
         }
         let room = 1_000_usize.saturating_sub(self.missed.len());

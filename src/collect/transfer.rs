@@ -1,9 +1,8 @@
 //! Brings objects over: one side fetches and keeps, the other evaluates and commits, with a bounded channel between.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use assize_engine::coverage::Hours;
 use assize_engine::identity::SeenEntry;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
@@ -13,7 +12,7 @@ use super::collected::{Collected, CollectedError};
 use super::outcome::{Counts, Outcome};
 use super::take::{self, Missed, Taken, Wanted};
 use super::{CollectError, Collector, PROBLEMS, behind, documents};
-use crate::state::{Batch, State, StateError, View};
+use crate::state::{Batch, State, View};
 
 /// Most objects of a commit. While one batch is evaluated and committed the next is fetched. Batches of 500 kept both sides
 /// busier and were slower all the same: each reads again which records of its hours came before.
@@ -129,29 +128,22 @@ pub(super) async fn commit(
 /// Evaluates a batch, and once more if records of it were counted before.
 async fn evaluate(collector: &Collector, state: &State, batch: Vec<Taken>) -> Result<(Arc<Vec<Taken>>, Evaluated), CollectError> {
     let batch = Arc::new(batch);
-    let run = |earlier: Vec<SeenEntry>| {
-        let (judging, sources, batch) = (Arc::clone(&collector.judging), Arc::clone(&collector.sources), Arc::clone(&batch));
-        tokio::task::spawn_blocking(move || batch::evaluate(&judging, &sources, &batch, &earlier))
-    };
-    let joined = |result: Result<Evaluated, tokio::task::JoinError>| {
-        result.map_err(|error| StateError::Stopped { work: "evaluating a batch", reason: error.to_string() })
-    };
-    let evaluated = joined(run(Vec::new()).await)?;
+    let run = |earlier| batch::evaluate_off_thread(&collector.judging, &collector.sources, &batch, earlier);
+    let evaluated = run(Vec::new()).await?;
     let earlier = earlier(&state.view(), &evaluated).await?;
     if earlier.is_empty() {
         return Ok((batch, evaluated));
     }
-    let evaluated = joined(run(earlier).await)?;
+    let evaluated = run(earlier).await?;
     Ok((batch, evaluated))
 }
 
 /// The records of this batch that were counted before, by the hours that it touches.
 async fn earlier(view: &View, evaluated: &Evaluated) -> Result<Vec<SeenEntry>, CollectError> {
     let mut found = Vec::new();
-    let mut touched = Hours::new();
-    let keys = batch::keys(&evaluated.hours);
-    batch::touched(&evaluated.hours).into_iter().for_each(|hour| touched.add(hour..hour + 1));
-    for range in touched.ranges() {
+    // Half a million keys as a rule, and of a first collection nothing came before.
+    let keys = LazyLock::new(|| batch::keys(&evaluated.hours));
+    for range in batch::touched(&evaluated.hours).ranges() {
         let mut hours = view.seen(range);
         while let Some((_, entries)) = hours.try_next().await? {
             found.extend(entries.into_iter().filter(|entry: &SeenEntry| keys.contains(&entry.key)));

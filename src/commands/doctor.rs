@@ -28,9 +28,7 @@ const PROBE: &str = "doctor";
 pub(crate) fn run(args: &DoctorArgs, console: &Console) -> Result<Exit, CommandError> {
     let path = args.config.clone().unwrap_or_else(Config::default_path);
     let config = Config::load(&path)?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(CommandError::Runtime)?;
-    let report = runtime.block_on(examine(&config, args)).map_err(Box::new)?;
+    let report = super::runtime()?.block_on(examine(&config, args)).map_err(Box::new)?;
     console.result(&report.text)?;
     Ok(if report.troubles == 0 { Exit::Clean } else { Exit::Incomplete })
 }

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use assize_engine::evaluate::Period;
 use futures::future::Either;
 
 use super::CommandError;
-use super::scan::{instant, into_file, now};
+use super::scan::{as_of, into_file, now, period};
 use crate::cli::{CollectArgs, Format, RunArgs};
 use crate::collect::Stop;
 use crate::config::{self, Config};
@@ -89,21 +90,16 @@ impl Prepared {
         super::config::check_names(&config)?;
         let shard = args.shard.as_deref().map(shard).transpose()?;
         let deadline = args.deadline.as_deref().map(|text| duration("--deadline", text)).transpose()?;
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().map_err(CommandError::Runtime)?;
+        let runtime = super::runtime()?;
         Ok(Prepared { config, pack, args: args.clone(), backfill: false, shard, deadline, runtime })
     }
 
     fn asked(&self) -> Result<Asked, CommandError> {
         let args = &self.args;
-        let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
-        let (since, until) = (at("--since", &args.since)?, at("--until", &args.until)?);
-        if since.zip(until).is_some_and(|(since, until)| since >= until) {
-            return Err(CommandError::EmptyPeriod);
-        }
+        let Period { since, until } = period(args.since.as_deref(), args.until.as_deref())?;
         Ok(Asked {
             command: "run",
-            as_of: at("--as-of", &args.as_of)?.unwrap_or_else(now),
+            as_of: as_of(args.as_of.as_deref())?,
             since,
             until,
             accounts: args.accounts.clone(),

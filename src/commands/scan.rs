@@ -63,12 +63,8 @@ pub(crate) struct Request {
 
 impl Request {
     fn new(args: &ScanArgs) -> Result<Request, CommandError> {
-        let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
-        let period = Period { since: at("--since", &args.since)?, until: at("--until", &args.until)? };
-        if period.since.zip(period.until).is_some_and(|(since, until)| since >= until) {
-            return Err(CommandError::EmptyPeriod);
-        }
-        let as_of = at("--as-of", &args.as_of)?.unwrap_or_else(now);
+        let period = period(args.since.as_deref(), args.until.as_deref())?;
+        let as_of = as_of(args.as_of.as_deref())?;
         let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
         let paths = args.paths.iter().map(|path| path.display().to_string()).collect();
         let (threads, fail_on) = (scan::threads(args.threads), args.fail_on.into());
@@ -80,6 +76,21 @@ impl Request {
 /// The one place where the clock is read.
 pub(crate) fn now() -> i64 {
     jiff::Timestamp::now().as_second()
+}
+
+/// `--as-of`, or now.
+pub(crate) fn as_of(text: Option<&str>) -> Result<i64, CommandError> {
+    text.map_or_else(|| Ok(now()), |text| instant("--as-of", text))
+}
+
+/// `--since` and `--until`.
+pub(crate) fn period(since: Option<&str>, until: Option<&str>) -> Result<Period, CommandError> {
+    let since = since.map(|text| instant("--since", text)).transpose()?;
+    let until = until.map(|text| instant("--until", text)).transpose()?;
+    if since.zip(until).is_some_and(|(since, until)| since >= until) {
+        return Err(CommandError::EmptyPeriod);
+    }
+    Ok(Period { since, until })
 }
 
 pub(crate) fn instant(option: &'static str, text: &str) -> Result<i64, CommandError> {

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use assize_bucket::{Bucket, LocalFolder};
 use assize_cloud::{S3Options, SessionOptions, Sessions};
+use assize_engine::evaluate::Period;
 use assize_engine::inflate::Limits;
 
 use super::CommandError;
-use super::scan::instant;
+use super::scan::period;
 use crate::aws::{self, AuditError};
 use crate::cli::{VerifyArgs, VerifyFormat};
 use crate::config::Config;
@@ -21,14 +22,9 @@ use crate::verify::{self, render};
 
 /// Runs `assize verify`.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandError> {
-    let at = |option, text: &Option<String>| text.as_deref().map(|text| instant(option, text)).transpose();
-    let choice =
-        Choice { since: at("--since", &args.since)?, until: at("--until", &args.until)?, accounts: args.accounts.clone() };
-    if choice.since.zip(choice.until).is_some_and(|(since, until)| since >= until) {
-        return Err(CommandError::EmptyPeriod);
-    }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CommandError::Runtime)?;
-    let verified = runtime.block_on(async {
+    let Period { since, until } = period(args.since.as_deref(), args.until.as_deref())?;
+    let choice = Choice { since, until, accounts: args.accounts.clone() };
+    let verified = super::runtime()?.block_on(async {
         let vault = match &args.path {
             Some(place) => match place.to_str().and_then(|place| place.strip_prefix("s3://")) {
                 Some(place) => original(place).await?,

@@ -120,7 +120,7 @@ impl StateError {
 }
 
 /// Does work that takes the processor for a while on a thread that may be blocked.
-pub(super) async fn blocking<T: Send + 'static>(
+pub(crate) async fn blocking<T: Send + 'static>(
     work: &'static str,
     job: impl FnOnce() -> Result<T, StateError> + Send + 'static,
 ) -> Result<T, StateError> {

@@ -22,7 +22,7 @@ const ATTEMPTS: u32 = 8;
 pub(crate) fn evidence_key(partition: &str, bucket: &str, key: &str) -> String {
     let readable = format!("evidence/{partition}/{bucket}/{key}");
     let steps_are_plain = key.split('/').all(|step| !matches!(step, "." | ".."));
-    if readable.len() + SUFFIX <= MAX_KEY_BYTES && steps_are_plain && !ends_like_a_change(key) {
+    if readable.len() + SUFFIX <= MAX_KEY_BYTES && steps_are_plain && split_change(key).1.is_none() {
         return readable;
     }
     let mut hash = Sha256::new();
@@ -30,6 +30,25 @@ pub(crate) fn evidence_key(partition: &str, bucket: &str, key: &str) -> String {
         hash.update(part.as_bytes());
     }
     format!("evidence/_hashed/{}", hex(&hash.finalize()))
+}
+
+/// Bucket and key of what is kept under a key, and the digest behind it if it is a changed object: the inverse of
+/// [`evidence_key`]. `None` for what is kept under a hash, whose key only the ledger has, and for what is no evidence.
+pub(crate) fn original_place(key: &str) -> Option<(&str, &str, Option<&str>)> {
+    let (partition, rest) = key.strip_prefix("evidence/")?.split_once('/')?;
+    let (bucket, original) = rest.split_once('/').filter(|_| !partition.starts_with('_'))?;
+    let (original, digest) = split_change(original);
+    Some((bucket, original, digest))
+}
+
+/// A key, and the digest behind its `@` if it is that of a changed object.
+pub(crate) fn split_change(key: &str) -> (&str, Option<&str>) {
+    let cut = key.len().checked_sub(SUFFIX).and_then(|at| key.split_at_checked(at));
+    let digest = cut.and_then(|(key, end)| Some((key, end.strip_prefix('@')?)));
+    match digest.filter(|(_, digest)| digest.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        Some((key, digest)) => (key, Some(digest)),
+        None => (key, None),
+    }
 }
 
 /// How [`keep`] ended.
@@ -86,11 +105,6 @@ async fn store(bucket: &dyn Bucket, key: &str, bytes: &[u8], metadata: &Metadata
     }
     // Whoever is so busy with this key has stored something by now; if not, reading it says so.
     Ok(false)
-}
-
-fn ends_like_a_change(key: &str) -> bool {
-    let tail = key.as_bytes().last_chunk::<SUFFIX>();
-    tail.is_some_and(|[at, digits @ ..]| *at == b'@' && digits.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn digest_with_metadata(bytes: &[u8], metadata: &Metadata) -> String {

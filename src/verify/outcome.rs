@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use assize_engine::coverage::Hours;
-use assize_engine::digest::{Chain, Check, Fault, Window};
+use assize_engine::digest::{Chain, Check, Window};
 use assize_engine::time;
 use serde::Serialize;
 
@@ -138,12 +138,7 @@ impl Verified {
         let unproven = counts.iter().any(|counts| counts.unverifiable > 0)
             || windows().any(|window| matches!(window.state, "GAP" | "UNVERIFIABLE"))
             || self.digests.valid == 0;
-        match (altered, unproven) {
-            (false, false) => Exit::Clean,
-            (true, false) => Exit::Findings,
-            (false, true) => Exit::Incomplete,
-            (true, true) => Exit::FindingsAndIncomplete,
-        }
+        Exit::decide(altered, !unproven)
     }
 }
 
@@ -227,7 +222,6 @@ impl ChainOutcome {
             Check::Valid => {
                 "it is what AWS delivered; its own signature is lost and was taken from the digest after it".to_owned()
             }
-            Check::Invalid(Fault::Replaced) => "the valid digest after it names other content: it was replaced".to_owned(),
             check => check.to_string(),
         };
         let kind = if item.kind == ItemKind::Digest { "digest" } else { "log" };

@@ -7,6 +7,8 @@ use assize_bucket::{Bucket, BucketError};
 use assize_engine::layout::{self, Folder};
 use futures::TryStreamExt;
 
+use crate::state;
+
 /// Where evidence is.
 pub(crate) struct Vault {
     /// The bucket.
@@ -125,12 +127,7 @@ impl Vault {
         match &self.layout {
             Layout::Original { bucket, .. } => Some((bucket, key)),
             Layout::Copy => Some(("", key)),
-            Layout::Audit => {
-                let (_partition, rest) = key.strip_prefix("evidence/")?.split_once('/')?;
-                let (bucket, original) = rest.split_once('/')?;
-                let version = original.rsplit_once('@').filter(|(_, hash)| hash.len() == 64);
-                Some((bucket, version.map_or(original, |(original, _)| original)))
-            }
+            Layout::Audit => state::original_place(key).map(|(bucket, original, _)| (bucket, original)),
         }
     }
 }

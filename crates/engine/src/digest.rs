@@ -82,7 +82,7 @@ pub enum Fault {
     #[error("its signature does not fit its content")]
     Signature,
     /// The digest after it, which is valid, names other content.
-    #[error("the digest after it names other content: it was replaced")]
+    #[error("the valid digest after it names other content: it was replaced")]
     Replaced,
     /// The log object's hash is another than its digest says.
     #[error("its content has another hash than its digest says: it was changed")]
