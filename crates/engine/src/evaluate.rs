@@ -9,7 +9,7 @@ use crate::identity::{RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
 use crate::matcher::{Judging, Matcher, Scratch, Subject, takes};
 use crate::partial::{ByHour, Cell, GroupKey, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
 use crate::policy::{Category, Policy, Truth};
-use crate::record::{AccountList, RecordKind};
+use crate::record::{AccountList, RecordKind, top};
 use crate::time;
 
 /// The event times that are evaluated: from `since`, up to but not including `until`; seconds since 1970 UTC.
@@ -169,7 +169,7 @@ struct OpenCell {
 
 impl Sink for Evaluating<'_, '_> {
     fn record(&mut self, place: Place, bytes: &[u8], subject: &Subject<'_>) {
-        let time = subject.facts.time().and_then(|value| time::parse(&value.text()));
+        let time = subject.facts.text(top::TIME).and_then(|text| time::parse(&text));
         let wanted = self.evaluation.wants(subject.kind);
         let hour = time.filter(|_| wanted).map_or(NO_HOUR, |time| time.div_euclid(3600));
         self.count_kind(hour, subject.kind);
@@ -201,7 +201,7 @@ impl Evaluating<'_, '_> {
     fn evaluate(&mut self, (place, bytes): (Place, &[u8]), subject: &Subject<'_>, time: i64) {
         let evaluation = self.evaluation;
         let hour = time.div_euclid(3600);
-        let event_id = subject.facts.id().map_or(Cow::Borrowed(""), |value| value.text());
+        let event_id = subject.facts.text(top::ID).unwrap_or(Cow::Borrowed(""));
         let account = subject.facts.account_id();
         let mut digest = None;
         let mut sha256 = || *digest.get_or_insert_with(|| RecordDigest::of(bytes));
@@ -282,7 +282,7 @@ impl Evaluating<'_, '_> {
             self.cell = Some(OpenCell { hour, key, cell, tally: Tally::default() });
         }
         let Some(OpenCell { cell, tally, .. }) = &mut self.cell else { return };
-        let source = subject.facts.source().map_or(Cow::Borrowed(""), |value| value.text());
+        let source = subject.facts.text(top::SOURCE).unwrap_or(Cow::Borrowed(""));
         if source.bytes().any(|byte| byte.is_ascii_uppercase()) || source.len() > MAX_GROUP_VALUE {
             tally.count(cell, time, &bounded(source.to_ascii_lowercase()));
         } else {

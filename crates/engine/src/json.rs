@@ -309,6 +309,21 @@ impl<'a> Value<'a> {
         Named { entries: self.entries(), name }
     }
 
+    /// The text of the entry with this place, as [`Value::entry`], if it is a string without white space around it and
+    /// without escapes: nearly every string is, and this is several times as fast as making a [`Value`] of it.
+    #[inline(always)]
+    pub(crate) fn plain_text(&self, place: u32) -> Option<&'a str> {
+        let document = self.document;
+        let (from, next) = (document.position(place) + 1, document.position(place + 1));
+        if document.may_escape(from, next) {
+            return None;
+        }
+        match document.text.as_bytes().get(from as usize..next as usize)? {
+            [b'"', .., b'"'] => document.text.get(from as usize + 1..next as usize - 1),
+            _ => None,
+        }
+    }
+
     /// The value of the entry that [`Entries::place`] named, of this object.
     pub(crate) fn entry(&self, place: u32) -> Value<'a> {
         self.document.behind(place).0

@@ -10,6 +10,7 @@ mod guard;
 mod index;
 mod pairs;
 mod reference;
+mod remembered;
 mod tried;
 
 use std::borrow::Cow;
@@ -21,13 +22,14 @@ use compile::{Check, CompiledItem, CompiledSelection, Items};
 use field::{Found, Leaf, Path};
 use index::Index;
 use pairs::{Pair, Pairs};
+use remembered::{Admitted, Remembered};
 pub use tried::Tried;
 
 use crate::json::{Kind, Value, compact};
 use crate::number;
 use crate::pattern::{TextPattern, fold};
 use crate::policy::{Category, Condition, Policy, Population, Truth};
-use crate::record::{AccountList, Facts, RecordKind};
+use crate::record::{AccountList, Doubled, Facts, RecordKind};
 
 /// Policies made ready for many records.
 #[derive(Debug)]
@@ -74,6 +76,14 @@ pub struct Scratch {
     candidates: Vec<u32>,
     pairs: Pairs,
     answers: Answers,
+    remembered: Kept,
+}
+
+/// What guards said of values that were met before.
+#[derive(Debug, Default)]
+struct Kept {
+    detections: Remembered,
+    populations: Remembered,
 }
 
 /// What shared items answered of the record at hand: the record's number and the answer in one word each.
@@ -120,13 +130,15 @@ pub struct Judging<'m, 'r> {
     judge: Judge<'m, 'r>,
     pair: &'r Pair,
     candidates: &'r mut Vec<u32>,
+    remembered: &'r mut Kept,
 }
 
 impl Judging<'_, '_> {
     /// Tells each policy that may match; `found` gets the index and True or Unknown, in index order.
     pub fn evaluate(&mut self, mut found: impl FnMut(usize, Truth)) {
         let matcher = self.judge.matcher;
-        let candidates = self.judge.guarded(&matcher.detections, self.pair, &self.pair.detections, self.candidates);
+        let remembered = &mut self.remembered.detections;
+        let candidates = self.judge.guarded(&matcher.detections, self.pair, &self.pair.detections, self.candidates, remembered);
         for &index in candidates {
             let Some(policy) = matcher.policies.get(index as usize).filter(|policy| policy.takes(self.judge.subject.kind)) else {
                 continue;
@@ -141,7 +153,8 @@ impl Judging<'_, '_> {
     /// Tells the policies with a population of their own that the record belongs to it.
     pub fn populations(&mut self, mut found: impl FnMut(usize)) {
         let matcher = self.judge.matcher;
-        let candidates = self.judge.guarded(&matcher.populations, self.pair, &self.pair.populations, self.candidates);
+        let remembered = &mut self.remembered.populations;
+        let candidates = self.judge.guarded(&matcher.populations, self.pair, &self.pair.populations, self.candidates, remembered);
         for &index in candidates {
             let Some(policy) = matcher.policies.get(index as usize).filter(|policy| policy.takes(self.judge.subject.kind)) else {
                 continue;
@@ -181,6 +194,8 @@ impl Matcher {
             Some(index::Entry { alternatives: alternatives?, condition: &whole, selections })
         });
         let (detections, populations) = (Index::new(detections, &items), Index::new(populations, &items));
+        // What a guard was asked is not asked again when its policy is tried.
+        detections.asked().chain(populations.asked()).for_each(|item| items.share(item));
         Matcher { detections, populations, policies: compiled, items, accounts }
     }
 
@@ -198,10 +213,10 @@ impl Matcher {
 
     /// Finds the policies that may concern the record.
     pub fn record<'r>(&'r self, subject: &'r Subject<'r>, scratch: &'r mut Scratch) -> Judging<'r, 'r> {
-        let Scratch { candidates, pairs, answers } = scratch;
+        let Scratch { candidates, pairs, answers, remembered } = scratch;
         answers.next_record(self.items.len());
         let pair = pairs.of(&subject.facts, &self.detections, &self.populations);
-        Judging { judge: Judge { matcher: self, subject, answers: Some(answers) }, pair, candidates }
+        Judging { judge: Judge { matcher: self, subject, answers: Some(answers) }, pair, candidates, remembered }
     }
 
     /// What one policy says of the record, without the index.
@@ -248,7 +263,14 @@ struct Judge<'m, 'r> {
 
 impl Judge<'_, '_> {
     /// The candidates of a pair, and those whose guard is not false.
-    fn guarded<'c>(&self, index: &Index, pair: &Pair, candidates: &'c [u32], room: &'c mut Vec<u32>) -> &'c [u32] {
+    fn guarded<'c>(
+        &self,
+        index: &Index,
+        pair: &Pair,
+        candidates: &'c [u32],
+        room: &'c mut Vec<u32>,
+        remembered: &mut Remembered,
+    ) -> &'c [u32] {
         room.clear();
         if !pair.trusted {
             return candidates;
@@ -256,6 +278,18 @@ impl Judge<'_, '_> {
         for (item, policies) in index.guarded() {
             if self.item_at(*item) != Truth::False {
                 room.extend_from_slice(policies);
+            }
+        }
+        for (number, guards) in index.by_field().iter().enumerate() {
+            let ask = || Admitted::of(guards, |item| self.item_at(item));
+            match self.subject.facts.only(guards.field) {
+                Ok(value) => {
+                    let admitted = remembered.admitted(number, value, ask);
+                    admitted.answers.iter().for_each(|(item, truth)| self.note(*item, *truth));
+                    room.extend_from_slice(&admitted.policies);
+                }
+                // More than one value is looked at then.
+                Err(Doubled) => room.extend_from_slice(&ask().policies),
             }
         }
         if room.is_empty() {
@@ -299,6 +333,12 @@ impl Judge<'_, '_> {
         let truth = self.item(item, Scope::Record(self.subject));
         answers.set(number, truth);
         truth
+    }
+
+    fn note(&self, number: u32, truth: Truth) {
+        if let Some(answers) = self.answers {
+            answers.set(number, truth);
+        }
     }
 
     fn item(&self, item: &CompiledItem, scope: Scope<'_>) -> Truth {

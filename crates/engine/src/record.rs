@@ -125,6 +125,16 @@ impl<'a> Facts<'a> {
         others.next().map(|(_, value)| value)
     }
 
+    /// The text of the first value of the field that is a string.
+    #[inline]
+    pub(crate) fn text(&self, field: TopField) -> Option<Cow<'a, str>> {
+        let place = self.places.get(field.number()).copied().filter(|&place| place != 0)?;
+        match self.root.plain_text(place) {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => self.string(field).map(|value| value.text()),
+        }
+    }
+
     /// `eventSource`, if it is a string.
     pub fn source(&self) -> Option<Value<'a>> {
         self.string(top::SOURCE)
@@ -135,24 +145,9 @@ impl<'a> Facts<'a> {
         self.string(top::NAME)
     }
 
-    /// `eventTime`, if it is a string.
-    pub fn time(&self) -> Option<Value<'a>> {
-        self.string(top::TIME)
-    }
-
-    /// `eventID`, if it is a string.
-    pub fn id(&self) -> Option<Value<'a>> {
-        self.string(top::ID)
-    }
-
-    /// `eventCategory`, if it is a string.
-    pub fn category(&self) -> Option<Value<'a>> {
-        self.string(top::CATEGORY)
-    }
-
     /// The kind of the record; `None` if it is no CloudTrail record.
     pub fn kind(&self) -> Option<RecordKind> {
-        let text = |field| self.string(field).map_or(Cow::Borrowed(""), |value| value.text());
+        let text = |field| self.text(field).unwrap_or(Cow::Borrowed(""));
         Some(match (&*text(top::CATEGORY), &*text(top::EVENT_TYPE)) {
             ("Management", _) => RecordKind::Management,
             ("Data", _) => RecordKind::Data,
@@ -168,12 +163,12 @@ impl<'a> Facts<'a> {
     /// The account that received the record: `recipientAccountId`, else the caller's account, else `unknown`.
     pub fn account_id(&self) -> Cow<'a, str> {
         let caller = || self.first(top::IDENTITY).and_then(|identity| identity.get_text("accountId"));
-        self.string(top::ACCOUNT).map(|value| value.text()).or_else(caller).unwrap_or(Cow::Borrowed("unknown"))
+        self.text(top::ACCOUNT).or_else(caller).unwrap_or(Cow::Borrowed("unknown"))
     }
 
     /// `awsRegion`, else `unknown`.
     pub fn region_name(&self) -> Cow<'a, str> {
-        self.string(top::REGION).map_or(Cow::Borrowed("unknown"), |value| value.text())
+        self.text(top::REGION).unwrap_or(Cow::Borrowed("unknown"))
     }
 }
 

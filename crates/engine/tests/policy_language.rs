@@ -134,7 +134,7 @@ fn evaluate(policy: &Policy, record: &str, line: usize) -> Truth {
     assert_eq!(document.length(), record.len(), "line {line}: the record is not JSON: {record}");
     let root = document.root();
     let facts = Facts::of(root);
-    let bare = facts.category().is_none() && facts.source().is_none() && facts.name().is_none();
+    let bare = root.get_text("eventCategory").is_none() && facts.source().is_none() && facts.name().is_none();
     let kind = if bare { Some(RecordKind::Management) } else { facts.kind() };
     let subject = Subject { root, facts, kind: kind.unwrap_or_else(|| panic!("line {line}: no CloudTrail record: {record}")) };
     let matcher = Matcher::new(std::slice::from_ref(policy), accounts());

@@ -133,8 +133,10 @@ fn agree(draw: &mut Draw, worth: &mut Worth) -> Result<(), TestCaseError> {
     prop_assert!(!loaded.has_errors(), "{:#?}\n{}", loaded.diagnostics, sources.join("\n"));
     let accounts = accounts();
     let matcher = Matcher::new(&loaded.policies, accounts.clone());
+    // One for all of them, because records with equal fields share what is remembered.
+    let mut scratch = Scratch::default();
     for text in &records {
-        compare(&matcher, &loaded.policies, text, &accounts, worth)
+        compare(&matcher, &loaded.policies, (text, &mut scratch), &accounts, worth)
             .map_err(|error| TestCaseError::fail(format!("{error}\nrecord: {text}\npolicies:\n{}", sources.join("\n"))))?;
     }
     Ok(())
@@ -143,7 +145,7 @@ fn agree(draw: &mut Draw, worth: &mut Worth) -> Result<(), TestCaseError> {
 fn compare(
     matcher: &Matcher,
     policies: &[Policy],
-    text: &str,
+    (text, scratch): (&str, &mut Scratch),
     accounts: &AccountList,
     worth: &mut Worth,
 ) -> Result<(), TestCaseError> {
@@ -155,9 +157,8 @@ fn compare(
         return Ok(());
     };
     let record = Record::read(text).map_err(|error| TestCaseError::fail(error.to_string()))?;
-    let mut scratch = Scratch::default();
     let mut reported = BTreeMap::new();
-    let mut judging = matcher.record(&subject, &mut scratch);
+    let mut judging = matcher.record(&subject, scratch);
     judging.evaluate(|index, truth| {
         reported.insert(index, truth);
     });

@@ -7,6 +7,7 @@ use super::field::Path;
 use crate::cidr::Cidr;
 use crate::pattern::{Place, TextPattern, encodes, encodings};
 use crate::policy::{FieldPath, Item, Literal, Modifier, Selection, regex_from};
+use crate::record::top::TopField;
 use crate::time::Part;
 
 #[derive(Debug)]
@@ -37,6 +38,13 @@ impl Items {
         self.items.len()
     }
 
+    /// Has the item's answer kept for the rest of the record.
+    pub(super) fn share(&mut self, number: u32) {
+        if let Some(item) = self.items.get_mut(number as usize) {
+            item.shared = true;
+        }
+    }
+
     /// The item as written.
     pub(super) fn written(&self, number: u32) -> Option<&Item> {
         self.written.get(number as usize)
@@ -49,9 +57,7 @@ impl Items {
             other.is_some_and(|other| other.modifiers == item.modifiers && other.values == item.values)
         };
         if let Some(&number) = known.iter().find(same) {
-            if let Some(item) = self.items.get_mut(number as usize) {
-                item.shared = true;
-            }
+            self.share(number);
             return number;
         }
         let number = u32::try_from(self.items.len()).unwrap_or(u32::MAX);
@@ -133,6 +139,12 @@ impl CompiledItem {
             negate: item.has(Modifier::Neq),
             shared: false,
         }
+    }
+
+    /// The top-level field that the item looks at, if it looks at nothing else.
+    pub(super) fn only_field(&self) -> Option<TopField> {
+        let refers = self.checks.iter().any(|check| matches!(check, Check::FieldRef { .. }));
+        self.path.only_field().filter(|_| !refers)
     }
 }
 

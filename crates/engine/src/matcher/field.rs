@@ -60,6 +60,12 @@ impl Path {
         }
     }
 
+    /// The top-level field whose value alone decides where the path leads, as long as no field stands twice; `None` for a
+    /// derived field, and for one that is none of CloudTrail's.
+    pub(super) fn only_field(&self) -> Option<TopField> {
+        self.top.filter(|_| self.derived.is_none())
+    }
+
     /// Shows every value of the field to `visit`, until it returns true.
     pub(super) fn visit<'a>(&self, scope: Scope<'a>, accounts: &'a AccountList, visit: Visit<'_, 'a>) -> Found {
         let mut found = Found::default();

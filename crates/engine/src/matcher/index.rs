@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 
-use super::compile::Items;
+use super::compile::{CompiledItem, Items};
 use super::guard;
 use crate::candidates::Candidate;
 use crate::policy::Condition;
+use crate::record::top::TopField;
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
@@ -18,9 +19,21 @@ pub(super) struct Index {
     by_name: HashMap<String, Vec<u32>>,
     /// Policies that neither source nor name narrows, and that have no guard.
     always: Vec<u32>,
-    /// Items, and the policies that cannot match where the item is false.
-    guarded: Vec<(u32, Vec<u32>)>,
+    /// Items over one top-level field each, by field.
+    by_field: Vec<FieldGuards>,
+    /// The other guards.
+    guarded: Vec<Guard>,
     all: Vec<u32>,
+}
+
+/// An item, and the policies that cannot match where it is false.
+pub(super) type Guard = (u32, Vec<u32>);
+
+/// Guards that ask nothing but the value of one top-level field.
+#[derive(Debug)]
+pub(super) struct FieldGuards {
+    pub(super) field: TopField,
+    pub(super) items: Vec<Guard>,
 }
 
 /// What the index has to know of a policy.
@@ -46,8 +59,21 @@ impl Index {
                 index.add(number, alternative);
             }
         }
-        (index.guarded, index.always) = guard::choose(open, items);
+        let (guarded, always) = guard::choose(open, items);
+        index.always = always;
+        guarded.into_iter().for_each(|guard| index.add_guard(guard, items));
         index
+    }
+
+    fn add_guard(&mut self, guard: Guard, items: &Items) {
+        let Some(field) = items.get(guard.0).and_then(CompiledItem::only_field) else {
+            self.guarded.push(guard);
+            return;
+        };
+        match self.by_field.iter_mut().find(|guards| guards.field == field) {
+            Some(guards) => guards.items.push(guard),
+            None => self.by_field.push(FieldGuards { field, items: vec![guard] }),
+        }
     }
 
     fn add(&mut self, number: u32, alternative: &Candidate) {
@@ -67,14 +93,28 @@ impl Index {
         }
     }
 
-    /// Items, and the policies that cannot match where the item is false: not among [`Index::candidates`].
-    pub(super) fn guarded(&self) -> &[(u32, Vec<u32>)] {
+    /// Guards that look at more than one top-level field. Their policies are not among [`Index::candidates`].
+    pub(super) fn guarded(&self) -> &[Guard] {
         &self.guarded
+    }
+
+    /// Guards that look at one top-level field. Their policies are not among [`Index::candidates`].
+    pub(super) fn by_field(&self) -> &[FieldGuards] {
+        &self.by_field
+    }
+
+    fn guards(&self) -> impl Iterator<Item = &Guard> {
+        self.guarded.iter().chain(self.by_field.iter().flat_map(|guards| &guards.items))
+    }
+
+    /// The items that are asked of every record.
+    pub(super) fn asked(&self) -> impl Iterator<Item = u32> {
+        self.guards().map(|(item, _)| *item)
     }
 
     /// The item without which the policy is not tried.
     pub(super) fn guard(&self, policy: u32) -> Option<u32> {
-        self.guarded.iter().find(|(_, policies)| policies.contains(&policy)).map(|(item, _)| *item)
+        self.guards().find(|(_, policies)| policies.contains(&policy)).map(|(item, _)| *item)
     }
 
     /// All policies, for a record whose source and name are not to be trusted.

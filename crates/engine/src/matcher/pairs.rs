@@ -1,7 +1,9 @@
 //! What the index gives for a source and name, kept from record to record.
 
+use std::borrow::Cow;
+
 use super::index::Index;
-use crate::record::Facts;
+use crate::record::{Facts, top};
 
 /// Pairs that are kept at once. A log of one organisation has some hundred.
 const KEPT: usize = 2048;
@@ -33,14 +35,16 @@ pub(super) struct Pairs {
 impl Pairs {
     /// The policies for the source and name of a record.
     pub(super) fn of(&mut self, facts: &Facts<'_>, detections: &Index, populations: &Index) -> &Pair {
-        let (source, name) = (facts.source(), facts.name());
-        let plain = |value: &Option<crate::json::Value<'_>>| value.is_none_or(|value| !value.is_escaped());
-        if facts.ambiguous || !plain(&source) || !plain(&name) {
+        // A missing name and an empty one fit the same policies.
+        let plain = |field| match facts.text(field) {
+            Some(Cow::Borrowed(text)) => Some(text),
+            Some(Cow::Owned(_)) => None,
+            None => Some(""),
+        };
+        let (false, Some(source), Some(name)) = (facts.ambiguous, plain(top::SOURCE), plain(top::NAME)) else {
             self.odd = Pair::new(facts, detections, populations);
             return &self.odd;
-        }
-        // A missing name and an empty one fit the same policies.
-        let (source, name) = (source.map_or("", |value| value.written()), name.map_or("", |value| value.written()));
+        };
         if source.len() + name.len() > LONGEST {
             self.odd = Pair::new(facts, detections, populations);
             return &self.odd;
