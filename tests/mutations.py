@@ -40,13 +40,6 @@ MUTATIONS = [
         "the index trusts records whose source or name stands twice or is no text",
     ),
     (
-        "remembering-the-first",
-        "matcher.rs",
-        "match self.subject.facts.only(guards.field) {",
-        "match self.subject.facts.only(guards.field).or_else(|Doubled| Ok::<_, Doubled>(self.subject.facts.first(guards.field))) {",
-        "of a field that stands twice, guards look at the first value only",
-    ),
-    (
         "ascii-folding",
         "pattern.rs",
         "text.chars().flat_map(char::to_lowercase).collect()",

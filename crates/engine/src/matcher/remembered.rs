@@ -102,8 +102,11 @@ fn place(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Matcher, Scratch, Subject};
     use super::*;
     use crate::json::Reader;
+    use crate::policy::load;
+    use crate::record::AccountList;
 
     /// Shows some values one after the other; gives what was said of each, and of which the guards were asked.
     fn shown(texts: &[&str]) -> (Vec<u32>, Vec<usize>) {
@@ -124,6 +127,27 @@ mod tests {
     fn equal_values_are_asked_once_and_kinds_are_told_apart() {
         let text_number_missing_null = [r#"{"a":"1"}"#, r#"{"a":1}"#, "{}", r#"{"b":2}"#, r#"{"a":null}"#, r#"{"b":2,"a":null}"#];
         assert_eq!(shown(&text_number_missing_null), (vec![0, 1, 2, 2, 4, 4], vec![0, 1, 2, 4]));
+    }
+
+    #[test]
+    fn of_a_field_that_stands_twice_both_values_are_asked() {
+        let policy = "id: root\ntitle: t\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\n\
+                      detection: {root: {userIdentity.type: Root}, condition: root}\n";
+        let loaded = load([("root.yaml", policy)]);
+        let matcher = Matcher::new(&loaded.policies, AccountList::default());
+        assert_eq!(matcher.detections.by_field().len(), 1, "{:?}", loaded.diagnostics);
+        let (one, two) = (r#""userIdentity":{"type":"IAMUser"}"#, r#""userIdentity":{"type":"Root"}"#);
+        let mut scratch = Scratch::default();
+        let fields = [one, two, &format!("{one},{two}"), &format!("{two},{one}"), one, two].map(str::to_owned);
+        let matched = fields.map(|fields| {
+            let (mut reader, mut found) = (Reader::default(), None);
+            let text = format!(r#"{{"eventSource":"s","eventName":"n",{fields}}}"#);
+            let document = reader.read(text.as_bytes(), usize::MAX).unwrap();
+            let subject = Subject::of(document.root()).unwrap();
+            matcher.record(&subject, &mut scratch).evaluate(|_, truth| found = Some(truth));
+            found == Some(Truth::True)
+        });
+        assert_eq!(matched, [false, true, true, true, false, true]);
     }
 
     #[test]
