@@ -2,6 +2,7 @@
 //! and region, what it records, and why some have none.
 
 pub(crate) mod accounts;
+pub(crate) mod keys;
 pub(crate) mod places;
 pub(crate) mod trails;
 

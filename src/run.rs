@@ -2,6 +2,7 @@
 
 pub(crate) mod forecast;
 mod history;
+mod keys;
 mod notified;
 mod publish;
 mod words;
@@ -164,7 +165,8 @@ pub(crate) async fn once(
     state.commit(snapshot(&estate, &discovered)).await?;
     let (collector, discovered) = context.collector(discovered, &estate);
     stop(Arc::clone(&collector.stop));
-    let mut outcome = collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?;
+    let mut outcome = keys::archive(&context, &sessions, &collector, &discovered).await;
+    outcome.merge(collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?);
     history::read(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     if asked.collect_only || asked.shard.is_some() {
         let record = publish::record(&context, &estate, &outcome, None);

@@ -7,6 +7,7 @@ use assize_engine::coverage::Reason;
 use super::Collector;
 use super::batch::Delays;
 use super::collected::Owed;
+use super::problem::Problem;
 use super::take::Missed;
 
 /// Counts of objects: listed = taken + already there + failed + skipped + left.
@@ -57,6 +58,10 @@ pub(crate) struct Outcome {
     pub(crate) records: assize_engine::partial::RecordCounts,
     /// Prefixes that could not be listed: account, region, prefix, reason, message.
     pub(crate) unlisted: Vec<Unlisted>,
+    /// Regions whose public keys CloudTrail did not give.
+    pub(crate) without_keys: Vec<Unlisted>,
+    /// What cannot be taken at face value beside objects and records; those are in the state.
+    pub(crate) problems: Vec<Problem>,
     /// Objects that could not be taken in this run; a thousand of them.
     pub(crate) missed: Vec<Owed>,
     /// Why it stopped early, if so.
@@ -134,6 +139,8 @@ impl Outcome {
         self.objects.add(other.objects);
         self.records.add(other.records);
         self.unlisted.extend(other.unlisted);
+        self.without_keys.extend(other.without_keys);
+        self.problems.extend(other.problems);
         self.missed.extend(other.missed);
         self.stopped = self.stopped.or(other.stopped);
         self.windows_left += other.windows_left;

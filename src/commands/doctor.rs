@@ -13,8 +13,10 @@ use super::scan::now;
 use crate::aws;
 use crate::cli::DoctorArgs;
 use crate::collect::collected::Collected;
+use crate::collect::meter::Requests;
 use crate::config::Config;
 use crate::console::Console;
+use crate::discover::keys::Refused;
 use crate::discover::{self, Discovered, Trouble};
 use crate::exit::Exit;
 use crate::report::escape::terminal;
@@ -23,6 +25,9 @@ use crate::run::{Asked, RunError, accounts_in_scope};
 
 /// Written once and never again: whether it may be written is what is asked.
 const PROBE: &str = "doctor";
+
+/// Seconds of an hour.
+const HOUR: i64 = 3_600;
 
 /// Runs `assize doctor`.
 pub(crate) fn run(args: &DoctorArgs, console: &Console) -> Result<Exit, CommandError> {
@@ -79,6 +84,7 @@ async fn examine(config: &Config, args: &DoctorArgs) -> Result<Report, RunError>
     let found = discover::discover(config, &sessions, &estate, &mut collected, (asked.as_of, &requests)).await;
     accounts(&found, &mut report);
     keys(config, &sessions, &found, &mut report).await;
+    public_keys(config, &sessions, (&found, asked.as_of), &mut report).await;
     sources(&found, &mut report).await;
     queue(config, &sessions, &mut report).await;
     blind(&found, &mut report);
@@ -155,6 +161,26 @@ async fn keys(config: &Config, sessions: &Sessions, found: &Discovered, report: 
                 Err(error) => report.bad(key, &error.to_string(), advice_for(&error).as_ref()),
             }
         }
+    }
+}
+
+/// CloudTrail's public keys, as a run asks for them; a denial in many regions is said once.
+async fn public_keys(config: &Config, sessions: &Sessions, (found, as_of): (&Discovered, i64), report: &mut Report) {
+    let (places, requests) = ((&*found.places, &*found.seen), Requests::default());
+    let mut good = Vec::new();
+    let mut refused: BTreeMap<Reason, (Vec<String>, Refused)> = BTreeMap::new();
+    for answered in discover::keys::ask(config, sessions, places, as_of - HOUR..as_of, &requests).await {
+        match answered.keys {
+            Ok(_) => good.push(answered.region),
+            Err(error) => refused.entry(error.trouble.reason).or_insert((Vec::new(), error)).0.push(answered.region),
+        }
+    }
+    if !good.is_empty() {
+        report.good(&format!("CloudTrail's public keys can be listed in {}", good.join(", ")));
+    }
+    for (reason, (regions, refused)) in refused {
+        let what = format!("CloudTrail's public keys in {} ({})", regions.join(", "), reason.code());
+        report.bad(&what, &refused.trouble.message, refused.error.as_ref().and_then(advice_for).as_ref());
     }
 }
 

@@ -1,5 +1,6 @@
 //! `assize run` and `assize collect`: once, or on a schedule.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,7 +48,9 @@ pub(crate) fn collect(args: &CollectArgs, console: &Console) -> Result<Exit, Com
         let asked = Asked { command: "collect", collect_only: true, ..asked };
         let done = prepared.once(&asked, &templates, signals, console)?;
         console.result(&books(&done))?;
-        let whole = done.outcome.stopped.is_none() && done.outcome.unlisted.is_empty() && done.outcome.objects.failed == 0;
+        let outcome = &done.outcome;
+        let trusted = outcome.unlisted.is_empty() && outcome.problems.is_empty();
+        let whole = outcome.stopped.is_none() && trusted && outcome.objects.failed == 0;
         Ok(if whole { Exit::Clean } else { Exit::Incomplete })
     })
 }
@@ -288,6 +291,14 @@ fn books(done: &Done) -> String {
         let message = report::escape::terminal(&unlisted.message);
         more.push(format!("not listed: {} ({}): {message}\n", unlisted.place, unlisted.reason.code()));
     }
+    // All regions of a refusal share its words.
+    let refused: BTreeSet<(&str, &str)> =
+        done.outcome.without_keys.iter().map(|one| (one.reason.code(), one.message.as_str())).collect();
+    more.extend(
+        refused.into_iter().map(|(code, message)| format!("no public keys ({code}): {}\n", report::escape::terminal(message))),
+    );
+    let problems = done.outcome.problems.iter();
+    more.extend(problems.map(|one| format!("problem ({}): {}\n", one.code, report::escape::terminal(&one.message))));
     more.extend(done.outcome.stopped.map(|why| format!("stopped early: {why}; run again to go on\n")));
     format!("{text}{}", more.concat())
 }

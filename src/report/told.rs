@@ -160,6 +160,9 @@ fn obstacles(told: &Told<'_>) -> Vec<v1::Obstacle> {
     for unlisted in &told.outcome.unlisted {
         add(unlisted.reason, &format!("{}: {}", unlisted.place, unlisted.message), &unlisted.account);
     }
+    for region in &told.outcome.without_keys {
+        add(region.reason, &region.message, &region.account);
+    }
     let mut owed: BTreeMap<(&str, &str), (u64, &str)> = BTreeMap::new();
     for one in &told.collected.owed {
         let (count, _) = owed.entry((&one.account, &one.reason)).or_insert((0, &one.message));

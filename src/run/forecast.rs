@@ -24,6 +24,9 @@ const OBJECTS_AN_HOUR: u64 = 12;
 /// Objects of a commit, as a rule.
 const BATCH: u64 = 2_000;
 
+/// Public keys of CloudTrail that are valid in a region in a few months, each looked at by every run.
+const PUBLIC_KEYS: u64 = 4;
+
 /// Tells it; `runs` is how many of them a month has.
 pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: u64) -> Result<String, RunError> {
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
@@ -33,6 +36,8 @@ pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: 
     let collected = recall(&view).await?;
     let backfill = if asked.backfill { backfill(&view, pack, &estate, asked).await? } else { String::new() };
     let cells: u64 = estate.accounts.iter().map(|account| regions(config, &account.id, &collected)).sum();
+    // The same regions in all accounts, as a rule.
+    let key_regions = estate.accounts.iter().map(|account| regions(config, &account.id, &collected)).max().unwrap_or(0);
     let today = asked.as_of.div_euclid(DAY);
     let period = i64::try_from(config.judge.period.as_secs()).unwrap_or(0);
     let first = asked.since.unwrap_or(asked.as_of - period).div_euclid(DAY);
@@ -52,13 +57,15 @@ pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: 
     let month_objects = cells * keys_a_day * 30;
     let copies = config.sources.iter().any(|source| source.mode == crate::config::Mode::Copy);
     let writes = if copies { month_objects } else { 0 } + month_objects / BATCH + runs * 9;
-    let month = Counted { list: month_lists, get: month_objects, put: writes, api: 0 };
+    let reads = month_objects + runs * key_regions * PUBLIC_KEYS;
+    let month = Counted { list: month_lists, get: reads, put: writes, api: 0 };
     let accounts = words::plural(estate.accounts.len() as u64, "account", "accounts");
     let backlog = if begun { reach.into() } else { days };
     Ok(format!(
         "scope: {accounts}, {} account-regions{}\n\
          ledger: {} objects in {} segments\n\
          this run would list {} prefixes, {} back to {} ({} list calls), then fetch what the ledger does not have\n\
+         it would ask CloudTrail for its public keys once in each region ({} calls)\n\
          it would write evidence{}, one segment and one head a batch, and six reports\n\
          a month at {runs} runs, with {OBJECTS_AN_HOUR} objects an hour in every account-region (an upper bound for most):\n\
          \x20 {} list calls, {} reads, {} writes: about {:.2} dollars, without storage, transfer and KMS\n{backfill}",
@@ -70,6 +77,7 @@ pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: 
         words::plural(backlog, "day", "days"),
         time::format((today + 1 - i64::try_from(backlog).unwrap_or(1)) * DAY).get(..10).unwrap_or_default(),
         words::count(this_run),
+        words::count(key_regions),
         if copies { " copies" } else { " (none: everything is read in place)" },
         words::count(month.list),
         words::count(month.get),

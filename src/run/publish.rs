@@ -75,7 +75,7 @@ pub(super) async fn publish(
         findings: &judgement.findings,
         conflicts: judgement.problems.iter().filter(|problem| problem.code == "event-id-conflict").count() as u64,
         objects: objects(told.outcome),
-        problems: judgement.problems.iter().cloned().map(scanned::of).collect(),
+        problems: judgement.problems.iter().chain(&told.outcome.problems).cloned().map(scanned::of).collect(),
         missed: told.collected.owed.iter().map(missed).collect(),
         skipped: Vec::new(),
         evidence: &evidence,

@@ -83,11 +83,23 @@ impl PublicKeys {
     }
 }
 
+/// Where a key is kept beside the evidence. `None` for a region or a fingerprint that could lead anywhere else, or that
+/// would not be found again.
+pub(crate) fn archive_key(region: &str, fingerprint: &str) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let sound = !region.is_empty() && region.bytes().all(plain) && is_fingerprint(fingerprint);
+    sound.then(|| format!("{ARCHIVE}{region}/{}.der", fingerprint.to_ascii_lowercase()))
+}
+
+/// Hexadecimal digits, and few enough for the name of a file.
+fn is_fingerprint(text: &str) -> bool {
+    (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
 /// The fingerprint in a file's name.
 fn fingerprint_of(path: &Path) -> Option<String> {
     let stem = path.file_stem()?.to_str()?;
-    let hexadecimal = !stem.is_empty() && stem.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (path.extension()? == "der" && hexadecimal).then(|| stem.to_owned())
+    (path.extension()? == "der" && is_fingerprint(stem)).then(|| stem.to_owned())
 }
 
 impl Keys for PublicKeys {

@@ -472,6 +472,50 @@ fn event_history_is_read_and_is_no_coverage() {
 }
 
 #[test]
+fn public_keys_are_kept_beside_the_evidence_and_never_replaced() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 1);
+    let key = |fingerprint: &str, value: &str| {
+        json!({"region": "us-east-1", "keys": [{"Fingerprint": fingerprint, "Value": value, "ValidityStartTime": 1_788_220_800,
+                                                "ValidityEndTime": 1_798_761_600}]})
+    };
+    emulator.post("/public-keys", &key("aa01", "MIIB"));
+    let accounts = "  list:\n    - {id: \"100000000010\", env: dev}\n";
+    let sources = "  - {trails: discovered, mode: copy}\n";
+    let audit = Audit::new(&emulator.url, "file://./audit", accounts, "[us-east-1]", sources);
+    let since = ["--since", "2026-10-01"];
+    let denied = json!({"name": "keys", "service": "cloudtrail", "operation": "ListPublicKeys", "deny": {"by": "identity"}});
+    emulator.post("/faults", &denied);
+    let collected = audit.command(&["collect", "--as-of", "2026-10-02T02:00:00Z", since[0], since[1]]).output().unwrap();
+    let said = String::from_utf8_lossy(&collected.stdout).into_owned();
+    assert!(collected.status.success() && said.contains("no public keys (denied)"), "{said}");
+    let without = audit.run("2026-10-02T03:00:00Z", &since);
+    emulator.delete("/faults?name=keys");
+    let obstacles = |ran: &Ran| ran.document["scope"]["obstacles"].as_array().unwrap().clone();
+    let said = obstacles(&without).iter().map(|one| one["message"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(said.iter().filter(|message| message.contains("allow cloudtrail:ListPublicKeys")).count(), 1, "{said:?}");
+    let place = audit.path("audit/evidence/_keys/us-east-1/aa01.der");
+    assert!(!place.exists());
+
+    let with = audit.run("2026-10-02T04:00:00Z", &since);
+    assert_eq!(with.code, without.code, "no verdict rests on keys: {}", with.err);
+    assert_eq!(std::fs::read(&place).unwrap(), [0x30, 0x82, 0x01]);
+    let verified = audit.command(&["verify", "--format", "json"]).output().unwrap();
+    let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["public_keys"], 1, "{verified}");
+
+    std::fs::write(&place, b"planted").unwrap();
+    emulator.post("/public-keys", &key("../../escaped", "MIIB"));
+    let tampered = audit.run("2026-10-02T05:00:00Z", &since);
+    let problems = tampered.document["coverage"]["problems"].as_array().unwrap().iter();
+    let codes: Vec<&str> = problems.map(|problem| problem["code"].as_str().unwrap()).collect();
+    assert!(codes.contains(&"public-key-replaced") && codes.contains(&"public-key-fingerprint"), "{codes:?}");
+    assert!(matches!(tampered.code, 3 | 4), "{}", tampered.err);
+    assert_eq!(std::fs::read(&place).unwrap(), b"planted");
+    assert!(!audit.path("audit/escaped.der").exists() && !audit.path("audit/evidence/escaped.der").exists());
+}
+
+#[test]
 fn a_forecast_calls_nothing_in_the_accounts() {
     let emulator = Emulator::start();
     seeded(&emulator, 1);
@@ -515,6 +559,10 @@ fn the_doctor_tells_who_denies_and_advises_accordingly() {
     let hub = doctor(assume("identity"));
     assert!(hub.contains("add to the policy of the role:") && hub.contains("sts:AssumeRole"), "{hub}");
     assert!(!hub.contains("trust policy of the role"), "{hub}");
+    let keys =
+        doctor(json!({"name": "said", "service": "cloudtrail", "operation": "ListPublicKeys", "deny": {"by": "identity"}}));
+    assert!(keys.contains("CloudTrail's public keys in us-east-1 (denied)"), "{keys}");
+    assert!(keys.contains("add to the policy of the role:") && keys.contains("\"cloudtrail:ListPublicKeys\""), "{keys}");
     let endpoint = doctor(assume("endpoint"));
     assert!(endpoint.contains("add to the policy of the VPC endpoint for sts"), "{endpoint}");
 }

@@ -13,6 +13,7 @@ mod gap;
 pub mod organization;
 mod partition;
 pub mod probe;
+pub mod public_key;
 pub mod queue;
 pub mod region;
 mod s3;
