@@ -188,16 +188,27 @@ fn shared(reason: Reason, message: &str) -> String {
         return message.to_owned();
     }
     let policy = message.split_whitespace().find(|word| word.contains(":policy/"));
-    let action = message.split_whitespace().find(|word| word.contains(':') && !word.contains("arn:"));
+    let action = message.split_whitespace().map(|word| word.trim_matches([',', ';', '.'])).find(|word| is_action(word));
     match (policy, action) {
         (Some(policy), Some(action)) => format!(
             "the service control policy {} denies {}; except the audit role in that policy (condition aws:PrincipalArn), or accept \
              that these accounts stay unknown",
             policy.trim_matches([',', ';', '.', '(', ')']),
-            action.trim_matches([',', ';', '.'])
+            action
         ),
         _ => message.to_owned(),
     }
+}
+
+/// Whether the word is an IAM action: a service, a colon, and a name in capitals (`ec2:DescribeRegions`); a region with a
+/// colon behind it is none.
+fn is_action(word: &str) -> bool {
+    word.split_once(':').is_some_and(|(service, name)| {
+        !service.is_empty()
+            && service.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            && name.starts_with(|first: char| first.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
 }
 
 fn notes(told: &Told<'_>) -> Vec<String> {
@@ -248,5 +259,23 @@ fn verdict(cell: &CellVerdict) -> v1::Verdict {
         findings: cell.findings,
         due: cell.hours.due,
         delivered: cell.hours.delivered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_by_the_organisation_names_its_policy_and_the_action() {
+        let policy = "arn:aws:organizations::111122223333:policy/o-abc/service_control_policy/p-1";
+        let message = format!(
+            "CloudTrail ListPublicKeys in eu-west-1: User: arn:aws:sts::444455556666:assumed-role/AssizeAudit/run is not authorized to \
+             perform: cloudtrail:ListPublicKeys with an explicit deny in a service control policy: {policy}"
+        );
+        let said = shared(Reason::ScpDenied, &message);
+        assert!(said.starts_with(&format!("the service control policy {policy} denies cloudtrail:ListPublicKeys;")), "{said}");
+        assert_eq!(shared(Reason::Denied, &message), message);
+        assert_eq!(shared(Reason::ScpDenied, "denied in eu-west-1: by nobody"), "denied in eu-west-1: by nobody");
     }
 }
