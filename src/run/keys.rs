@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use assize_bucket::{Bucket, BucketError, Metadata, PutCondition, PutOutcome};
+use assize_bucket::{Bucket, BucketError, Metadata};
 use assize_cloud::public_key::PublicKey;
 use assize_cloud::{DenialCause, Sessions};
 use assize_engine::coverage::Reason;
@@ -15,6 +15,7 @@ use crate::collect::problem::Problem;
 use crate::collect::{Collector, Outcome, Unlisted};
 use crate::discover::Discovered;
 use crate::discover::keys::{self, Answered, Refused};
+use crate::state;
 use crate::verify::keys::archive_key;
 
 /// Asks for the keys of the time that the run looks at, and keeps those that are not there.
@@ -51,7 +52,7 @@ async fn keep(audit: &dyn Bucket, region: &str, keys: Vec<PublicKey>) -> Vec<Pro
             problems.push(odd(region, &fingerprint));
             continue;
         };
-        match there(audit, &key, der).await {
+        match there(audit, &key, &der).await {
             Ok(true) => {}
             Ok(false) => problems.push(replaced(&key)),
             Err(error) => problems.push(unkept(&key, &error)),
@@ -61,16 +62,14 @@ async fn keep(audit: &dyn Bucket, region: &str, keys: Vec<PublicKey>) -> Vec<Pro
 }
 
 /// Whether the key is there now. Nearly always it was there before, and a read is cheaper than a write.
-async fn there(audit: &dyn Bucket, key: &str, der: Vec<u8>) -> Result<bool, BucketError> {
+async fn there(audit: &dyn Bucket, key: &str, der: &[u8]) -> Result<bool, BucketError> {
     match audit.get(key, None).await {
         Ok(found) => return Ok(found.bytes == der),
         Err(BucketError::NotFound { .. }) => {}
         Err(error) => return Err(error),
     }
-    match audit.put(key, der.clone(), Metadata::new(), PutCondition::IfAbsent).await? {
-        PutOutcome::Stored { .. } => Ok(true),
-        PutOutcome::PreconditionFailed | PutOutcome::Conflict => Ok(audit.get(key, None).await?.bytes == der),
-    }
+    // If somebody was quicker, what they put is looked at.
+    Ok(state::store(audit, key, der, &Metadata::new()).await? || audit.get(key, None).await?.bytes == der)
 }
 
 fn odd(region: &str, fingerprint: &str) -> Problem {
@@ -135,7 +134,7 @@ fn policy(refused: &Refused) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use assize_bucket::Memory;
+    use assize_bucket::{Memory, PutCondition};
 
     use super::*;
     use crate::discover::Trouble;

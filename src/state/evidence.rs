@@ -95,7 +95,10 @@ async fn is_there(bucket: &dyn Bucket, key: &str, bytes: &[u8], metadata: &Metad
 }
 
 /// Puts an object that must not be there yet. Says whether it was stored.
-async fn store(bucket: &dyn Bucket, key: &str, bytes: &[u8], metadata: &Metadata) -> Result<bool, BucketError> {
+///
+/// # Errors
+/// The bucket fails.
+pub(crate) async fn store(bucket: &dyn Bucket, key: &str, bytes: &[u8], metadata: &Metadata) -> Result<bool, BucketError> {
     for _ in 1..ATTEMPTS {
         match bucket.put(key, bytes.to_vec(), metadata.clone(), PutCondition::IfAbsent).await? {
             PutOutcome::Stored { .. } => return Ok(true),

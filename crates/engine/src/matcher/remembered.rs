@@ -68,14 +68,15 @@ impl Remembered {
         let seen = self.fields.get_mut(field).expect("the list was made longer");
         let Some(value) = value else { return seen.missing.get_or_insert_with(ask) };
         let (kind, bytes) = (value.kind(), value.raw());
+        // Callers can make values of megabytes, which are not even hashed.
+        if bytes.len() > LONGEST {
+            seen.odd = ask();
+            return &seen.odd;
+        }
         if seen.values.is_empty() {
             seen.values.resize_with(KEPT, || None);
         }
-        let room = seen.values.get_mut(place(bytes)).filter(|_| bytes.len() <= LONGEST);
-        let Some(room) = room else {
-            seen.odd = ask();
-            return &seen.odd;
-        };
+        let room = seen.values.get_mut(place(bytes)).expect("there are as many places as `place` gives");
         // A text and a number may have the same bytes.
         let known = room.take().filter(|known| known.kind == kind && *known.bytes == *bytes);
         &room.insert(known.unwrap_or_else(|| Known { kind, bytes: bytes.into(), admitted: ask() })).admitted
