@@ -1,5 +1,6 @@
 //! One run: discover, collect, evaluate, judge, report, store. Each stage is a line of [`once`].
 
+pub(crate) mod digests;
 pub(crate) mod forecast;
 mod history;
 mod keys;
@@ -23,7 +24,8 @@ use crate::collect::batch::Judging;
 use crate::collect::collected::{self, Collected};
 use crate::collect::meter::{Metered, Requests};
 use crate::collect::{self, CollectError, Collector, Outcome, Progress, Stop};
-use crate::config::Config;
+use crate::config::{Config, JudgeConfig};
+use crate::digests::VerifiedError;
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
@@ -31,6 +33,7 @@ use crate::pack::Pack;
 use crate::report::v1;
 use crate::scan;
 use crate::state::{Batch, RunIdentity, Shard, State, StateError, View};
+use crate::verify::keys::KeysError;
 
 pub(crate) use publish::Published;
 
@@ -107,6 +110,12 @@ pub(crate) enum RunError {
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// What earlier runs verified.
+    #[error(transparent)]
+    Verified(#[from] VerifiedError),
+    /// CloudTrail's public keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Reading what the report shows.
     #[error("the evidence for the report cannot be kept for a moment: {0}; check the space in the folder for temporary files")]
     Spool(#[source] std::io::Error),
@@ -176,8 +185,9 @@ pub(crate) async fn once(
     if asked.backfill {
         backfill(&context, &collector, &mut state).await?;
     }
+    let verified = digests::verify(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     let question = context.question(&discovered, &collected);
-    let judgement = judge::judge(&state.view(), &collected, &question).await?;
+    let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
     let published = publish::publish(&context, &collector, (&question, judgement), &told, &state, templates).await?;
     let record = publish::record(&context, &estate, &outcome, Some(&published));
@@ -323,7 +333,9 @@ impl Context<'_> {
             hours.end = hours.end.min(collected.listed_until().unwrap_or(hours.start)).max(hours.start);
         }
         let (policies, hashes) = (&*self.pack.policies, &*self.hashes);
-        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells }
+        let JudgeConfig { settle, evidence, .. } = self.config.judge;
+        let settle = i64::try_from(settle.as_secs()).unwrap_or(3600);
+        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade: evidence, settle }
     }
 
     fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {

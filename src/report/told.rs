@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use assize_engine::coverage::{Reason, Tally};
+use assize_engine::policy::Evidence;
 use assize_engine::time;
 use assize_engine::verdict::{CellVerdict, Verdict};
 
@@ -12,6 +13,7 @@ use crate::collect::collected::{CellKey, Collected};
 use crate::collect::meter::Counted;
 use crate::collect::{ObjectCounts, Outcome};
 use crate::config::Config;
+use crate::digests::{self, Totals};
 use crate::discover::Discovered;
 use crate::estate::Estate;
 use crate::judge::{self, Judgement, Question};
@@ -37,15 +39,18 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
     let min = told.config.report.min_coverage;
     let hours = &told.question.hours;
     let scope = v1::Scope {
-        statement: statement(&total),
-        grade: "delivered".to_owned(),
+        statement: statement(&total, told.question.grade),
+        grade: grade(told.question.grade).to_owned(),
         name: told.config.name.clone(),
         run_id: told.run_id.to_owned(),
         since: time::format(hours.start * 3600),
         horizon: time::format(hours.end * 3600),
         hours_due: total.due,
         hours_delivered: total.delivered,
-        complete: total.due > 0 && min.met_by(total.delivered, total.due) && told.outcome.stopped.is_none(),
+        hours_verified: total.verified,
+        hours_covered: total.covered(),
+        integrity: integrity(&told.judgement.integrity),
+        complete: total.due > 0 && min.met_by(total.covered(), total.due) && told.outcome.stopped.is_none(),
         min_coverage: percent(min.0),
         unknown: reason_hours(&total),
         accounts: accounts(told),
@@ -69,23 +74,79 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
     Judged { verdicts: verdicts.collect(), scope }
 }
 
-/// "Of 8,640 account-region-hours due, 8,632 are delivered; 8 are not: 8 kms-denied."
-fn statement(total: &Tally) -> String {
+/// "Of 8,640 account-region-hours due, 8,632 are proven complete by signed digests; 8 are not: 8 digest-missing."
+fn statement(total: &Tally, grade: Evidence) -> String {
     if total.due == 0 {
         return "No account-region-hour is due, so nothing can be said.".to_owned();
     }
     let due = words::plural(total.due, "account-region-hour", "account-region-hours");
-    if total.delivered == total.due {
-        return format!("Of {due} due, all {} are delivered.", words::count(total.due));
+    let (covered, verified) = (total.covered(), total.verified);
+    let what = match grade {
+        Evidence::Verified => "proven complete by signed digests".to_owned(),
+        Evidence::Delivered if verified == 0 => "delivered".to_owned(),
+        Evidence::Delivered => format!("delivered ({} of them proven complete by signed digests)", words::count(verified)),
+    };
+    if covered == total.due {
+        return format!("Of {due} due, all {} are {what}.", words::count(total.due));
     }
     let reasons: Vec<String> =
         judge::reasons(total).iter().map(|(reason, hours)| format!("{} {}", words::count(*hours), reason.code())).collect();
+    let short = total.due - covered;
     format!(
-        "Of {due} due, {} are delivered; {} are not: {}.",
-        words::count(total.delivered),
-        words::count(total.due - total.delivered),
+        "Of {due} due, {} are {what}; {} {} not: {}.",
+        words::count(covered),
+        words::count(short),
+        if short == 1 { "is" } else { "are" },
         reasons.join(", ")
     )
+}
+
+fn grade(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Verified => "verified",
+        Evidence::Delivered => "delivered",
+    }
+}
+
+/// "1,440 digests of 2 chains: all valid; 8,000 log objects: all valid; checked with 4 public keys."
+fn integrity(totals: &Totals) -> v1::Integrity {
+    let checks = |counts: digests::Counts| {
+        let digests::Counts { valid, invalid, missing, unverifiable, orphan } = counts;
+        v1::Checks { valid, invalid, missing, unverifiable, orphan }
+    };
+    let (digests, logs) = (checks(totals.digests), checks(totals.logs));
+    let statement = if totals.chains == 0 {
+        "No digest was collected for the period, so nothing proves that the log objects are all there and unaltered.".to_owned()
+    } else {
+        format!(
+            "{} of {}: {}; {}: {}; checked with {}.",
+            words::plural(digests.total(), "digest", "digests"),
+            words::plural(totals.chains, "chain", "chains"),
+            digests.words(),
+            words::plural(logs.total(), "log object", "log objects"),
+            logs.words(),
+            words::plural(totals.public_keys, "public key", "public keys"),
+        )
+    };
+    v1::Integrity { statement, chains: totals.chains, public_keys: totals.public_keys, digests, logs }
+}
+
+impl v1::Checks {
+    fn total(&self) -> u64 {
+        let v1::Checks { valid, invalid, missing, unverifiable, orphan } = self;
+        valid + invalid + missing + unverifiable + orphan
+    }
+
+    fn words(&self) -> String {
+        let v1::Checks { valid, invalid, missing, unverifiable, orphan } = *self;
+        if valid == self.total() {
+            return if valid == 0 { "none".to_owned() } else { "all valid".to_owned() };
+        }
+        let states =
+            [("valid", valid), ("INVALID", invalid), ("MISSING", missing), ("ORPHAN", orphan), ("unverifiable", unverifiable)];
+        let said = states.into_iter().filter(|(_, count)| *count > 0);
+        said.map(|(state, count)| format!("{} {state}", words::count(count))).collect::<Vec<_>>().join(", ")
+    }
 }
 
 fn percent(hundredths: u32) -> String {
@@ -115,6 +176,8 @@ fn accounts(told: &Told<'_>) -> Vec<v1::ScopeAccount> {
             env: account.env.clone(),
             due: tally.due,
             delivered: tally.delivered,
+            verified: tally.verified,
+            covered: tally.covered(),
             findings,
         }
     };
@@ -129,6 +192,8 @@ fn cells(told: &Told<'_>) -> Vec<v1::ScopeCell> {
             region: region.clone(),
             due: tally.due,
             delivered: tally.delivered,
+            verified: tally.verified,
+            covered: tally.covered(),
             not_applicable: tally.not_applicable,
             unknown: reason_hours(tally),
             records,
@@ -259,6 +324,9 @@ fn verdict(cell: &CellVerdict) -> v1::Verdict {
         findings: cell.findings,
         due: cell.hours.due,
         delivered: cell.hours.delivered,
+        verified: cell.hours.verified,
+        covered: cell.hours.covered(),
+        grade: cell.hours.grade().map(grade),
     }
 }
 

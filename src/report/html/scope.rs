@@ -59,7 +59,7 @@ struct Hole<'a> {
     name: &'a str,
     regions: Vec<&'a str>,
     due: u64,
-    delivered: u64,
+    covered: u64,
     percent: String,
     reasons: String,
 }
@@ -70,7 +70,7 @@ pub(super) struct PolicyVerdicts<'a> {
     verdict: &'a str,
     groups: Vec<Group>,
     due: u64,
-    delivered: u64,
+    covered: u64,
 }
 
 /// Places with the same verdict for the same reasons.
@@ -135,13 +135,13 @@ impl GridCell {
         let Some(cell) = cell else {
             return Self { kind: "out", text: "–".to_owned() };
         };
-        let kind = scope::kind(cell.delivered, cell.due);
+        let kind = scope::kind(cell.covered, cell.due);
         let text = match kind {
             "off" => "off".to_owned(),
             "full" => "100".to_owned(),
             "none" => "0".to_owned(),
             _ => {
-                let tenths = (u128::from(cell.delivered) * 1_000 / u128::from(cell.due)).max(1);
+                let tenths = (u128::from(cell.covered) * 1_000 / u128::from(cell.due)).max(1);
                 format!("{}.{}", tenths / 10, tenths % 10)
             }
         };
@@ -152,9 +152,9 @@ impl GridCell {
 fn holes<'a>(row: &AccountRow<'a>, cells: &Cells<'a>) -> Vec<Hole<'a>> {
     let own = cells.get(row.account.account.as_str()).into_iter().flat_map(BTreeMap::values).copied();
     let mut holes: Vec<Hole<'a>> = Vec::new();
-    for cell in own.filter(|cell| cell.delivered < cell.due) {
+    for cell in own.filter(|cell| cell.covered < cell.due) {
         let reasons = scope::reasons(&cell.unknown);
-        let same = |hole: &&mut Hole<'_>| (hole.due, hole.delivered, &hole.reasons) == (cell.due, cell.delivered, &reasons);
+        let same = |hole: &&mut Hole<'_>| (hole.due, hole.covered, &hole.reasons) == (cell.due, cell.covered, &reasons);
         match holes.iter_mut().find(same) {
             Some(hole) => hole.regions.push(&cell.region),
             None => holes.push(Hole {
@@ -162,8 +162,8 @@ fn holes<'a>(row: &AccountRow<'a>, cells: &Cells<'a>) -> Vec<Hole<'a>> {
                 name: &row.account.name,
                 regions: vec![&cell.region],
                 due: cell.due,
-                delivered: cell.delivered,
-                percent: scope::percent(cell.delivered, cell.due),
+                covered: cell.covered,
+                percent: scope::percent(cell.covered, cell.due),
                 reasons,
             }),
         }
@@ -186,7 +186,7 @@ impl<'a> PolicyVerdicts<'a> {
             verdict,
             groups: groups.into_iter().map(|((_, name, _), all)| Group::of(name, &all, of)).collect(),
             due: policy.verdicts.iter().map(|it| it.due).sum(),
-            delivered: policy.verdicts.iter().map(|it| it.delivered).sum(),
+            covered: policy.verdicts.iter().map(|it| it.covered).sum(),
         })
     }
 }
