@@ -37,7 +37,7 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     let threads = scan::threads(args.threads);
     console.note(&format!("making a synthetic organisation of about {} events in {}", args.events, folders.logs.display()));
     let spec = Spec { events: args.events, seed: args.seed, threads };
-    let logs: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.logs)?);
+    let logs: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.logs)?.without_flushing());
     let summary = demo::generate(&spec, &mut |object| {
         let metadata = organization::metadata(object.metadata);
         runtime.block_on(logs.put(&object.key, object.bytes, metadata, PutCondition::Always)).map(|_| ())
@@ -78,7 +78,7 @@ async fn audit(
 ) -> Result<Published, CommandError> {
     let config = Config::load(&folders.config)?;
     let (pack, templates) = (pack::load(&[])?, Templates::load(None)?);
-    let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?);
+    let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
     let (fingerprint, der) = demo::public_key();
     for region in &summary.regions {
         if let Some(key) = archive_key(region, &fingerprint) {

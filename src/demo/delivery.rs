@@ -143,7 +143,7 @@ impl Delivery {
             }
             let victim = self.alter.is_some_and(|(whose, place, after)| (whose, place) == (member, region) && delivered > after);
             if let (true, false, [_, rest @ ..]) = (victim && records.len() > 1, insight, records) {
-                self.alter = None;
+                (self.alter, self.records) = (None, self.records - 1);
                 text = joined(rest);
             }
             self.objects += 1;
