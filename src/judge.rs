@@ -43,6 +43,8 @@ pub(crate) struct Judgement {
     pub(crate) partial: Partial,
     /// Findings with a match in the period.
     pub(crate) findings: Vec<Finding>,
+    /// What is known of every cell in scope.
+    pub(crate) cells: BTreeMap<CellKey, CellEvidence>,
     /// Hours of every cell in scope, counted.
     pub(crate) tallies: BTreeMap<CellKey, Tally>,
     /// By policy.
@@ -97,7 +99,7 @@ pub(crate) async fn judge(
     problems.extend(verified.problems(&days));
     let in_scope = |account: &str, region: &str| question.cells.contains_key(&(account.to_owned(), region.to_owned()));
     let integrity = verified.totals(&days, in_scope);
-    Ok(Judgement { partial, findings, tallies, verdicts, problems, integrity })
+    Ok(Judgement { partial, findings, cells, tallies, verdicts, problems, integrity })
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it

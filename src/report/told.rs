@@ -1,6 +1,9 @@
 //! The scope of a run as the document has it: coverage, obstacles, verdicts, books of the collection.
 
+pub(crate) mod over_time;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use assize_engine::coverage::{Reason, Tally};
 use assize_engine::policy::Evidence;
@@ -38,6 +41,7 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
     told.judgement.tallies.values().for_each(|tally| total.add(tally));
     let min = told.config.report.min_coverage;
     let hours = &told.question.hours;
+    let steps = over_time::steps(hours);
     let scope = v1::Scope {
         statement: statement(&total, told.question.grade),
         grade: grade(told.question.grade).to_owned(),
@@ -53,7 +57,8 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
         complete: total.due > 0 && min.met_by(total.covered(), total.due) && told.outcome.stopped.is_none(),
         min_coverage: percent(min.0),
         unknown: reason_hours(&total),
-        accounts: accounts(told),
+        steps: steps.iter().map(over_time::step).collect(),
+        accounts: accounts(told, &steps),
         cells: cells(told),
         organization: told.estate.organization.clone(),
         organization_accounts: told.estate.organization_accounts,
@@ -162,12 +167,13 @@ fn reason_of(reason: Reason, hours: u64) -> v1::ReasonHours {
     v1::ReasonHours { reason: reason.code().to_owned(), words: reason.words().to_owned(), hours }
 }
 
-fn accounts(told: &Told<'_>) -> Vec<v1::ScopeAccount> {
+fn accounts(told: &Told<'_>, steps: &[Range<i64>]) -> Vec<v1::ScopeAccount> {
+    let mut by_step = over_time::by_account(&told.judgement.cells, steps, told.question.grade);
     let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
     for ((account, _), tally) in &told.judgement.tallies {
         tallies.entry(account).or_default().add(tally);
     }
-    let of = |account: &crate::estate::Account| {
+    let mut of = |account: &crate::estate::Account| {
         let tally = tallies.get(account.id.as_str()).cloned().unwrap_or_default();
         let findings = told.judgement.findings.iter().filter(|finding| finding.group.account == account.id).count() as u64;
         v1::ScopeAccount {
@@ -178,14 +184,18 @@ fn accounts(told: &Told<'_>) -> Vec<v1::ScopeAccount> {
             delivered: tally.delivered,
             verified: tally.verified,
             covered: tally.covered(),
+            steps: by_step.remove(account.id.as_str()).unwrap_or_default(),
             findings,
         }
     };
-    told.estate.accounts.iter().map(of).collect()
+    told.estate.accounts.iter().map(&mut of).collect()
 }
 
 fn cells(told: &Told<'_>) -> Vec<v1::ScopeCell> {
     let of = |((account, region), tally): (&CellKey, &Tally)| {
+        let cell = told.judgement.cells.get(&(account.clone(), region.clone()));
+        let (holes, holes_total) =
+            cell.map(|cell| over_time::holes(cell, &told.question.hours, told.question.grade)).unwrap_or_default();
         let records = told.judgement.partial.cells.get(&(account.clone(), region.clone())).map_or(0, |cell| cell.evaluated);
         v1::ScopeCell {
             account: account.clone(),
@@ -196,6 +206,8 @@ fn cells(told: &Told<'_>) -> Vec<v1::ScopeCell> {
             covered: tally.covered(),
             not_applicable: tally.not_applicable,
             unknown: reason_hours(tally),
+            holes,
+            holes_total,
             records,
         }
     };

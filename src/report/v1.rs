@@ -67,6 +67,8 @@ pub(crate) struct Scope {
     pub(crate) min_coverage: String,
     /// Hours not covered, by reason code, most first.
     pub(crate) unknown: Vec<ReasonHours>,
+    /// The period cut into days, or into longer steps if it has more than [`MAX_STEPS`] of them.
+    pub(crate) steps: Vec<Step>,
     /// Every account in scope, by id.
     pub(crate) accounts: Vec<ScopeAccount>,
     /// Every account and region in scope, by account and region.
@@ -117,6 +119,8 @@ pub(crate) struct ScopeAccount {
     pub(crate) verified: u64,
     /// Those covered at the grade that is asked for.
     pub(crate) covered: u64,
+    /// The same for each of the scope's steps.
+    pub(crate) steps: Vec<Share>,
     /// Findings in it.
     pub(crate) findings: u64,
 }
@@ -140,6 +144,10 @@ pub(crate) struct ScopeCell {
     pub(crate) not_applicable: u64,
     /// Hours not covered, by reason code.
     pub(crate) unknown: Vec<ReasonHours>,
+    /// Which hours these are, in order; [`MAX_HOLES`] at most.
+    pub(crate) holes: Vec<Hole>,
+    /// How many stretches there are in all.
+    pub(crate) holes_total: u64,
     /// Records evaluated.
     pub(crate) records: u64,
 }
@@ -232,6 +240,41 @@ pub(crate) struct Verdict {
     pub(crate) covered: u64,
     /// The weakest grade of evidence among the covered hours: `verified` or `delivered`; `None` where nothing is covered.
     pub(crate) grade: Option<&'static str>,
+}
+
+/// Most steps that a period is cut into.
+pub(crate) const MAX_STEPS: i64 = 124;
+
+/// Most stretches that are listed of one account and region.
+pub(crate) const MAX_HOLES: usize = 200;
+
+/// A part of the period.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    /// Its first hour.
+    pub(crate) since: String,
+    /// The first hour after it.
+    pub(crate) until: String,
+}
+
+/// Hours of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Share {
+    /// Due.
+    pub(crate) due: u64,
+    /// Covered at the grade that is asked for.
+    pub(crate) covered: u64,
+}
+
+/// Hours in a row that are not covered, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hole {
+    /// First hour.
+    pub(crate) since: String,
+    /// First hour after it.
+    pub(crate) until: String,
+    /// Code of the reason.
+    pub(crate) reason: String,
 }
 
 /// What CloudTrail's digests of the period came to, and the log objects that they name.
