@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use assize_engine::coverage::{Ask, CellEvidence, Hours, Reason, Tally};
+use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use assize_engine::finding::{self, Finding, QUIET_GAP};
 use assize_engine::partial::{NO_HOUR, Partial, PolicyPartial};
 use assize_engine::policy::{Evidence, Policy};
@@ -45,8 +45,6 @@ pub(crate) struct Judgement {
     pub(crate) findings: Vec<Finding>,
     /// What is known of every cell in scope.
     pub(crate) cells: BTreeMap<CellKey, CellEvidence>,
-    /// Hours of every cell in scope, counted.
-    pub(crate) tallies: BTreeMap<CellKey, Tally>,
     /// By policy.
     pub(crate) verdicts: Vec<(Verdict, Vec<CellVerdict>)>,
     /// What is wrong with objects and records.
@@ -83,9 +81,7 @@ pub(crate) async fn judge(
     begun_before(view, hashes, hours.start, collected, &mut partial).await?;
     let mut findings = finding::findings(policies, &mut partial);
     findings.retain(|finding| finding.last() >= hours.start * 3600);
-    let mut cells = evidence(collected, question.cells);
-    verified.prove(&mut cells, &collected.spoken(), *settle);
-    let tallies = cells.iter().map(|(key, cell)| (key.clone(), cell.tally(hours.clone(), &Ask::any(*grade)))).collect();
+    let cells = evidence(collected, verified, question.cells, *settle);
     let case =
         Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
     let verdicts = policies.iter().enumerate().map(|(index, policy)| {
@@ -99,7 +95,7 @@ pub(crate) async fn judge(
     problems.extend(verified.problems(&days));
     let in_scope = |account: &str, region: &str| question.cells.contains_key(&(account.to_owned(), region.to_owned()));
     let integrity = verified.totals(&days, in_scope);
-    Ok(Judgement { partial, findings, cells, tallies, verdicts, problems, integrity })
+    Ok(Judgement { partial, findings, cells, verdicts, problems, integrity })
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it
@@ -132,8 +128,14 @@ fn goes_on_before(policies: &[PolicyPartial], start: i64) -> bool {
     hits.into_iter().any(|hit| hit.time - start <= QUIET_GAP)
 }
 
-/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be.
-fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -> BTreeMap<CellKey, CellEvidence> {
+/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be. `settle`: seconds
+/// after which an hour's events count as delivered.
+pub(crate) fn evidence(
+    collected: &Collected,
+    verified: &Verified,
+    cells: &BTreeMap<CellKey, Option<Trouble>>,
+    settle: i64,
+) -> BTreeMap<CellKey, CellEvidence> {
     let mut known = collected.evidence();
     let mut all = BTreeMap::new();
     for (key, trouble) in cells {
@@ -150,6 +152,7 @@ fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -
         }
         all.insert(key.clone(), cell);
     }
+    verified.prove(&mut all, &collected.spoken(), settle);
     all
 }
 
@@ -165,11 +168,4 @@ async fn problems(view: &View, since: i64) -> Result<Vec<Problem>, CollectError>
     all.sort();
     all.dedup();
     Ok(all)
-}
-
-/// What covers nothing at all, so that nobody takes it for a quiet region.
-pub(crate) fn reasons(tally: &Tally) -> Vec<(Reason, u64)> {
-    let mut reasons: Vec<(Reason, u64)> = tally.unknown.iter().map(|(reason, hours)| (*reason, *hours)).collect();
-    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    reasons
 }
