@@ -51,6 +51,8 @@ pub(crate) struct Judgement {
     pub(crate) problems: Vec<Problem>,
     /// What digests came to.
     pub(crate) integrity: Totals,
+    /// Hours that hold records which a policy, by index, was not evaluated over.
+    pub(crate) not_backfilled: BTreeMap<usize, Hours>,
 }
 
 /// Judges.
@@ -95,7 +97,7 @@ pub(crate) async fn judge(
     problems.extend(verified.problems(&days));
     let in_scope = |account: &str, region: &str| question.cells.contains_key(&(account.to_owned(), region.to_owned()));
     let integrity = verified.totals(&days, in_scope);
-    Ok(Judgement { partial, findings, cells, verdicts, problems, integrity })
+    Ok(Judgement { partial, findings, cells, verdicts, problems, integrity, not_backfilled })
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it

@@ -6,6 +6,7 @@ mod history;
 mod keys;
 mod notified;
 mod publish;
+pub(crate) mod recalled;
 mod words;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,7 @@ use crate::collect::batch::Judging;
 use crate::collect::collected::{self, Collected};
 use crate::collect::meter::{Metered, Requests};
 use crate::collect::{self, CollectError, Collector, Outcome, Progress, Stop};
-use crate::config::{Config, JudgeConfig};
+use crate::config::Config;
 use crate::digests::VerifiedError;
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
@@ -117,6 +118,11 @@ pub(crate) enum RunError {
     /// What earlier runs verified.
     #[error(transparent)]
     Verified(#[from] VerifiedError),
+    /// Accounts and regions as a run saw them.
+    #[error(
+        "what the last run saw of accounts and regions cannot be read ({0}); was the state written by a newer version of assize?"
+    )]
+    Snapshot(#[source] serde_json::Error),
     /// CloudTrail's public keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -257,6 +263,18 @@ async fn backfill(context: &Context<'_>, collector: &Collector, state: &mut Stat
     Ok(())
 }
 
+/// The audit bucket, to be read alone. A folder needs no credentials.
+///
+/// # Errors
+/// It cannot be found, or may not be used.
+pub(crate) async fn audit_to_read(config: &Config) -> Result<Arc<dyn Bucket>, RunError> {
+    if let Some(folder) = aws::audit_folder_as_it_is(config)? {
+        return Ok(folder);
+    }
+    let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
+    Ok(aws::audit_bucket(&sessions, config).await?)
+}
+
 /// What earlier runs and shards collected.
 ///
 /// # Errors
@@ -302,8 +320,9 @@ fn snapshot(estate: &Estate, discovered: &Discovered) -> Batch {
             "trouble": seen.trouble.as_ref().map(|trouble| json!({"reason": trouble.reason.code(), "message": trouble.message})),
         })
     });
-    let estate = json!({"version": 1, "estate": estate, "seen": seen.collect::<Vec<_>>()});
-    Batch { timeline: BTreeMap::from([("estate".to_owned(), estate)]), ..Batch::default() }
+    let cells = recalled::rows(discovered);
+    let estate = json!({"version": 1, "estate": estate, "seen": seen.collect::<Vec<_>>(), "cells": cells});
+    Batch { timeline: BTreeMap::from([(recalled::SNAPSHOT.to_owned(), estate)]), ..Batch::default() }
 }
 
 async fn look(context: &Context<'_>, sessions: &Sessions, estate: &Estate, collected: &mut Collected) -> Discovered {
@@ -381,12 +400,7 @@ impl Context<'_> {
 
     /// The hours that count: from the asked day on, up to where evidence is due.
     fn hours(&self) -> std::ops::Range<i64> {
-        let judge = &self.config.judge;
-        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-        let horizon = self.asked.until.unwrap_or(i64::MAX).min(self.asked.as_of - seconds(judge.horizon));
-        let end = horizon.div_euclid(3600);
-        let since = self.asked.since.unwrap_or(horizon - seconds(judge.period));
-        since.div_euclid(3600)..end
+        self.config.judge.hours(self.asked.as_of, self.asked.since, self.asked.until)
     }
 
     fn question<'q>(&'q self, discovered: &'q Discovered, collected: &Collected) -> Question<'q> {
@@ -396,9 +410,8 @@ impl Context<'_> {
             hours.end = hours.end.min(collected.listed_until().unwrap_or(hours.start)).max(hours.start);
         }
         let (policies, hashes) = (&*self.pack.policies, &*self.hashes);
-        let JudgeConfig { settle, evidence, .. } = self.config.judge;
-        let settle = i64::try_from(settle.as_secs()).unwrap_or(3600);
-        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade: evidence, settle }
+        let (grade, settle) = (self.config.judge.evidence, self.config.judge.settle_seconds());
+        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade, settle }
     }
 
     fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {
@@ -426,7 +439,7 @@ impl Context<'_> {
             relist: self.config.relist,
             concurrency: usize::try_from(limits.concurrency).unwrap_or(64),
             first_day: self.hours().start.div_euclid(24),
-            settle: i64::try_from(self.config.judge.settle.as_secs()).unwrap_or(3600),
+            settle: self.config.judge.settle_seconds(),
             partial: self.partial(),
             shard: self.asked.shard.map(|_| estate.ids().into_iter().map(str::to_owned).collect()),
         };

@@ -242,6 +242,43 @@ pub(crate) struct Verdict {
     pub(crate) grade: Option<&'static str>,
 }
 
+/// Coverage by itself: what `assize coverage` says.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CoverageDocument {
+    /// 1
+    pub(crate) version: u32,
+    /// Name of the organisation, as the configuration has it.
+    pub(crate) name: String,
+    /// Time of the run that it rests on.
+    pub(crate) as_of: String,
+    /// First hour.
+    pub(crate) since: String,
+    /// First hour after those that count.
+    pub(crate) horizon: String,
+    /// The grade of evidence that covers: `verified` or `delivered`.
+    pub(crate) grade: &'static str,
+    /// One sentence for people.
+    pub(crate) statement: String,
+    /// Account-region-hours due.
+    pub(crate) hours_due: u64,
+    /// Those of which everything listed was taken.
+    pub(crate) hours_delivered: u64,
+    /// Those that signed digests prove to be complete.
+    pub(crate) hours_verified: u64,
+    /// Those covered at the grade.
+    pub(crate) hours_covered: u64,
+    /// Hours not covered, by reason code, most first.
+    pub(crate) unknown: Vec<ReasonHours>,
+    /// What digests and log objects came to.
+    pub(crate) integrity: Integrity,
+    /// The period in steps.
+    pub(crate) steps: Vec<Step>,
+    /// Accounts.
+    pub(crate) accounts: Vec<ScopeAccount>,
+    /// Accounts and regions.
+    pub(crate) cells: Vec<ScopeCell>,
+}
+
 /// Most steps that a period is cut into.
 pub(crate) const MAX_STEPS: i64 = 124;
 

@@ -68,7 +68,7 @@ impl Covered<'_> {
     pub(crate) fn cells(&self, records: &dyn Fn(&CellKey) -> u64) -> Vec<v1::ScopeCell> {
         let of = |(key, cell): (&CellKey, &CellEvidence)| {
             let tally = self.tally(cell);
-            let (holes, holes_total) = over_time::holes(cell, self.hours, self.grade);
+            let (holes, holes_total) = over_time::holes(cell, self.hours, &Ask::any(self.grade));
             v1::ScopeCell {
                 account: key.0.clone(),
                 region: key.1.clone(),

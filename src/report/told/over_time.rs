@@ -51,8 +51,8 @@ pub(crate) fn by_account<'c>(
 }
 
 /// The hours of a cell that are not covered, and how many stretches there are in all.
-pub(crate) fn holes(cell: &CellEvidence, hours: &Range<i64>, grade: Evidence) -> (Vec<Hole>, u64) {
-    let all = cell.uncovered(hours.clone(), &Ask::any(grade));
+pub(crate) fn holes(cell: &CellEvidence, hours: &Range<i64>, ask: &Ask<'_>) -> (Vec<Hole>, u64) {
+    let all = cell.uncovered(hours.clone(), ask);
     let total = all.len() as u64;
     let shown = all.into_iter().take(MAX_HOLES).map(|(hours, reason)| Hole {
         since: hour(hours.start),
