@@ -96,6 +96,7 @@ pub(crate) async fn judge(
     let days = hours.start.div_euclid(24)..as_of.div_euclid(86_400) + 1;
     problems.extend(verified.problems(&days));
     let in_scope = |account: &str, region: &str| question.cells.contains_key(&(account.to_owned(), region.to_owned()));
+    problems.extend(lost_calls(collected, hours, in_scope));
     let integrity = verified.totals(&days, in_scope);
     Ok(Judgement { partial, findings, cells, verdicts, problems, integrity, not_backfilled })
 }
@@ -156,6 +157,17 @@ pub(crate) fn evidence(
     }
     verified.prove(&mut all, &collected.spoken(), settle);
     all
+}
+
+/// Calls of earlier runs that are not in a log which is proven to be complete.
+fn lost_calls(collected: &Collected, hours: &Range<i64>, in_scope: impl Fn(&str, &str) -> bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for ((account, region), calls) in collected.own_calls().filter(|((account, region), _)| in_scope(account, region)) {
+        for (at, id) in calls.lost().iter().filter(|(at, _)| hours.contains(&at.div_euclid(3600))) {
+            problems.push(Problem::not_recorded(account, region, *at, id));
+        }
+    }
+    problems
 }
 
 async fn problems(view: &View, since: i64) -> Result<Vec<Problem>, CollectError> {

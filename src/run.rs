@@ -26,7 +26,7 @@ use crate::collect::collected::{self, Collected};
 use crate::collect::meter::{Metered, Requests};
 use crate::collect::{self, CollectError, Collector, Outcome, Progress, Stop};
 use crate::config::Config;
-use crate::digests::VerifiedError;
+use crate::digests::{Verified, VerifiedError};
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
@@ -177,6 +177,7 @@ pub(crate) async fn once(
     let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
     let discovered = look(&context, &sessions, &estate, &mut collected).await;
+    context.note_calls(&sessions, &mut collected);
     let scene = Scene { estate, discovered, sessions: Some(&sessions) };
     stages(&context, scene, (state, collected), stop, templates).await
 }
@@ -236,6 +237,7 @@ async fn stages(
         backfill(context, &collector, &mut state).await?;
     }
     let verified = digests::verify(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
+    context.settle_calls(&collector, &discovered, (&mut state, &mut collected), &verified).await?;
     let question = context.question(&discovered, &collected);
     let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
@@ -414,13 +416,45 @@ impl Context<'_> {
         Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade, settle }
     }
 
+    /// Remembers the calls that were just made, for later runs to find in the logs.
+    fn note_calls(&self, sessions: &Sessions, collected: &mut Collected) {
+        if self.config.judge.tracers {
+            let ours = sessions.made_calls().into_iter().filter(|call| call.action == collect::own_calls::ACTION);
+            collected.made(self.asked.as_of, ours.map(|call| ((call.account, call.region), call.request_id)));
+        }
+    }
+
+    /// Judges calls of earlier runs that their logs should show by now.
+    async fn settle_calls(
+        &self,
+        collector: &Collector,
+        discovered: &Discovered,
+        (state, collected): (&mut State, &mut Collected),
+        verified: &Verified,
+    ) -> Result<(), RunError> {
+        let evidence = judge::evidence(collected, verified, &discovered.cells, self.config.judge.settle_seconds());
+        let before = collected.clone();
+        collected.settle_calls(&evidence, self.hours().end, self.asked.as_of);
+        if *collected != before {
+            state.commit(collect::documents(collector, collected)?).await?;
+        }
+        Ok(())
+    }
+
     fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {
         let limits = self.config.limits;
         let mut sources = std::mem::take(&mut discovered.sources);
         sources.push(history::source(self.config));
         let deadline = self.asked.deadline.or(limits.deadline).map(|after| Instant::now() + after);
         let judging = Judging {
-            policies: self.pack.policies.iter().cloned().chain(collect::changes::policy()).collect(),
+            policies: self
+                .pack
+                .policies
+                .iter()
+                .cloned()
+                .chain(collect::changes::policy())
+                .chain(collect::own_calls::policy())
+                .collect(),
             reported: self.pack.policies.len(),
             accounts: estate.facts(),
             threads: scan::threads(self.asked.threads),

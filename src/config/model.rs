@@ -505,6 +505,8 @@ pub(crate) struct JudgeConfig {
     pub(crate) period: Duration,
     /// The grade of evidence that a PASS needs where a policy does not say.
     pub(crate) evidence: Evidence,
+    /// Whether calls of earlier runs are looked for in the logs.
+    pub(crate) tracers: bool,
 }
 
 impl JudgeConfig {

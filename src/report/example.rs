@@ -3,8 +3,8 @@
 
 use crate::report::v1::{
     Activity, Books, Checks, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, Hole, Integrity, LeftOut,
-    MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Requirement,
-    RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION, Verdict,
+    MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording,
+    Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -198,6 +198,18 @@ fn steps() -> Vec<Step> {
     days.map(|(since, until)| Step { since: midnight(since), until: midnight(until) }).to_vec()
 }
 
+fn recording() -> Recording {
+    Recording {
+        statement: "In 3 of 4 account-regions recording itself is proven.".to_owned(),
+        cells: 4,
+        proven: 3,
+        lost: 0,
+        pending: 1,
+        since: Some("2026-11-21T08:00:00Z".to_owned()),
+        longest_seconds: Some(700),
+    }
+}
+
 fn integrity() -> Integrity {
     Integrity {
         statement: "24 digests of 1 chain: 23 valid, 1 MISSING; 96 log objects: all valid; checked with 2 public keys."
@@ -223,6 +235,7 @@ fn scope() -> Scope {
         hours_verified: 0,
         hours_covered: 160,
         integrity: integrity(),
+        recording: recording(),
         complete: false,
         min_coverage: "100".to_owned(),
         unknown: unknown(),

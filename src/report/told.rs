@@ -2,6 +2,7 @@
 
 pub(crate) mod covered;
 pub(crate) mod over_time;
+mod recording;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +55,7 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
         hours_verified: total.verified,
         hours_covered: total.covered(),
         integrity: covered::integrity(&told.judgement.integrity),
+        recording: recording::of(told.collected, &told.discovered.cells),
         complete: total.due > 0 && min.met_by(total.covered(), total.due) && told.outcome.stopped.is_none(),
         min_coverage: percent(min.0),
         unknown: covered::reason_hours(&total),

@@ -63,6 +63,8 @@ pub(crate) struct Scope {
     pub(crate) hours_covered: u64,
     /// What digests and log objects came to.
     pub(crate) integrity: Integrity,
+    /// Whether calls of earlier runs stand in the logs.
+    pub(crate) recording: Recording,
     /// Coverage that is asked for, in percent with up to two decimals.
     pub(crate) min_coverage: String,
     /// Hours not covered, by reason code, most first.
@@ -327,6 +329,25 @@ pub(crate) struct Integrity {
     pub(crate) digests: Checks,
     /// Log objects.
     pub(crate) logs: Checks,
+}
+
+/// Calls that earlier runs made, looked for in the logs: proof that what happens is recorded.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Recording {
+    /// One sentence for people.
+    pub(crate) statement: String,
+    /// Accounts and regions in scope.
+    pub(crate) cells: u64,
+    /// Those of whose logs one call at least is known to be in.
+    pub(crate) proven: u64,
+    /// Calls that are not in a log that is proven to be complete.
+    pub(crate) lost: u64,
+    /// Calls that are waited for.
+    pub(crate) pending: u64,
+    /// The earliest among the latest calls seen of each account and region: since then recording is proven everywhere it is.
+    pub(crate) since: Option<String>,
+    /// Longest time from a call to the object with its record, seconds.
+    pub(crate) longest_seconds: Option<i64>,
 }
 
 /// How many objects came to what.
