@@ -17,6 +17,7 @@ fn the_demo_says_what_was_done_to_its_evidence() {
         "object-altered",
         "1 MISSING",
         "1 INVALID, 1 ORPHAN",
+        "In 24 of 28 account-regions recording itself is proven",
         "the books balance",
     ] {
         assert!(first.contains(said), "{said} is not said first: {first}");
