@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::report::coverage;
 use crate::report::told::covered::{self, Covered};
+use crate::report::told::recording;
 use crate::report::v1::CoverageDocument;
 use crate::run;
 use crate::run::recalled::Recalled;
@@ -62,6 +63,7 @@ fn document(config: &Config, recalled: &Recalled, (since, until): (Option<i64>, 
         hours_covered: total.covered(),
         unknown: covered::reason_hours(&total),
         integrity: covered::integrity(&recalled.verified.totals(&days, in_scope)),
+        recording: recording::of(&recalled.collected, &recalled.cells),
         steps: covered.steps(),
         accounts: covered.accounts(&recalled.estate.accounts, &|_| 0),
         cells: covered.cells(&|_| 0),

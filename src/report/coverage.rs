@@ -23,6 +23,7 @@ pub(crate) fn text(document: &CoverageDocument) -> String {
     line(&mut out, &format!("COVERAGE of {}, as of {}", document.name, words::time(&document.as_of)));
     line(&mut out, &document.statement);
     line(&mut out, &document.integrity.statement);
+    line(&mut out, &document.recording.statement);
     line(
         &mut out,
         &format!(
@@ -130,6 +131,7 @@ mod tests {
             hours_covered: scope.hours_covered,
             unknown: scope.unknown,
             integrity: scope.integrity,
+            recording: scope.recording,
             steps: scope.steps,
             accounts: scope.accounts,
             cells: scope.cells,

@@ -2,7 +2,7 @@
 
 pub(crate) mod covered;
 pub(crate) mod over_time;
-mod recording;
+pub(crate) mod recording;
 
 use std::collections::{BTreeMap, BTreeSet};
 

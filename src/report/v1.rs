@@ -273,6 +273,8 @@ pub(crate) struct CoverageDocument {
     pub(crate) unknown: Vec<ReasonHours>,
     /// What digests and log objects came to.
     pub(crate) integrity: Integrity,
+    /// Whether calls of earlier runs stand in the logs.
+    pub(crate) recording: Recording,
     /// The period in steps.
     pub(crate) steps: Vec<Step>,
     /// Accounts.

@@ -11,7 +11,7 @@ use crate::report::v1::Recording;
 use crate::report::words;
 
 /// Tells it of the cells in scope.
-pub(super) fn of(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -> Recording {
+pub(crate) fn of(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -> Recording {
     let (mut proven, mut lost, mut pending) = (0, 0, 0);
     let (mut since, mut longest): (Option<i64>, Option<i64>) = (None, None);
     for ((account, region), calls) in collected.own_calls() {
