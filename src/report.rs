@@ -3,7 +3,7 @@
 pub(crate) mod activity;
 pub(crate) mod build;
 pub(crate) mod escape;
-mod example;
+pub(crate) mod example;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;
 pub(crate) mod markdown;

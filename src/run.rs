@@ -3,6 +3,7 @@
 pub(crate) mod forecast;
 mod history;
 mod keys;
+pub(crate) mod manifest;
 mod notified;
 mod publish;
 mod words;
@@ -27,6 +28,8 @@ use crate::config::Config;
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
+use crate::manifest::FormatError;
+use crate::manifest::key::{KeyError, Signer};
 use crate::pack::Pack;
 use crate::report::v1;
 use crate::scan;
@@ -113,6 +116,12 @@ pub(crate) enum RunError {
     /// A report.
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),
+    /// The signing key.
+    #[error("cannot sign what the run puts out, so nothing was read: {0}")]
+    Signing(#[from] KeyError),
+    /// The manifest.
+    #[error("the run's manifest cannot be made: {0}")]
+    Manifest(#[from] FormatError),
 }
 
 /// Who is told how a run goes.
@@ -150,6 +159,7 @@ pub(crate) async fn once(
     stop: impl FnOnce(Arc<Stop>),
     tell: &Tell<'_>,
 ) -> Result<Done, RunError> {
+    let signer = signer(config, asked)?;
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
     let requests = Arc::new(Requests::default());
     let audit: Arc<dyn Bucket> = Arc::new(Metered::new(aws::audit_bucket(&sessions, config).await?, Arc::clone(&requests)));
@@ -181,8 +191,15 @@ pub(crate) async fn once(
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
     let published = publish::publish(&context, &collector, (&question, judgement), &told, &state, templates).await?;
     let record = publish::record(&context, &estate, &outcome, Some(&published));
+    manifest::write(&context, &mut state, &question.hours, (&published, &record), signer.as_ref()).await?;
     state.finish(&record).await?;
     Ok(Done { published: Some(published), outcome })
+}
+
+/// The key that signs, before anything is fetched. A run that does not judge signs nothing.
+fn signer(config: &Config, asked: &Asked) -> Result<Option<Signer>, KeyError> {
+    let place = config.signing.as_ref().filter(|_| !asked.collect_only && asked.shard.is_none());
+    place.map(|place| Signer::load(place, |name| std::env::var(name).ok())).transpose()
 }
 
 /// Judges what is kept by policies that have not seen it, and says what came of it.

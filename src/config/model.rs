@@ -51,6 +51,8 @@ pub(crate) struct Config {
     pub(crate) judge: JudgeConfig,
     /// A queue that names new objects.
     pub(crate) notifications: Option<Notifications>,
+    /// The key that signs the manifests of runs.
+    pub(crate) signing: Option<SigningKeyPlace>,
     /// Warnings. They stop nothing.
     pub(crate) warnings: Vec<Diagnostic>,
     /// The text for showing the line of a warning; external ids are masked.
@@ -502,6 +504,16 @@ pub(crate) struct JudgeConfig {
     pub(crate) horizon: Duration,
     /// How far back a run judges if it is not told otherwise.
     pub(crate) period: Duration,
+}
+
+/// Where the private key is that signs the manifests of runs. The key itself is read when a run begins, and is never part of
+/// the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SigningKeyPlace {
+    /// A file with the key.
+    File(PathBuf),
+    /// The name of the environment variable that holds it.
+    Variable(String),
 }
 
 /// An SQS queue with messages about new objects.

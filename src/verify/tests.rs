@@ -37,7 +37,7 @@ fn public(number: usize) -> Vec<u8> {
     key(number).public_key().as_ref().to_vec()
 }
 
-fn gzip(text: &str) -> Vec<u8> {
+pub(crate) fn gzip(text: &str) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text.as_bytes()).unwrap();
     encoder.finish().unwrap()
@@ -45,19 +45,19 @@ fn gzip(text: &str) -> Vec<u8> {
 
 /// A digest before it is stored.
 #[derive(Clone)]
-struct Digest {
-    key: String,
+pub(crate) struct Digest {
+    pub(crate) key: String,
     text: String,
     signature: String,
 }
 
-struct Written {
-    digests: Vec<Digest>,
-    logs: Vec<(String, String)>,
+pub(crate) struct Written {
+    pub(crate) digests: Vec<Digest>,
+    pub(crate) logs: Vec<(String, String)>,
 }
 
 /// Six windows, two log objects each, the key changed after the third.
-fn written(account: &str) -> Written {
+pub(crate) fn written(account: &str) -> Written {
     let (mut digests, mut logs): (Vec<Digest>, _) = (Vec::new(), Vec::new());
     for hour in 0..6 {
         let (start, end) = (START + hour * HOUR, START + (hour + 1) * HOUR);
@@ -98,7 +98,7 @@ fn written(account: &str) -> Written {
 }
 
 impl Written {
-    async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
+    pub(crate) async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
         let bucket = Arc::new(Memory::new());
         for digest in &self.digests {
             let signed = [("signature", digest.signature.clone()), ("signature-algorithm", "SHA256withRSA".to_owned())];
@@ -115,7 +115,7 @@ impl Written {
     }
 }
 
-async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
+pub(crate) async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
     bucket.put(key, bytes, metadata, PutCondition::Always).await.unwrap();
 }
 
@@ -126,7 +126,7 @@ async fn verified(bucket: Arc<Memory>, layout: Layout, until: Option<i64>) -> Ve
     verify(&Vault { bucket, layout }, &keys, &choice, Limits::default()).await.unwrap()
 }
 
-const AUDIT: &str = "evidence/aws/trail-logs/";
+pub(crate) const AUDIT: &str = "evidence/aws/trail-logs/";
 
 #[tokio::test]
 async fn a_whole_chain_is_valid_wherever_it_lies() {
