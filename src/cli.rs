@@ -209,7 +209,7 @@ pub(crate) struct VerifyArgs {
     /// Only these accounts, by id; may be repeated or separated by commas
     #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
     pub(crate) accounts: Vec<String>,
-    /// Check this run instead: its files, its signature, the copies of what it judged, and the runs before it
+    /// Check this run of an audit bucket instead: its files, its signature, the copies of what it judged, and the runs before it
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "accounts"])]
     pub(crate) run: Option<String>,
     /// The public key that must have signed the run, PEM or DER; may be repeated
@@ -223,7 +223,7 @@ pub(crate) struct VerifyArgs {
 /// What to bundle.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct BundleArgs {
-    /// A folder with a copy of an audit bucket [default: the audit bucket of the configuration]
+    /// An audit bucket: a folder with a copy of one, or s3://BUCKET/PREFIX [default: that of the configuration]
     #[arg(value_name = "PLACE")]
     pub(crate) path: Option<PathBuf>,
     /// The configuration [default: assize.yaml]

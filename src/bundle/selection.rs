@@ -1,4 +1,5 @@
-//! Which copies of evidence belong in a bundle: those behind findings, and the digests that cover them.
+//! Which copies of evidence belong in a bundle: those behind findings, the digests that cover them, and of the same accounts
+//! and regions what is damaged.
 
 use std::collections::BTreeSet;
 
@@ -39,8 +40,10 @@ impl Selection {
             let input = input?;
             let cell = cell(&input).filter(|(cell, _)| cells.contains(cell));
             let digest = cell.as_ref().is_some_and(|(_, folder)| *folder == Folder::Digest);
+            // Of what cannot be inflated no digest can be held against a hash, so it has to be looked at itself.
+            let damaged = cell.is_some() && input.inflated_sha256.is_none();
             // Every version of an object that was replaced: the digest names one of them.
-            let chosen = digest || places.contains(&(input.source.clone(), input.key.clone()));
+            let chosen = digest || damaged || places.contains(&(input.source.clone(), input.key.clone()));
             match (cell, input.evidence_key, input.inflated_sha256) {
                 (_, Some(key), _) if chosen => drop(selection.copies.insert(key)),
                 (Some(((bucket, ..), _)), _, Some(hash)) if !chosen => {

@@ -41,36 +41,25 @@ pub(crate) async fn verify(
     }
     let bucket: Arc<dyn Bucket> = Arc::new(LocalFolder::open(folder.path())?);
     let selection = selected(&*bucket, &contents.run).await?;
-    let (statement, copies) = match selection {
-        Ok((statement, selection)) => (Some(statement), selection),
-        Err(_) => (None, Selection::default()),
+    let (statement, copies, unknown) = match selection {
+        Ok((statement, selection)) => (Some(statement), selection, None),
+        Err(error) => (None, Selection::default(), Some(error)),
     };
     let mut out = run::verify(&bucket, &Asked { run: &contents.run, keys, part: Some(&copies.copies) }).await?;
-    let whole = format!("the bundle of the run {}", contents.run);
     if let Some(why) = odd {
-        out.add(Kind::Bundle, whole.clone(), Standing::Invalid(why));
+        out.add(Kind::Bundle, whole(&contents), Standing::Invalid(why));
     }
     if !as_listed {
         let why = "the list in it does not name exactly the files in it, as they are".to_owned();
         out.add(Kind::Bundle, CONTENTS.to_owned(), Standing::Invalid(why));
     }
-    let keyid = statement.as_ref().and_then(|statement| statement.predicate.signed_with.as_deref());
-    let mut entries = bucket.list("", None);
-    // A file that is no object is seen by nobody who reads a bucket.
-    let mut hidden = contents.objects();
-    while let Some(entry) = entries.try_next().await? {
-        hidden = hidden.saturating_sub(1);
-        if !is_expected(&entry.key, &contents.run, keyid, &copies) {
-            let why = "nothing in the run's manifest or findings calls for it: it was added".to_owned();
-            out.add(Kind::Bundle, entry.key, Standing::Orphan(why));
-        }
-    }
-    drop(entries);
-    if hidden > 0 {
-        out.add(Kind::Bundle, whole, Standing::Orphan("it holds files that are no objects: they were added".to_owned()));
-    }
+    let signed_with = statement.and_then(|statement| statement.predicate.signed_with);
+    added(&*bucket, (&contents, signed_with.as_deref(), &copies), &mut out).await?;
     if copies.copies.is_empty() {
-        out.note("no finding rests on an object with a copy, so there is no evidence in the bundle");
+        out.note(&match unknown {
+            None => "no finding rests on an object with a copy, so there is no evidence in the bundle".to_owned(),
+            Some(error) => format!("which evidence belongs in the bundle cannot be told, so none was looked at: {error}"),
+        });
         return Ok(out);
     }
     cloudtrail
@@ -81,6 +70,37 @@ pub(crate) async fn verify(
     let vault = Vault { bucket, layout: Layout::Audit };
     out.digests = Some(crate::verify::verify(&vault, &cloudtrail, &choice, Limits::default()).await?);
     Ok(out)
+}
+
+/// How the whole of a bundle is called.
+fn whole(contents: &Contents) -> String {
+    format!("the bundle of the run {}", contents.run)
+}
+
+/// Tells of what nothing calls for.
+async fn added(
+    bucket: &dyn Bucket,
+    (contents, keyid, copies): (&Contents, Option<&str>, &Selection),
+    out: &mut RunVerified,
+) -> Result<(), BucketError> {
+    let mut entries = bucket.list("", None);
+    // A file that is no object is seen by nobody who reads a bucket.
+    let mut hidden = contents.objects();
+    while let Some(entry) = entries.try_next().await? {
+        hidden = hidden.saturating_sub(1);
+        if !is_expected(&entry.key, &contents.run, keyid, copies) {
+            let why = "nothing in the run's manifest or findings calls for it: it was added".to_owned();
+            out.add(Kind::Bundle, entry.key, Standing::Orphan(why));
+        }
+    }
+    if hidden > 0 {
+        out.add(
+            Kind::Bundle,
+            whole(contents),
+            Standing::Orphan("it holds files that are no objects: they were added".to_owned()),
+        );
+    }
+    Ok(())
 }
 
 /// What `bundle.json` says, and whether it is what it must say.

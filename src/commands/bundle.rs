@@ -13,10 +13,7 @@ use crate::report::words;
 pub(crate) fn run(args: &BundleArgs, console: &Console) -> Result<Exit, CommandError> {
     let out = args.out.clone().unwrap_or_else(|| PathBuf::from(format!("assize-{}.tar.gz", args.run)));
     let written = super::runtime()?.block_on(async {
-        let vault = match &args.path {
-            Some(folder) => verify::copy(folder)?,
-            None => verify::audit(args.config.as_deref()).await?,
-        };
+        let vault = verify::audit_at(args.path.as_deref(), args.config.as_deref()).await?;
         Ok::<_, CommandError>(bundle::write(&*vault.bucket, &args.run, &out).await?)
     })?;
     let files = words::plural(written.files as u64, "file", "files");

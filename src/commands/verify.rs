@@ -71,16 +71,13 @@ fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
             return Ok(Some(bundle::verify::verify(file, args.run.as_deref(), &keys, cloudtrail).await?));
         }
         let Some(run) = args.run.as_deref() else { return Ok(None) };
-        let vault = match &args.path {
-            Some(folder) => copy(folder)?,
-            None => audit(args.config.as_deref()).await?,
-        };
+        let vault = audit_at(args.path.as_deref(), args.config.as_deref()).await?;
         Ok(Some(of_run::verify(&vault.bucket, &Asked { run, keys: &keys, part: None }).await.map_err(BundleError::from)?))
     })
 }
 
 /// A folder: one that an audit bucket was copied into, or CloudTrail's own.
-pub(super) fn copy(folder: &Path) -> Result<Vault, CommandError> {
+fn copy(folder: &Path) -> Result<Vault, CommandError> {
     let bucket = LocalFolder::open(folder).map_err(CommandError::Evidence)?;
     let layout = if folder.join("evidence").is_dir() { Layout::Audit } else { Layout::Copy };
     Ok(Vault { bucket: Arc::new(bucket) as Arc<dyn Bucket>, layout })
@@ -89,15 +86,29 @@ pub(super) fn copy(folder: &Path) -> Result<Vault, CommandError> {
 /// The bucket that CloudTrail writes to, `BUCKET[/PREFIX]`, with the credentials of the environment.
 async fn original(place: &str) -> Result<Vault, CommandError> {
     let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
+    let bucket = s3_bucket(S3Options { bucket: name.to_owned(), ..S3Options::default() }).await?;
+    Ok(Vault { bucket, layout: Layout::Original { bucket: name.to_owned(), prefix: prefix.to_owned() } })
+}
+
+async fn s3_bucket(options: S3Options) -> Result<Arc<dyn Bucket>, CommandError> {
     let failed = |error| CommandError::Run(Box::new(RunError::Audit(AuditError::Cloud(error))));
     let sessions = Sessions::open(SessionOptions::default()).await.map_err(failed)?;
-    let options = S3Options { bucket: name.to_owned(), ..S3Options::default() };
-    let bucket = sessions.base().bucket(options).await.map_err(failed)?;
-    Ok(Vault { bucket: Arc::new(bucket), layout: Layout::Original { bucket: name.to_owned(), prefix: prefix.to_owned() } })
+    Ok(Arc::new(sessions.base().bucket(options).await.map_err(failed)?))
+}
+
+/// An audit bucket: a folder or `s3://BUCKET/PREFIX`, or else that of the configuration.
+pub(super) async fn audit_at(place: Option<&Path>, config: Option<&Path>) -> Result<Vault, CommandError> {
+    let Some(place) = place else { return audit(config).await };
+    let Some(s3) = place.to_str().and_then(|place| place.strip_prefix("s3://")) else { return copy(place) };
+    let (name, prefix) = s3.split_once('/').unwrap_or((s3, ""));
+    let prefix = prefix.trim_matches('/');
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    let bucket = s3_bucket(S3Options { bucket: name.to_owned(), prefix, ..S3Options::default() }).await?;
+    Ok(Vault { bucket, layout: Layout::Audit })
 }
 
 /// The audit bucket of the configuration.
-pub(super) async fn audit(config: Option<&Path>) -> Result<Vault, CommandError> {
+async fn audit(config: Option<&Path>) -> Result<Vault, CommandError> {
     let config = Config::load(&config.map_or_else(Config::default_path, Path::to_owned))?;
     let sessions = aws::sessions(&config).await.map_err(|error| Box::new(RunError::Credentials(error)))?;
     let bucket = aws::audit_bucket_as_it_is(&sessions, &config).await.map_err(|error| Box::new(RunError::from(error)))?;
