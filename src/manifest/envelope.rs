@@ -105,6 +105,7 @@ mod tests {
     #[test]
     fn the_format_is_fixed_and_any_changed_byte_is_found() {
         let envelope = Envelope::sign(b"{}\n", &signer(1));
+        // Key id and signature are those of `openssl pkeyutl -sign -rawin` over the same text.
         let bytes = envelope.bytes().unwrap();
         insta::assert_snapshot!(String::from_utf8(bytes.clone()).unwrap(), @r#"
         {
