@@ -161,6 +161,10 @@ pub(crate) async fn once(
 ) -> Result<Done, RunError> {
     let signer = signer(config, asked)?;
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
+    let signer = match aws::signing_key(&sessions, config).filter(|_| judges(asked)) {
+        Some((session, arn)) => Some(Signer::kms(session, arn).await?),
+        None => signer,
+    };
     let requests = Arc::new(Requests::default());
     let audit: Arc<dyn Bucket> = Arc::new(Metered::new(aws::audit_bucket(&sessions, config).await?, Arc::clone(&requests)));
     let estate = accounts_in_scope(config, &sessions, asked).await?;
@@ -178,7 +182,7 @@ pub(crate) async fn once(
     let mut outcome = keys::archive(&context, &sessions, &collector, &discovered).await;
     outcome.merge(collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?);
     history::read(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
-    if asked.collect_only || asked.shard.is_some() {
+    if !judges(asked) {
         let record = publish::record(&context, &estate, &outcome, None);
         state.finish(&record).await?;
         return Ok(Done { published: None, outcome });
@@ -198,8 +202,15 @@ pub(crate) async fn once(
 
 /// The key that signs, before anything is fetched. A run that does not judge signs nothing.
 fn signer(config: &Config, asked: &Asked) -> Result<Option<Signer>, KeyError> {
-    let place = config.signing.as_ref().filter(|_| !asked.collect_only && asked.shard.is_none());
-    place.map(|place| Signer::load(place, |name| std::env::var(name).ok())).transpose()
+    match config.signing.as_ref().filter(|_| judges(asked)) {
+        Some(place) => Signer::load(place, |name| std::env::var(name).ok()),
+        None => Ok(None),
+    }
+}
+
+/// Whether the run ends with verdicts.
+fn judges(asked: &Asked) -> bool {
+    !asked.collect_only && asked.shard.is_none()
 }
 
 /// Judges what is kept by policies that have not seen it, and says what came of it.

@@ -514,6 +514,8 @@ pub(crate) enum SigningKeyPlace {
     File(PathBuf),
     /// The name of the environment variable that holds it.
     Variable(String),
+    /// ARN of a key in KMS.
+    Kms(String),
 }
 
 /// An SQS queue with messages about new objects.

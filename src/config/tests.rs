@@ -335,7 +335,10 @@ fn the_rest_must_make_sense() {
 fn a_signing_key_is_named_once_and_never_written_down() {
     assert_eq!(codes("signing: {}\n"), ["4:10 missing-key"]);
     assert_eq!(codes("signing: {key-file: a.pem, key-env: KEY}\n"), ["4:37 two-keys"]);
-    assert_eq!(codes("signing: {kms: arn}\n"), ["4:10 missing-key", "4:11 unknown-key"]);
+    assert_eq!(codes("signing: {kms: arn}\n"), ["4:16 bad-kms-key"]);
+    assert_eq!(codes("signing: {kms: 'arn:aws:kms:eu-west-1:111122223333:alias/a'}\n"), ["4:16 bad-kms-key"]);
+    assert_eq!(codes("signing: {kms: 'arn:aws-cn:kms:cn-north-1:111122223333:key/a'}\n"), ["4:16 wrong-partition"]);
+    assert_eq!(codes("signing: {kms: 'arn:aws:kms:eu-west-1:111122223333:key/a'}\n"), [""; 0]);
     assert_eq!(codes("signing: a.pem\n"), ["4:10 wrong-type"]);
     let config = good(&format!("{SMALL}signing: {{key-env: ASSIZE_SIGNING_KEY}}\n"));
     assert_eq!(config.signing, Some(SigningKeyPlace::Variable("ASSIZE_SIGNING_KEY".to_owned())));

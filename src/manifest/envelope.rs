@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::key::{Signer, VerifyingKey};
+use super::key::{KeyError, Signer, VerifyingKey};
 use super::{FormatError, written};
 
 /// What the payload is.
@@ -36,13 +36,16 @@ fn pre_authentication_encoding(kind: &str, body: &[u8]) -> Vec<u8> {
 
 impl Envelope {
     /// Signs a statement.
-    pub(crate) fn sign(statement: &[u8], signer: &Signer) -> Envelope {
-        let signature = signer.sign(&pre_authentication_encoding(PAYLOAD, statement));
-        Envelope {
+    ///
+    /// # Errors
+    /// The key cannot be used.
+    pub(crate) async fn sign(statement: &[u8], signer: &Signer) -> Result<Envelope, KeyError> {
+        let signature = signer.sign(&pre_authentication_encoding(PAYLOAD, statement)).await?;
+        Ok(Envelope {
             payload: STANDARD.encode(statement),
             payload_type: PAYLOAD.to_owned(),
             signatures: [Signature { keyid: signer.public().keyid().to_owned(), sig: STANDARD.encode(signature) }],
-        }
+        })
     }
 
     /// The bytes of `manifest.dsse.json`.
@@ -102,9 +105,9 @@ mod tests {
         assert_eq!(example, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
     }
 
-    #[test]
-    fn the_format_is_fixed_and_any_changed_byte_is_found() {
-        let envelope = Envelope::sign(b"{}\n", &signer(1));
+    #[tokio::test]
+    async fn the_format_is_fixed_and_any_changed_byte_is_found() {
+        let envelope = Envelope::sign(b"{}\n", &signer(1)).await.unwrap();
         // Key id and signature are those of `openssl pkeyutl -sign -rawin` over the same text.
         let bytes = envelope.bytes().unwrap();
         insta::assert_snapshot!(String::from_utf8(bytes.clone()).unwrap(), @r#"

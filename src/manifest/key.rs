@@ -1,13 +1,16 @@
-//! The key that signs manifests, and the public one that verifies them: Ed25519 (RFC 8032), in the forms that `openssl` writes.
+//! The key that signs manifests, and the public one that verifies them: Ed25519 (RFC 8032) in the forms that `openssl` writes, or
+//! P-256 in KMS, which signs hashes and so texts of any length.
 
 use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use assize_cloud::{CloudError, Session, signing_key};
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
-use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest, Sha256};
 
 use crate::config::SigningKeyPlace;
 use crate::state::sha256;
@@ -17,6 +20,12 @@ const MOST_BYTES: u64 = 16 << 10;
 
 /// A `SubjectPublicKeyInfo` of Ed25519 up to the 32 bytes of the key (RFC 8410).
 const PUBLIC_START: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+
+/// The same of P-256 up to the 65 bytes of the point (RFC 5480).
+const P256_START: [u8; 26] = [
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03,
+    0x01, 0x07, 0x03, 0x42, 0x00,
+];
 
 /// Why there is no key. Never holds any of it.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +56,7 @@ pub(crate) enum KeyError {
     },
     /// No public key.
     #[error(
-        "{} holds no Ed25519 public key ({reason}): `openssl pkey -in signing.pem -pubout -out signing.pub.pem` writes it",
+        "{} holds no public key ({reason}): `openssl pkey -in signing.pem -pubout -out signing.pub.pem` writes it",
         path.display()
     )]
     NotPublic {
@@ -56,12 +65,39 @@ pub(crate) enum KeyError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// KMS.
+    #[error("the key {arn} cannot be used: {source}")]
+    Kms {
+        /// The key.
+        arn: String,
+        /// Why.
+        source: Box<CloudError>,
+    },
+    /// KMS gave what is no such key.
+    #[error(
+        "the key {arn} cannot sign ({reason}): `aws kms create-key --key-spec ECC_NIST_P256 --key-usage SIGN_VERIFY` makes one that \
+         can"
+    )]
+    NotOfKms {
+        /// The key.
+        arn: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
 }
 
-/// A private key. Its debug form shows the public one only.
+/// A private key, or the way to one. Its debug form shows the public one only.
 pub(crate) struct Signer {
-    pair: Ed25519KeyPair,
+    with: With,
     public: VerifyingKey,
+}
+
+/// What signs.
+enum With {
+    /// A key in memory.
+    Pair(Ed25519KeyPair),
+    /// A key in KMS.
+    Kms { session: Session, arn: String },
 }
 
 /// A public key.
@@ -72,12 +108,13 @@ pub(crate) struct VerifyingKey {
 }
 
 impl Signer {
-    /// Reads the key that the configuration names, with variables from `variable`.
+    /// Reads the key that the configuration names, with variables from `variable`. One in KMS is not to be read.
     ///
     /// # Errors
     /// There is none, or it is no Ed25519 key.
-    pub(crate) fn load(place: &SigningKeyPlace, variable: impl Fn(&str) -> Option<String>) -> Result<Signer, KeyError> {
-        match place {
+    pub(crate) fn load(place: &SigningKeyPlace, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Signer>, KeyError> {
+        let signer = match place {
+            SigningKeyPlace::Kms(_) => return Ok(None),
             SigningKeyPlace::File(path) => Signer::of(&read(path)?, &path.display().to_string()),
             SigningKeyPlace::Variable(name) => {
                 let text = variable(name).filter(|text| !text.trim().is_empty());
@@ -88,7 +125,25 @@ impl Signer {
                     Err(_) => Signer::of(text.as_bytes(), &named),
                 }
             }
+        };
+        signer.map(Some)
+    }
+
+    /// A key in KMS, by its ARN.
+    ///
+    /// # Errors
+    /// It may not be used, or is of another kind.
+    pub(crate) async fn kms(session: Session, arn: &str) -> Result<Signer, KeyError> {
+        let half = signing_key::public_key(&session, arn).await.map_err(|error| kms(arn, error))?;
+        let refused = |reason| KeyError::NotOfKms { arn: arn.to_owned(), reason };
+        if half.usage != "SIGN_VERIFY" {
+            return Err(refused("it is for something else"));
         }
+        if !is_key(&half.der, &P256_START, 65) {
+            return Err(refused("it is not of the kind ECC_NIST_P256"));
+        }
+        let public = VerifyingKey::of_der(half.der).map_err(refused)?;
+        Ok(Signer { with: With::Kms { session, arn: arn.to_owned() }, public })
     }
 
     /// The key in a PEM text or a DER.
@@ -107,7 +162,7 @@ impl Signer {
         let public: Result<PublicKeyX509Der<'_>, _> = pair.public_key().as_der();
         let der = public.map_err(|_| refused("its public key cannot be told"))?.as_ref().to_vec();
         let public = VerifyingKey::of_der(der).map_err(refused)?;
-        Ok(Signer { pair, public })
+        Ok(Signer { with: With::Pair(pair), public })
     }
 
     /// Its public key.
@@ -115,9 +170,17 @@ impl Signer {
         &self.public
     }
 
-    /// Signs. The same text always has the same signature.
-    pub(crate) fn sign(&self, text: &[u8]) -> Vec<u8> {
-        self.pair.sign(text).as_ref().to_vec()
+    /// Signs.
+    ///
+    /// # Errors
+    /// KMS refuses.
+    pub(crate) async fn sign(&self, text: &[u8]) -> Result<Vec<u8>, KeyError> {
+        match &self.with {
+            With::Pair(pair) => Ok(pair.sign(text).as_ref().to_vec()),
+            With::Kms { session, arn } => {
+                signing_key::sign(session, arn, Sha256::digest(text).into()).await.map_err(|error| kms(arn, error))
+            }
+        }
     }
 }
 
@@ -125,7 +188,7 @@ impl VerifyingKey {
     /// Reads a file: PEM, or DER of a `SubjectPublicKeyInfo`.
     ///
     /// # Errors
-    /// It cannot be read, or is no Ed25519 key.
+    /// It cannot be read, or is a key of another kind.
     pub(crate) fn load(path: &Path) -> Result<VerifyingKey, KeyError> {
         let bytes = read(path)?;
         let refused = |reason| KeyError::NotPublic { path: path.to_owned(), reason };
@@ -142,8 +205,8 @@ impl VerifyingKey {
     /// # Errors
     /// What is wrong with it.
     pub(crate) fn of_der(der: Vec<u8>) -> Result<VerifyingKey, &'static str> {
-        if der.len() != PUBLIC_START.len() + 32 || !der.starts_with(&PUBLIC_START) {
-            return Err("it is not the SubjectPublicKeyInfo of an Ed25519 key");
+        if !is_key(&der, &PUBLIC_START, 32) && !is_key(&der, &P256_START, 65) {
+            return Err("it is not the SubjectPublicKeyInfo of an Ed25519 or P-256 key");
         }
         let keyid = sha256(&der);
         Ok(VerifyingKey { der, keyid })
@@ -161,8 +224,12 @@ impl VerifyingKey {
 
     /// Whether a signature is this key's over a text.
     pub(crate) fn fits(&self, text: &[u8], signature: &[u8]) -> bool {
-        let raw = self.der.get(PUBLIC_START.len()..).unwrap_or_default();
-        UnparsedPublicKey::new(&ED25519, raw).verify(text, signature).is_ok()
+        let verified = match (self.der.strip_prefix(&PUBLIC_START), self.der.strip_prefix(&P256_START)) {
+            (Some(raw), _) => UnparsedPublicKey::new(&ED25519, raw).verify(text, signature),
+            (None, Some(point)) => UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(text, signature),
+            (None, None) => return false,
+        };
+        verified.is_ok()
     }
 }
 
@@ -176,6 +243,14 @@ impl fmt::Debug for VerifyingKey {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "VerifyingKey({})", self.keyid)
     }
+}
+
+fn kms(arn: &str, error: CloudError) -> KeyError {
+    KeyError::Kms { arn: arn.to_owned(), source: Box::new(error) }
+}
+
+fn is_key(der: &[u8], start: &[u8], length: usize) -> bool {
+    der.strip_prefix(start).is_some_and(|raw| raw.len() == length)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, KeyError> {
@@ -222,12 +297,12 @@ pub(crate) mod tests {
         for (name, bytes) in [("a.pem", pem(7).into_bytes()), ("a.der", der.clone())] {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            let read = Signer::load(&SigningKeyPlace::File(path), |_| None).unwrap();
+            let read = Signer::load(&SigningKeyPlace::File(path), |_| None).unwrap().unwrap();
             assert_eq!(read.public(), signer(7).public());
         }
         for text in [pem(7), STANDARD.encode(&der)] {
             let variable = SigningKeyPlace::Variable("KEY".to_owned());
-            let read = Signer::load(&variable, |name| (name == "KEY").then(|| text.clone())).unwrap();
+            let read = Signer::load(&variable, |name| (name == "KEY").then(|| text.clone())).unwrap().unwrap();
             assert_eq!(read.public(), signer(7).public());
         }
         for bytes in [public_pem(signer(7).public()).into_bytes(), signer(7).public().der().to_vec()] {
@@ -261,6 +336,19 @@ pub(crate) mod tests {
         assert!(unset.to_string().contains("variable KEY is not set, or empty"));
         std::fs::write(&path, pem(1)).unwrap();
         assert!(VerifyingKey::load(&path).unwrap_err().to_string().contains("keep it to yourself"));
+    }
+
+    #[test]
+    fn keys_of_kms_are_p256() {
+        use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+        use aws_lc_rs::rand::SystemRandom;
+        use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+        let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+        let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+        let key = VerifyingKey::of_der(der.as_ref().to_vec()).unwrap();
+        let signature = pair.sign(&SystemRandom::new(), b"text").unwrap();
+        assert!(key.fits(b"text", signature.as_ref()) && !key.fits(b"other", signature.as_ref()));
+        assert!(VerifyingKey::of_der(der.as_ref()[..90].to_vec()).is_err());
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub(super) async fn write(
     if let Some(signer) = signer {
         let key = signer.public();
         put_once(&*context.audit, &manifest::archived_key(key.keyid()), key.der().to_vec()).await?;
-        let envelope = Envelope::sign(&bytes, signer).bytes()?;
+        let envelope = Envelope::sign(&bytes, signer).await?.bytes()?;
         put_once(&*context.audit, &place(manifest::ENVELOPE), envelope).await?;
     }
     put_once(&*context.audit, &place(manifest::MANIFEST), bytes).await?;

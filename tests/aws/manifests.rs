@@ -4,8 +4,10 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::Value;
 
+use super::boto;
 use super::collecting::{Audit, files, seeded};
-use super::environment::Emulator;
+use super::environment::{Emulator, variables};
+use super::organization::HUB_ACCOUNT;
 
 /// As `openssl genpkey -algorithm ed25519` writes it; the seed is 32 times 7.
 const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
@@ -57,4 +59,31 @@ fn runs_are_signed_chained_and_verified_alone() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains(KEY) && !bytes.windows(32).any(|part| part == [7; 32]), "the key is in {name}");
     }
+}
+
+#[test]
+fn a_key_in_kms_signs_what_its_public_half_verifies() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 1);
+    let audit = Audit::of_one(&emulator.url, "audit-signed");
+    let lines = "kms = client('kms')\nclient('s3').create_bucket(Bucket='audit-signed')\n\
+                 made = kms.create_key(KeySpec='ECC_NIST_P256', KeyUsage='SIGN_VERIFY')['KeyMetadata']['Arn']\n\
+                 other = kms.create_key(KeySpec='RSA_2048', KeyUsage='SIGN_VERIFY')['KeyMetadata']['Arn']\n\
+                 print(json.dumps([made, other, list(kms.get_public_key(KeyId=made)['PublicKey'])]))\n";
+    let made = boto(variables(&emulator.url, &format!("AKIA{HUB_ACCOUNT}")), lines);
+    let public: Vec<u8> = serde_json::from_value(made[2].clone()).unwrap();
+    std::fs::write(audit.path("public.der"), public).unwrap();
+    let config = std::fs::read_to_string(audit.path("assize.yaml")).unwrap();
+    let sign = |arn: &Value| {
+        std::fs::write(audit.path("assize.yaml"), format!("{config}signing: {{kms: {arn}}}\n")).unwrap();
+        audit.run("2026-10-02T05:00:00Z", &["--since", "2026-10-01"])
+    };
+    let refused = sign(&made[1]);
+    assert_eq!(refused.code, 2, "{}", refused.err);
+    assert!(refused.err.contains("nothing was read") && refused.err.contains("not of the kind ECC_NIST_P256"), "{}", refused.err);
+    let signed = sign(&made[0]);
+    let run = signed.document["scope"]["run_id"].as_str().unwrap_or_else(|| panic!("{}", signed.err));
+    let verified = audit.command(&["verify", "--run", run, "--public-key", "public.der"]).output().unwrap();
+    let said = String::from_utf8_lossy(&verified.stdout);
+    assert!(verified.status.success() && said.contains("signature: VALID, by the key"), "{said}");
 }
