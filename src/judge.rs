@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use assize_engine::coverage::{CellEvidence, Hours, Reason, Tally};
+use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use assize_engine::finding::{self, Finding, QUIET_GAP};
 use assize_engine::partial::{NO_HOUR, Partial, PolicyPartial};
-use assize_engine::policy::Policy;
+use assize_engine::policy::{Evidence, Policy};
 use assize_engine::verdict::{self, Case, CellVerdict, Verdict};
 use futures::TryStreamExt;
 
 use crate::collect::collected::{CellKey, Collected};
 use crate::collect::problem::Problem;
 use crate::collect::{CollectError, PROBLEMS};
+use crate::digests::{Totals, Verified};
 use crate::discover::Trouble;
 use crate::state::{StateError, View};
 
@@ -30,6 +31,10 @@ pub(crate) struct Question<'a> {
     pub(crate) as_of: i64,
     /// Cells in scope, and why nothing of them can be collected at present.
     pub(crate) cells: &'a BTreeMap<CellKey, Option<Trouble>>,
+    /// The grade of evidence that a PASS needs where a policy does not say.
+    pub(crate) grade: Evidence,
+    /// Seconds after which an hour's events count as delivered.
+    pub(crate) settle: i64,
 }
 
 /// What was found.
@@ -38,20 +43,27 @@ pub(crate) struct Judgement {
     pub(crate) partial: Partial,
     /// Findings with a match in the period.
     pub(crate) findings: Vec<Finding>,
-    /// Hours of every cell in scope, counted.
-    pub(crate) tallies: BTreeMap<CellKey, Tally>,
+    /// What is known of every cell in scope.
+    pub(crate) cells: BTreeMap<CellKey, CellEvidence>,
     /// By policy.
     pub(crate) verdicts: Vec<(Verdict, Vec<CellVerdict>)>,
     /// What is wrong with objects and records.
     pub(crate) problems: Vec<Problem>,
+    /// What digests came to.
+    pub(crate) integrity: Totals,
 }
 
 /// Judges.
 ///
 /// # Errors
 /// The state cannot be read.
-pub(crate) async fn judge(view: &View, collected: &Collected, question: &Question<'_>) -> Result<Judgement, CollectError> {
-    let Question { policies, hashes, hours, as_of, .. } = question;
+pub(crate) async fn judge(
+    view: &View,
+    collected: &Collected,
+    verified: &Verified,
+    question: &Question<'_>,
+) -> Result<Judgement, CollectError> {
+    let Question { policies, hashes, hours, as_of, grade, settle, .. } = question;
     let mut partial = Partial::new(policies.len());
     let mut not_backfilled: BTreeMap<usize, Hours> = BTreeMap::new();
     let now = as_of.div_euclid(3600) + 1;
@@ -69,16 +81,21 @@ pub(crate) async fn judge(view: &View, collected: &Collected, question: &Questio
     begun_before(view, hashes, hours.start, collected, &mut partial).await?;
     let mut findings = finding::findings(policies, &mut partial);
     findings.retain(|finding| finding.last() >= hours.start * 3600);
-    let cells = evidence(collected, question.cells);
-    let tallies = cells.iter().map(|(key, cell)| (key.clone(), cell.tally(hours.clone(), None))).collect();
-    let case = Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled };
+    let cells = evidence(collected, verified, question.cells, *settle);
+    let case =
+        Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
     let verdicts = policies.iter().enumerate().map(|(index, policy)| {
         let by_cell = verdict::verdicts(index, policy, &case);
         (verdict::overall(by_cell.iter().map(|cell| &cell.verdict)), by_cell)
     });
     let verdicts = verdicts.collect();
-    let problems = problems(view, hours.start * 3600).await?;
-    Ok(Judgement { partial, findings, tallies, verdicts, problems })
+    let mut problems = problems(view, hours.start * 3600).await?;
+    // The digests of a period's last hours are written after it.
+    let days = hours.start.div_euclid(24)..as_of.div_euclid(86_400) + 1;
+    problems.extend(verified.problems(&days));
+    let in_scope = |account: &str, region: &str| question.cells.contains_key(&(account.to_owned(), region.to_owned()));
+    let integrity = verified.totals(&days, in_scope);
+    Ok(Judgement { partial, findings, cells, verdicts, problems, integrity })
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it
@@ -111,8 +128,14 @@ fn goes_on_before(policies: &[PolicyPartial], start: i64) -> bool {
     hits.into_iter().any(|hit| hit.time - start <= QUIET_GAP)
 }
 
-/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be.
-fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -> BTreeMap<CellKey, CellEvidence> {
+/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be. `settle`: seconds
+/// after which an hour's events count as delivered.
+pub(crate) fn evidence(
+    collected: &Collected,
+    verified: &Verified,
+    cells: &BTreeMap<CellKey, Option<Trouble>>,
+    settle: i64,
+) -> BTreeMap<CellKey, CellEvidence> {
     let mut known = collected.evidence();
     let mut all = BTreeMap::new();
     for (key, trouble) in cells {
@@ -129,6 +152,7 @@ fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -
         }
         all.insert(key.clone(), cell);
     }
+    verified.prove(&mut all, &collected.spoken(), settle);
     all
 }
 
@@ -144,11 +168,4 @@ async fn problems(view: &View, since: i64) -> Result<Vec<Problem>, CollectError>
     all.sort();
     all.dedup();
     Ok(all)
-}
-
-/// What covers nothing at all, so that nobody takes it for a quiet region.
-pub(crate) fn reasons(tally: &Tally) -> Vec<(Reason, u64)> {
-    let mut reasons: Vec<(Reason, u64)> = tally.unknown.iter().map(|(reason, hours)| (*reason, *hours)).collect();
-    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    reasons
 }

@@ -10,6 +10,7 @@ mod config;
 mod console;
 mod demo;
 mod diagnostics;
+mod digests;
 mod discover;
 mod estate;
 mod exit;

@@ -1,5 +1,6 @@
 //! One run: discover, collect, evaluate, judge, report, store. Each stage is a line of [`once`].
 
+pub(crate) mod digests;
 pub(crate) mod forecast;
 mod history;
 mod keys;
@@ -24,16 +25,19 @@ use crate::collect::batch::Judging;
 use crate::collect::collected::{self, Collected};
 use crate::collect::meter::{Metered, Requests};
 use crate::collect::{self, CollectError, Collector, Outcome, Progress, Stop};
-use crate::config::Config;
+use crate::config::{Config, JudgeConfig};
+use crate::digests::VerifiedError;
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
 use crate::manifest::FormatError;
 use crate::manifest::key::{KeyError, Signer};
 use crate::pack::Pack;
+use crate::report::templates::Templates;
 use crate::report::v1;
 use crate::scan;
 use crate::state::{Batch, RunIdentity, Shard, State, StateError, View};
+use crate::verify::keys::KeysError;
 
 pub(crate) use publish::Published;
 
@@ -67,6 +71,8 @@ pub(crate) struct Asked {
     pub(crate) collect_only: bool,
     /// Evaluate new policies over what is kept already.
     pub(crate) backfill: bool,
+    /// The run's id, where it is not made up.
+    pub(crate) run_id: Option<String>,
 }
 
 impl Asked {
@@ -85,6 +91,7 @@ impl Asked {
             max_requests: None,
             collect_only: true,
             backfill: false,
+            run_id: None,
         }
     }
 }
@@ -110,6 +117,12 @@ pub(crate) enum RunError {
     /// The state.
     #[error(transparent)]
     State(#[from] StateError),
+    /// What earlier runs verified.
+    #[error(transparent)]
+    Verified(#[from] VerifiedError),
+    /// CloudTrail's public keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// Reading what the report shows.
     #[error("the evidence for the report cannot be kept for a moment: {0}; check the space in the folder for temporary files")]
     Spool(#[source] std::io::Error),
@@ -144,17 +157,18 @@ struct Context<'a> {
     run_id: String,
     audit: Arc<dyn Bucket>,
     requests: Arc<Requests>,
+    signer: Option<Signer>,
     tell: &'a Tell<'a>,
 }
 
-/// Does one run.
+/// Does one run over AWS.
 ///
 /// # Errors
 /// Nothing can be kept, or there is nothing to look at.
 pub(crate) async fn once(
     config: &Config,
     pack: &Pack,
-    templates: &crate::report::templates::Templates,
+    templates: &Templates,
     asked: &Asked,
     stop: impl FnOnce(Arc<Stop>),
     tell: &Tell<'_>,
@@ -165,37 +179,78 @@ pub(crate) async fn once(
         Some((session, arn)) => Some(Signer::kms(session, arn).await?),
         None => signer,
     };
-    let requests = Arc::new(Requests::default());
-    let audit: Arc<dyn Bucket> = Arc::new(Metered::new(aws::audit_bucket(&sessions, config).await?, Arc::clone(&requests)));
+    let audit: Arc<dyn Bucket> = aws::audit_bucket(&sessions, config).await?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
-    let facts = estate.facts();
-    let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
-    let run_id = run_id(asked.as_of);
-    let context = Context { config, asked, pack, hashes, run_id, audit, requests, tell };
+    let context = Context { signer, ..Context::new((config, asked, pack), &estate, audit, tell) };
 
-    let mut state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
+    let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
     let discovered = look(&context, &sessions, &estate, &mut collected).await;
+    let scene = Scene { estate, discovered, sessions: Some(&sessions) };
+    stages(&context, scene, (state, collected), stop, templates).await
+}
+
+/// Does one run over what is at hand: buckets, accounts and trails that nobody has to ask AWS for. `discover` tells what there
+/// is, and notes how trails are.
+///
+/// # Errors
+/// As [`once`].
+pub(crate) async fn over(
+    given: (&Config, &Asked, &Pack),
+    templates: &Templates,
+    audit: Arc<dyn Bucket>,
+    estate: Estate,
+    discover: impl FnOnce(&mut Collected) -> Discovered,
+    tell: &Tell<'_>,
+) -> Result<Done, RunError> {
+    let context = Context::new(given, &estate, audit, tell);
+    let state = State::open(Arc::clone(&context.audit), context.identity(), None).await?;
+    let mut collected = recall(&state.view()).await?;
+    let discovered = discover(&mut collected);
+    stages(&context, Scene { estate, discovered, sessions: None }, (state, collected), drop, templates).await
+}
+
+/// What a run looks at.
+struct Scene<'a> {
+    estate: Estate,
+    discovered: Discovered,
+    /// None where nothing is asked of AWS.
+    sessions: Option<&'a Sessions>,
+}
+
+/// The stages that follow discovery.
+async fn stages(
+    context: &Context<'_>,
+    Scene { estate, discovered, sessions }: Scene<'_>,
+    (mut state, mut collected): (State, Collected),
+    stop: impl FnOnce(Arc<Stop>),
+    templates: &Templates,
+) -> Result<Done, RunError> {
+    let asked = context.asked;
     state.commit(snapshot(&estate, &discovered)).await?;
     let (collector, discovered) = context.collector(discovered, &estate);
     stop(Arc::clone(&collector.stop));
-    let mut outcome = keys::archive(&context, &sessions, &collector, &discovered).await;
-    outcome.merge(collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?);
-    history::read(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
+    let mut outcome = Outcome::default();
+    if let Some(sessions) = sessions {
+        outcome.merge(keys::archive(context, sessions, &collector, &discovered).await);
+    }
+    outcome.merge(collect_all(context, sessions, &collector, &mut state, &mut collected).await?);
+    history::read(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     if !judges(asked) {
-        let record = publish::record(&context, &estate, &outcome, None);
+        let record = publish::record(context, &estate, &outcome, None);
         state.finish(&record).await?;
         return Ok(Done { published: None, outcome });
     }
     if asked.backfill {
-        backfill(&context, &collector, &mut state).await?;
+        backfill(context, &collector, &mut state).await?;
     }
+    let verified = digests::verify(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     let question = context.question(&discovered, &collected);
-    let judgement = judge::judge(&state.view(), &collected, &question).await?;
+    let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
-    let published = publish::publish(&context, &collector, (&question, judgement), &told, &state, templates).await?;
-    let record = publish::record(&context, &estate, &outcome, Some(&published));
-    manifest::write(&context, &mut state, &question.hours, (&published, &record), signer.as_ref()).await?;
+    let published = publish::publish(context, &collector, (&question, judgement), &told, &state, templates).await?;
+    let record = publish::record(context, &estate, &outcome, Some(&published));
+    manifest::write(context, &mut state, &question.hours, (&published, &record)).await?;
     state.finish(&record).await?;
     Ok(Done { published: Some(published), outcome })
 }
@@ -297,7 +352,7 @@ async fn look(context: &Context<'_>, sessions: &Sessions, estate: &Estate, colle
 /// What a queue names, if there is one, and what listing finds.
 async fn collect_all(
     context: &Context<'_>,
-    sessions: &Sessions,
+    sessions: Option<&Sessions>,
     collector: &Collector,
     state: &mut State,
     collected: &mut Collected,
@@ -317,11 +372,30 @@ async fn collect_all(
         }
     };
     let today = context.asked.as_of.div_euclid(DAY);
-    let (mut outcome, reconciled) = notified::take(context, sessions, collector, state, collected, today).await?;
+    let (mut outcome, reconciled) = match sessions {
+        Some(sessions) => notified::take(context, sessions, collector, state, collected, today).await?,
+        None => (Outcome::default(), false),
+    };
     if !reconciled {
         outcome.merge(collect::collect(collector, state, collected, &progress).await?);
     }
     Ok(outcome)
+}
+
+impl<'a> Context<'a> {
+    fn new(
+        (config, asked, pack): (&'a Config, &'a Asked, &'a Pack),
+        estate: &Estate,
+        audit: Arc<dyn Bucket>,
+        tell: &'a Tell<'a>,
+    ) -> Context<'a> {
+        let requests = Arc::new(Requests::default());
+        let audit: Arc<dyn Bucket> = Arc::new(Metered::new(audit, Arc::clone(&requests)));
+        let facts = estate.facts();
+        let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
+        let run_id = asked.run_id.clone().unwrap_or_else(|| run_id(asked.as_of));
+        Context { config, asked, pack, hashes, run_id, audit, requests, signer: None, tell }
+    }
 }
 
 impl Context<'_> {
@@ -351,7 +425,9 @@ impl Context<'_> {
             hours.end = hours.end.min(collected.listed_until().unwrap_or(hours.start)).max(hours.start);
         }
         let (policies, hashes) = (&*self.pack.policies, &*self.hashes);
-        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells }
+        let JudgeConfig { settle, evidence, .. } = self.config.judge;
+        let settle = i64::try_from(settle.as_secs()).unwrap_or(3600);
+        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade: evidence, settle }
     }
 
     fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {

@@ -40,7 +40,7 @@ pub(crate) use compact::Compaction;
 pub(crate) use error::{StateError, blocking};
 pub(crate) use evidence::{Kept, evidence_key, keep, original_place, sha256, split_change, store};
 pub(crate) use ledger::{KeyStatus, Ledger};
-pub(crate) use row::{LedgerRow, Listed, RowStatus};
+pub(crate) use row::{DigestRow, LedgerRow, Listed, RowStatus};
 pub(crate) use shard::Shard;
 pub(crate) use view::View;
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //!
 //! What a verdict is, is decided by [`assize_engine::digest`]; here objects are listed, fetched and hashed.
 
+#[cfg(test)]
+pub(crate) mod chain;
 pub(crate) mod keys;
 pub(crate) mod outcome;
 pub(crate) mod place;
@@ -146,8 +148,9 @@ async fn one_chain(
     });
     let checked: Vec<(&DigestDocument, &LogEntry, Check)> = stream::iter(checking).buffered(FETCHES).collect().await;
     let doubted = checked.iter().filter(|(_, _, check)| *check != Check::Valid);
-    let doubted = doubted.map(|(document, entry, _)| events(entry, document));
-    let doubtful: Vec<Range<i64>> = doubted.chain(not_here.iter().map(|(document, entry)| events(entry, document))).collect();
+    let doubted = doubted.map(|(document, entry, _)| entry.events(document, SETTLE));
+    let unseen = not_here.iter().map(|(document, entry)| entry.events(document, SETTLE));
+    let doubtful: Vec<Range<i64>> = doubted.chain(unseen).collect();
     let complete = digest::complete(&chain.windows, &doubtful, SETTLE);
     let mut outcome = ChainOutcome::new(name, &chain, &complete);
     outcome.not_here = not_here.len() as u64;
@@ -160,14 +163,6 @@ async fn one_chain(
         outcome.add(Item { kind: ItemKind::Log, place, check, recovered: false });
     }
     outcome
-}
-
-/// The event times in a log object, as its digest tells them; without them, those that its window may hold.
-fn events(entry: &LogEntry, document: &DigestDocument) -> Range<i64> {
-    match (entry.oldest_event, entry.newest_event) {
-        (Some(oldest), Some(newest)) => oldest..newest + 1,
-        _ => document.start - SETTLE..document.end,
-    }
 }
 
 /// One log object: valid if one of its versions is, else what is wrong with the first.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use serde::{Deserialize, Serialize};
 
-use super::timeline::{self, Change, Look, TrailLook};
+use super::timeline::{self, Change, Look, Spoken, TrailLook};
 
 /// Its name among the documents of the state.
 pub(crate) const DOCUMENT: &str = "collected";
@@ -305,6 +305,12 @@ impl Collected {
         cell.disabled = ranges(&known);
     }
 
+    /// Which trails logged for each known cell, and when.
+    pub(crate) fn spoken(&self) -> BTreeMap<CellKey, Vec<Spoken>> {
+        let of = |cell: &Cell| ((cell.account.clone(), cell.region.clone()), timeline::spoken(&cell.looks));
+        self.cells.iter().map(of).collect()
+    }
+
     /// The evidence of every known cell, the owed objects as holes in it.
     pub(crate) fn evidence(&self) -> BTreeMap<CellKey, CellEvidence> {
         let mut all: BTreeMap<CellKey, CellEvidence> = BTreeMap::new();
@@ -316,6 +322,7 @@ impl Collected {
                 holes: holes.collect(),
                 blocked: None,
                 not_applicable: hours_of(&cell.disabled),
+                ..CellEvidence::default()
             };
             all.insert((cell.account.clone(), cell.region.clone()), evidence);
         }

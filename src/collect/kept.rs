@@ -68,7 +68,7 @@ pub(super) async fn by_row(collector: &Collector, row: &LedgerRow) -> Result<Tak
     };
     let metadata = (!copied).then_some(object.metadata);
     let (bytes, version_id, evidence_key) = (object.bytes, row.version_id.clone(), row.evidence_key.clone());
-    Ok(Taken { wanted, name: name.into(), evidence_key, metadata, version_id, bytes, etag: None, replaced })
+    Ok(Taken { wanted, name: name.into(), evidence_key, metadata, version_id, bytes, etag: None, signed: None, replaced })
 }
 
 /// From the bucket that is read in place: what is there now, if it is the same, or else the version that was read, or else a copy.

@@ -93,8 +93,19 @@ pub(crate) struct Taken {
     pub(crate) bytes: Vec<u8>,
     /// The version that was read, as a listing would tell it.
     pub(crate) etag: Option<String>,
+    /// Of a digest: `signature` and `signature-algorithm` of its metadata.
+    pub(crate) signed: Option<Signed>,
     /// Other bytes were under its key in the audit bucket, or the ledger knew another version.
     pub(crate) replaced: bool,
+}
+
+/// What the metadata of a digest say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Signed {
+    /// Hexadecimal.
+    pub(crate) signature: Option<String>,
+    /// As CloudTrail names it.
+    pub(crate) algorithm: Option<String>,
 }
 
 /// An object that could not be taken.
@@ -158,6 +169,10 @@ pub(crate) async fn take(
         // It may have changed since it was listed; what was read is what the ledger must know.
         (Wanted { size: object.size, ..wanted }, etag)
     };
+    let signed = is_digest(&wanted.key).then(|| Signed {
+        signature: object.metadata.get("signature").cloned(),
+        algorithm: object.metadata.get("signature-algorithm").cloned(),
+    });
     let (mut replaced, mut metadata) = (wanted.replaced, Some(object.metadata));
     let mut evidence_key = None;
     if source.copies(&wanted.key) {
@@ -170,7 +185,11 @@ pub(crate) async fn take(
         _ => source.name_in_place(&wanted.key, replaced.then_some(&object.bytes)),
     };
     let (bytes, version_id) = (object.bytes, object.version_id);
-    Ok(Ok(Taken { wanted, name: Arc::from(name), evidence_key, metadata, version_id, bytes, etag, replaced }))
+    Ok(Ok(Taken { wanted, name: Arc::from(name), evidence_key, metadata, version_id, bytes, etag, signed, replaced }))
+}
+
+fn is_digest(key: &str) -> bool {
+    layout::parse(key).is_ok_and(|key| key.folder == Folder::Digest)
 }
 
 /// Where evidence was kept.
@@ -192,7 +211,7 @@ impl Source {
     /// Whether an object is brought into the audit bucket whatever is in it. Of a source that is read in place that is the
     /// digests: they prove the rest.
     fn copies(&self, key: &str) -> bool {
-        self.mode == Mode::Copy || layout::parse(key).is_ok_and(|key| key.folder == Folder::Digest)
+        self.mode == Mode::Copy || is_digest(key)
     }
 
     /// Keeps an object in the audit bucket.

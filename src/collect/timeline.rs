@@ -7,6 +7,7 @@
 //! The timeline is made anew from both each time, so that a change which arrives late is not too late.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use assize_engine::coverage::{Recorded, Recording};
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,36 @@ pub(crate) struct TrailLook {
     pub(crate) stopped: Option<i64>,
     /// What it recorded; none while nothing is known.
     pub(crate) recording: Option<RecordingRow>,
+    /// Whether it writes digests; none if nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) validating: Option<bool>,
+}
+
+/// The trails that logged for a cell in a stretch of hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Spoken {
+    /// Hours since 1970. Stretches overlap between two looks: either may hold there.
+    pub(crate) hours: Range<i64>,
+    /// The trails.
+    pub(crate) trails: Vec<SpokenTrail>,
+}
+
+/// A trail that logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SpokenTrail {
+    /// Name and home region as the keys of its digests have them: `NAME_HOMEREGION`.
+    pub(crate) chain: String,
+    /// What it records.
+    pub(crate) recording: Recording,
+    /// Whether it writes digests; none if nobody looked.
+    pub(crate) validating: Option<bool>,
+}
+
+impl Spoken {
+    /// What the trails record together.
+    pub(crate) fn recording(&self) -> Option<Recording> {
+        self.trails.iter().map(|trail| trail.recording.clone()).reduce(both)
+    }
 }
 
 /// The trails of a cell, the same from the first look that found them so to the last. Seconds since 1970.
@@ -94,6 +125,29 @@ impl Change {
         let named = || name.and_then(|name| name.strip_prefix("trail/")) == Some(self.trail.as_str());
         owner == Some(self.account.as_str()) && (self.trail.is_empty() || (region == Some(self.region.as_str()) && named()))
     }
+}
+
+/// Which trails logged when: up to the next look, and back to the look before.
+pub(super) fn spoken(looks: &[Look]) -> Vec<Spoken> {
+    let of = |(at, look): (usize, &Look)| {
+        let before = at.checked_sub(1).and_then(|at| looks.get(at));
+        let hours =
+            before.map_or(i64::MIN, |before| hour(before.last))..looks.get(at + 1).map_or(i64::MAX, |next| hour(next.first) + 1);
+        let logging = look.trails.iter().filter(|trail| trail.logging == Some(true));
+        let trails = logging.filter_map(|trail| {
+            let validating = trail.validating;
+            Some(SpokenTrail { chain: chain_of(&trail.arn)?, recording: recording(trail)?, validating })
+        });
+        Spoken { hours, trails: trails.collect() }
+    };
+    looks.iter().enumerate().map(of).collect()
+}
+
+/// `NAME_HOMEREGION` of `arn:PARTITION:cloudtrail:HOMEREGION:OWNER:trail/NAME`.
+fn chain_of(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(6, ':').skip(3);
+    let (region, _, name) = (parts.next()?, parts.next()?, parts.next()?);
+    Some(format!("{}_{region}", name.strip_prefix("trail/")?))
 }
 
 /// Adds a look.

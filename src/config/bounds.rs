@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use assize_engine::policy::Evidence;
 use assize_engine::yaml::Node;
 
 use super::context::Context;
@@ -68,15 +69,18 @@ pub(super) fn event_history(root: &Node, context: &mut Context<'_>) -> EventHist
 
 pub(super) fn judge(root: &Node, context: &mut Context<'_>) -> JudgeConfig {
     let hours = |hours| Duration::from_secs(hours * HOUR);
-    let mut judge = JudgeConfig { settle: hours(1), horizon: hours(3), period: Duration::from_secs(7 * DAY) };
+    let (period, evidence) = (Duration::from_secs(7 * DAY), Evidence::Verified);
+    let mut judge = JudgeConfig { settle: hours(1), horizon: hours(3), period, evidence };
     let Some(node) = context.value(root, "judge") else { return judge };
-    if !context.keys(node, "judge", &["settle", "horizon", "period"]) {
+    if !context.keys(node, "judge", &["settle", "horizon", "period", "evidence"]) {
         return judge;
     }
     judge.settle = context.duration(node, "settle", Duration::ZERO..=hours(48)).unwrap_or(judge.settle);
     judge.horizon = context.duration(node, "horizon", Duration::ZERO..=hours(7 * 24)).unwrap_or(judge.horizon);
     let decade = Duration::from_secs(u64::from(DECADE) * DAY);
     judge.period = context.duration(node, "period", hours(1)..=decade).unwrap_or(judge.period);
+    let grades = [("verified", Evidence::Verified), ("delivered", Evidence::Delivered)];
+    judge.evidence = context.choice(node, "evidence", &grades).unwrap_or(judge.evidence);
     if judge.horizon < judge.settle {
         let (horizon, settle) = (syntax::write_duration(judge.horizon), syntax::write_duration(judge.settle));
         let message = format!("`horizon` ({horizon}) is shorter than `settle` ({settle})");

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
-use assize_engine::policy::{Level, matches_glob};
+use assize_engine::policy::{Evidence, Level, matches_glob};
 
 use crate::cli::Format;
 use crate::pack::PolicyFile;
@@ -504,6 +504,8 @@ pub(crate) struct JudgeConfig {
     pub(crate) horizon: Duration,
     /// How far back a run judges if it is not told otherwise.
     pub(crate) period: Duration,
+    /// The grade of evidence that a PASS needs where a policy does not say.
+    pub(crate) evidence: Evidence,
 }
 
 /// Where the private key is that signs the manifests of runs. The key itself is read when a run begins, and is never part of

@@ -72,7 +72,10 @@ fn what_is_not_said_has_a_default() {
     assert_eq!((config.limits.max_requests, config.limits.deadline, config.limits.max_object), (None, None, 2 << 30));
     assert!(config.policies.built_in && config.policies.paths.is_empty() && config.policies.select.is_empty());
     assert_eq!(config.report.formats, [Format::Html, Format::Markdown, Format::Json]);
-    assert_eq!(config.judge.horizon, Duration::from_secs(3 * 3600));
+    assert_eq!(
+        (config.judge.horizon, config.judge.evidence),
+        (Duration::from_secs(3 * 3600), assize_engine::policy::Evidence::Verified)
+    );
     assert_eq!((config.waivers.len(), config.notifications), (0, None));
     assert_eq!(config.sha256.len(), 64);
 }

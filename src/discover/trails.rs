@@ -38,13 +38,15 @@ pub(crate) struct ChosenTrail {
     /// When it last began and ceased to, seconds since 1970.
     pub(crate) started: Option<i64>,
     pub(crate) stopped: Option<i64>,
+    /// Whether it writes digests.
+    pub(crate) validating: Option<bool>,
 }
 
 impl ChosenTrail {
     /// As it is remembered.
     pub(super) fn looked_at(&self) -> TrailLook {
-        let ChosenTrail { arn, recording, logging, started, stopped, .. } = self.clone();
-        TrailLook { arn, logging, started, stopped, recording: recording.map(Into::into) }
+        let ChosenTrail { arn, recording, logging, started, stopped, validating, .. } = self.clone();
+        TrailLook { arn, logging, started, stopped, recording: recording.map(Into::into), validating }
     }
 }
 
@@ -170,6 +172,7 @@ fn unnamed(
                 logging: None,
                 started: None,
                 stopped: None,
+                validating: None,
             });
         }
     }
@@ -192,6 +195,7 @@ fn of(trail: &TrailSnapshot, bucket: usize) -> ChosenTrail {
         logging: trail.status.as_ref().map(|status| status.logging),
         started: trail.status.as_ref().and_then(|status| status.started),
         stopped: trail.status.as_ref().and_then(|status| status.stopped),
+        validating: Some(trail.log_file_validation),
     }
 }
 

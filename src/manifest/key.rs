@@ -87,12 +87,14 @@ pub(crate) enum KeyError {
 }
 
 /// A private key, or the way to one. Its debug form shows the public one only.
+#[derive(Clone)]
 pub(crate) struct Signer {
     with: With,
     public: VerifyingKey,
 }
 
 /// What signs.
+#[derive(Clone)]
 enum With {
     /// A key in memory.
     Pair(Ed25519KeyPair),

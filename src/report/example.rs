@@ -2,9 +2,9 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Books, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, LeftOut, MatchedField,
-    MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Requirement,
-    RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Skipped, VERSION, Verdict,
+    Activity, Books, Checks, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, Hole, Integrity, LeftOut,
+    MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Requirement,
+    RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -110,6 +110,9 @@ fn policy() -> Policy {
             findings: 1,
             due: 168,
             delivered: 160,
+            verified: 0,
+            covered: 160,
+            grade: Some("delivered"),
         }],
     }
 }
@@ -189,6 +192,23 @@ fn unknown() -> Vec<ReasonHours> {
     vec![ReasonHours { reason: "kms-denied".to_owned(), words, hours: 8 }]
 }
 
+fn steps() -> Vec<Step> {
+    let days = [("2026-11-15", "2026-11-16"), ("2026-11-16", "2026-11-17")];
+    let midnight = |day: &str| format!("{day}T00:00:00Z");
+    days.map(|(since, until)| Step { since: midnight(since), until: midnight(until) }).to_vec()
+}
+
+fn integrity() -> Integrity {
+    Integrity {
+        statement: "24 digests of 1 chain: 23 valid, 1 MISSING; 96 log objects: all valid; checked with 2 public keys."
+            .to_owned(),
+        chains: 1,
+        public_keys: 2,
+        digests: Checks { valid: 23, missing: 1, ..Checks::default() },
+        logs: Checks { valid: 96, ..Checks::default() },
+    }
+}
+
 fn scope() -> Scope {
     let account = "111122223333".to_owned();
     Scope {
@@ -200,15 +220,22 @@ fn scope() -> Scope {
         horizon: "2026-11-22T05:00:00Z".to_owned(),
         hours_due: 168,
         hours_delivered: 160,
+        hours_verified: 0,
+        hours_covered: 160,
+        integrity: integrity(),
         complete: false,
         min_coverage: "100".to_owned(),
         unknown: unknown(),
+        steps: steps(),
         accounts: vec![ScopeAccount {
             account: account.clone(),
             name: "prod-app".to_owned(),
             env: "prod".to_owned(),
             due: 168,
             delivered: 160,
+            verified: 0,
+            covered: 160,
+            steps: vec![Share { due: 24, covered: 24 }, Share { due: 24, covered: 16 }],
             findings: 1,
         }],
         cells: vec![ScopeCell {
@@ -216,8 +243,16 @@ fn scope() -> Scope {
             region: "eu-west-1".to_owned(),
             due: 168,
             delivered: 160,
+            verified: 0,
+            covered: 160,
             not_applicable: 0,
             unknown: unknown(),
+            holes: vec![Hole {
+                since: "2026-11-16T08:00:00Z".to_owned(),
+                until: "2026-11-16T16:00:00Z".to_owned(),
+                reason: "kms-denied".to_owned(),
+            }],
+            holes_total: 1,
             records: 4_312,
         }],
         organization: Some("o-abcdefghij".to_owned()),

@@ -16,8 +16,9 @@ pub(crate) const VERDICTS: [&str; 4] = ["FAIL", "UNKNOWN", "PASS", "NOT_APPLICAB
 
 /// How a report of a scope is to be read: what a PASS is.
 pub(crate) const METHOD: &str = "The scope is every account and region of the configuration, for every hour from the \
-    beginning of the period to its horizon. A PASS needs every one of those hours: a trail was recording, and every \
-    object that was listed is taken and evaluated. Missing is never passed: what could not be seen is UNKNOWN, with its \
+    beginning of the period to its horizon. A PASS needs every one of those hours: a trail was recording, every \
+    object that was listed is taken and evaluated, and, unless delivered evidence was asked for, signed digests prove that \
+    nothing that was delivered is missing or altered. Missing is never passed: what could not be seen is UNKNOWN, with its \
     reason.";
 
 /// What a scope says, for templates and for the terminal.
@@ -101,7 +102,7 @@ impl<'a> ScopeView<'a> {
         let accounts = accounts(scope);
         Some(Self {
             scope,
-            percent: percent(scope.hours_delivered, scope.hours_due),
+            percent: percent(scope.hours_covered, scope.hours_due),
             denominator: denominator(scope),
             period: format!(
                 "hours from {} up to {} are judged; later hours are not yet due",
@@ -264,12 +265,12 @@ pub(crate) fn answer(statement: &str) -> String {
 /// A share with its denominator, and how it compares with what is asked for; a part of a sentence.
 #[must_use]
 pub(crate) fn share(scope: &Scope) -> String {
-    let (due, delivered) = (words::count(scope.hours_due), words::count(scope.hours_delivered));
-    match kind(scope.hours_delivered, scope.hours_due) {
+    let (due, delivered) = (words::count(scope.hours_due), words::count(scope.hours_covered));
+    match kind(scope.hours_covered, scope.hours_due) {
         "off" => "no hour was due".to_owned(),
         "full" => format!("all {due} account-region-hours"),
         _ => {
-            let percent = percent(scope.hours_delivered, scope.hours_due);
+            let percent = percent(scope.hours_covered, scope.hours_due);
             let asked = match (scope.complete, scope.min_coverage.as_str()) {
                 (true, asked) => format!(", at least the {asked} % asked for"),
                 (false, "100") => String::new(),
@@ -306,12 +307,12 @@ fn accounts(scope: &Scope) -> Vec<AccountRow<'_>> {
         .iter()
         .map(|account| AccountRow {
             account,
-            percent: percent(account.delivered, account.due),
-            kind: kind(account.delivered, account.due),
+            percent: percent(account.covered, account.due),
+            kind: kind(account.covered, account.due),
         })
         .collect();
     rows.sort_by_key(|row| {
-        let (due, delivered) = (row.account.due, row.account.delivered);
+        let (due, delivered) = (row.account.due, row.account.covered);
         // Where nothing was due, nothing is missing: those come last.
         let share = if due == 0 { u128::MAX } else { u128::from(delivered) * 1_000_000 / u128::from(due) };
         (share, Reverse(due.saturating_sub(delivered)), row.account.account.as_str())
@@ -374,7 +375,7 @@ mod tests {
     fn the_worst_account_comes_first_and_every_verdict_is_counted() {
         let document = fixture::scoped();
         let view = ScopeView::of(&document).unwrap();
-        let missing = |row: &AccountRow<'_>| row.account.due - row.account.delivered;
+        let missing = |row: &AccountRow<'_>| row.account.due - row.account.covered;
         assert!(missing(&view.accounts[0]) > 0 && missing(view.accounts.last().unwrap()) == 0);
         assert_eq!(view.policies.total as usize, document.policies.len());
         assert_eq!(view.policies.counts.iter().map(|row| row.count).sum::<u64>(), view.policies.total);

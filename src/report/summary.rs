@@ -202,7 +202,7 @@ mod tests {
         document.run.exit_code = 0;
         assert!(words(&document).ends_with("at least the 80 % asked for)"), "{}", words(&document));
         let scope = document.scope.as_mut().unwrap();
-        scope.hours_delivered = scope.hours_due;
+        scope.hours_covered = scope.hours_due;
         let all = "No finding at or above high, and coverage is complete: all 7,896 account-region-hours";
         assert_eq!(words(&document), all);
     }

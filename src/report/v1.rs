@@ -57,10 +57,18 @@ pub(crate) struct Scope {
     pub(crate) hours_delivered: u64,
     /// Whether coverage is at least what the configuration asks for.
     pub(crate) complete: bool,
+    /// Those of the delivered hours that signed digests prove to be complete.
+    pub(crate) hours_verified: u64,
+    /// Hours that are covered at the grade of evidence that is asked for.
+    pub(crate) hours_covered: u64,
+    /// What digests and log objects came to.
+    pub(crate) integrity: Integrity,
     /// Coverage that is asked for, in percent with up to two decimals.
     pub(crate) min_coverage: String,
     /// Hours not covered, by reason code, most first.
     pub(crate) unknown: Vec<ReasonHours>,
+    /// The period cut into days, or into longer steps if it has more than [`MAX_STEPS`] of them.
+    pub(crate) steps: Vec<Step>,
     /// Every account in scope, by id.
     pub(crate) accounts: Vec<ScopeAccount>,
     /// Every account and region in scope, by account and region.
@@ -105,8 +113,14 @@ pub(crate) struct ScopeAccount {
     pub(crate) env: String,
     /// Region-hours due.
     pub(crate) due: u64,
-    /// Those covered.
+    /// Those of which everything listed was taken.
     pub(crate) delivered: u64,
+    /// Those that signed digests prove to be complete.
+    pub(crate) verified: u64,
+    /// Those covered at the grade that is asked for.
+    pub(crate) covered: u64,
+    /// The same for each of the scope's steps.
+    pub(crate) steps: Vec<Share>,
     /// Findings in it.
     pub(crate) findings: u64,
 }
@@ -120,12 +134,20 @@ pub(crate) struct ScopeCell {
     pub(crate) region: String,
     /// Hours due.
     pub(crate) due: u64,
-    /// Those covered.
+    /// Those of which everything listed was taken.
     pub(crate) delivered: u64,
+    /// Those that signed digests prove to be complete.
+    pub(crate) verified: u64,
+    /// Those covered at the grade that is asked for.
+    pub(crate) covered: u64,
     /// Hours outside the denominator, because the region was not enabled.
     pub(crate) not_applicable: u64,
     /// Hours not covered, by reason code.
     pub(crate) unknown: Vec<ReasonHours>,
+    /// Which hours these are, in order; [`MAX_HOLES`] at most.
+    pub(crate) holes: Vec<Hole>,
+    /// How many stretches there are in all.
+    pub(crate) holes_total: u64,
     /// Records evaluated.
     pub(crate) records: u64,
 }
@@ -208,10 +230,81 @@ pub(crate) struct Verdict {
     pub(crate) unknown: Vec<ReasonHours>,
     /// Findings in it.
     pub(crate) findings: u64,
-    /// Hours due and covered, for what this policy needs.
+    /// Hours due, for what this policy needs.
     pub(crate) due: u64,
-    /// Those covered.
+    /// Those of which everything listed was taken.
     pub(crate) delivered: u64,
+    /// Those that signed digests prove to be complete.
+    pub(crate) verified: u64,
+    /// Those covered at the grade that the policy asks for.
+    pub(crate) covered: u64,
+    /// The weakest grade of evidence among the covered hours: `verified` or `delivered`; `None` where nothing is covered.
+    pub(crate) grade: Option<&'static str>,
+}
+
+/// Most steps that a period is cut into.
+pub(crate) const MAX_STEPS: i64 = 124;
+
+/// Most stretches that are listed of one account and region.
+pub(crate) const MAX_HOLES: usize = 200;
+
+/// A part of the period.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    /// Its first hour.
+    pub(crate) since: String,
+    /// The first hour after it.
+    pub(crate) until: String,
+}
+
+/// Hours of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Share {
+    /// Due.
+    pub(crate) due: u64,
+    /// Covered at the grade that is asked for.
+    pub(crate) covered: u64,
+}
+
+/// Hours in a row that are not covered, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hole {
+    /// First hour.
+    pub(crate) since: String,
+    /// First hour after it.
+    pub(crate) until: String,
+    /// Code of the reason.
+    pub(crate) reason: String,
+}
+
+/// What CloudTrail's digests of the period came to, and the log objects that they name.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Integrity {
+    /// One sentence for people.
+    pub(crate) statement: String,
+    /// Chains: one for each trail, account and region.
+    pub(crate) chains: u64,
+    /// CloudTrail's public keys beside the evidence.
+    pub(crate) public_keys: u64,
+    /// Digests.
+    pub(crate) digests: Checks,
+    /// Log objects.
+    pub(crate) logs: Checks,
+}
+
+/// How many objects came to what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Checks {
+    /// Proven to be what AWS delivered.
+    pub(crate) valid: u64,
+    /// Proven not to be.
+    pub(crate) invalid: u64,
+    /// Delivered and not there.
+    pub(crate) missing: u64,
+    /// Nothing can be said.
+    pub(crate) unverifiable: u64,
+    /// Log objects that no digest of their time names.
+    pub(crate) orphan: u64,
 }
 
 /// What ran, over what, with which parameters.

@@ -129,6 +129,7 @@ async fn pages(
             version_id: None,
             bytes,
             etag: None,
+            signed: None,
             replaced: false,
         });
     }

@@ -32,9 +32,8 @@ pub(super) async fn write(
     state: &mut State,
     hours: &Range<i64>,
     (published, record): (&Published, &Value),
-    signer: Option<&Signer>,
 ) -> Result<(), RunError> {
-    let view = state.view();
+    let (view, signer) = (state.view(), context.signer.as_ref());
     let behind = inputs::behind(&published.findings)?;
     let (list, counts) = list(&view, days(hours, context.asked.as_of), &behind).await?;
     let mut files = published.digests.clone();

@@ -71,6 +71,34 @@ pub(crate) struct LedgerRow {
     /// What is wrong with it, if anything: a code, or a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
+    /// What a digest says, so that later digests and logs are held against it without reading it again. None for logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) digest: Option<Box<DigestRow>>,
+}
+
+/// A digest as it was taken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct DigestRow {
+    /// Its inflated bytes: JSON, in UTF-8 as CloudTrail writes it. What is not UTF-8 is replaced; it has no signature that fits.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) text: String,
+    /// `signature` of its metadata, hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signature: Option<String>,
+    /// `signature-algorithm` of its metadata.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) algorithm: Option<String>,
+    /// Bytes after the gzip member.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) trailing: u64,
+    /// Why it has no text: its gzip stream is broken, or it is larger than any digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) damaged: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl LedgerRow {

@@ -85,6 +85,21 @@ impl View {
         })
     }
 
+    /// How many rows each listing day has. Rows are never taken back, so a day whose number is the same is the same day. Asks
+    /// tables of contents alone.
+    ///
+    /// # Errors
+    /// As [`View::ledger`].
+    pub(crate) async fn row_counts(&self) -> Result<BTreeMap<i64, u64>, StateError> {
+        let mut counts = BTreeMap::new();
+        for part in self.from.open(&self.segments, Kind::Keys, &Wanted::All).await? {
+            for section in part.sections {
+                *counts.entry(section.key).or_default() += section.inflated() / SIZE as u64;
+            }
+        }
+        Ok(counts)
+    }
+
     /// The records that were counted, by hour of event time, sorted and distinct.
     pub(crate) fn seen(&self, hours: Range<i64>) -> Items<(i64, Vec<SeenEntry>)> {
         self.by_key(Kind::Seen, Wanted::Within(hours), |hour, found| {

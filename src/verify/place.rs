@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assize_bucket::{Bucket, BucketError};
-use assize_engine::digest::LogEntry;
+use assize_engine::digest::{self, LogEntry};
 use assize_engine::layout::{self, Folder};
 use futures::TryStreamExt;
 
@@ -136,7 +136,7 @@ impl Vault {
         let stored = Stored { original: original.to_owned(), delivered: parsed.delivered, key: key.clone() };
         match parsed.folder {
             Folder::Digest => {
-                let Some(trail) = trail_of(original, &account, &region) else { return };
+                let Some(trail) = trail_of(original) else { return };
                 let name = ChainName { bucket: bucket.to_owned(), root, account, region, trail };
                 listed.chains.entry(name).or_default().push(stored);
             }
@@ -154,15 +154,10 @@ impl Vault {
     }
 }
 
-/// `TRAIL_HOMEREGION`, with `_backfill` behind it for those chains, from
-/// `ACCOUNT_CloudTrail-Digest_REGION_TRAIL_HOMEREGION_TIME[_backfill].json.gz`.
-fn trail_of(key: &str, account: &str, region: &str) -> Option<String> {
-    let name = key.rsplit('/').next()?.strip_suffix(".json.gz")?;
-    let rest = name.strip_prefix(account)?.strip_prefix("_CloudTrail-Digest_")?.strip_prefix(region)?.strip_prefix('_')?;
-    match rest.strip_suffix("_backfill") {
-        Some(rest) => Some(format!("{}_backfill", rest.rsplit_once('_')?.0)),
-        None => Some(rest.rsplit_once('_')?.0.to_owned()),
-    }
+/// `TRAIL_HOMEREGION`, with `_backfill` behind it for those chains.
+fn trail_of(key: &str) -> Option<String> {
+    let found = digest::trail_of(key)?;
+    Some(if found.backfill { format!("{}_backfill", found.trail) } else { found.trail.to_owned() })
 }
 
 #[cfg(test)]

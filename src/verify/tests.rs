@@ -1,101 +1,19 @@
 //! Chains with real RSA keys, whole and tampered with, in the layout of an audit bucket, of CloudTrail, and of a plain copy.
 
-use std::io::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use assize_bucket::{Bucket, Memory, Metadata, PutCondition};
-use assize_engine::digest::DigestDocument;
 use assize_engine::inflate::Limits;
 use assize_engine::time;
 use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
-use flate2::{Compression, write::GzEncoder};
-use serde_json::json;
+use aws_lc_rs::signature::KeyPair as _;
 
+use super::chain::{HOUR, START, Written, gzip, key, public, written};
 use super::keys::PublicKeys;
 use super::outcome::Verified;
 use super::place::{Choice, Layout, Vault};
 use super::{render, verify};
 use crate::exit::Exit;
-use crate::state::sha256;
-
-const HOUR: i64 = 3_600;
-/// 2026-10-01T14:01:31Z: AWS's windows are not aligned to the hour.
-const START: i64 = 1_790_863_291;
-
-/// Making a key takes long, so all tests share two.
-fn key(number: usize) -> &'static RsaKeyPair {
-    static KEYS: OnceLock<[RsaKeyPair; 2]> = OnceLock::new();
-    let make = || RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    &KEYS.get_or_init(|| [make(), make()])[number]
-}
-
-fn public(number: usize) -> Vec<u8> {
-    // CloudTrail's form: PKCS #1, which is what aws-lc gives as the public key's own encoding.
-    key(number).public_key().as_ref().to_vec()
-}
-
-pub(crate) fn gzip(text: &str) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(text.as_bytes()).unwrap();
-    encoder.finish().unwrap()
-}
-
-/// A digest before it is stored.
-#[derive(Clone)]
-pub(crate) struct Digest {
-    pub(crate) key: String,
-    text: String,
-    signature: String,
-}
-
-pub(crate) struct Written {
-    pub(crate) digests: Vec<Digest>,
-    pub(crate) logs: Vec<(String, String)>,
-}
-
-/// Six windows, two log objects each, the key changed after the third.
-pub(crate) fn written(account: &str) -> Written {
-    let (mut digests, mut logs): (Vec<Digest>, _) = (Vec::new(), Vec::new());
-    for hour in 0..6 {
-        let (start, end) = (START + hour * HOUR, START + (hour + 1) * HOUR);
-        let stamp = |at: i64| time::format(at).replace(['-', ':'], "");
-        let place = |folder: &str, name: &str| {
-            format!("AWSLogs/{account}/{folder}/eu-west-1/2026/10/01/{account}_{folder}_eu-west-1_{name}.json.gz")
-        };
-        let mut files = Vec::new();
-        for number in 0..2 {
-            let minute = stamp(start + 300 + 600 * number).get(..13).unwrap().to_owned();
-            let (key, text) =
-                (place("CloudTrail", &format!("{minute}Z_log{number}")), format!("{{\"Records\":[{hour},{number}]}}"));
-            files.push(json!({"s3Bucket": "trail-logs", "s3Object": key, "hashValue": sha256(text.as_bytes()), "hashAlgorithm": "SHA-256",
-                "oldestEventTime": time::format(start), "newestEventTime": time::format(start + 60)}));
-            logs.push((key, text));
-        }
-        let signer = usize::from(hour > 2);
-        let key_name = place("CloudTrail-Digest", &format!("main.trail_eu-west-1_{}", stamp(end)));
-        let last = digests.last();
-        let fingerprint = if signer == 0 { "aa" } else { "bb" };
-        let text = json!({
-            "awsAccountId": account, "digestStartTime": time::format(start), "digestEndTime": time::format(end),
-            "digestS3Bucket": "trail-logs", "digestS3Object": key_name, "digestPublicKeyFingerprint": fingerprint,
-            "digestSignatureAlgorithm": "SHA256withRSA", "newestEventTime": null, "oldestEventTime": null,
-            "previousDigestS3Bucket": last.map(|_| "trail-logs"), "previousDigestS3Object": last.map(|last| &last.key),
-            "previousDigestHashValue": last.map(|last| sha256(last.text.as_bytes())),
-            "previousDigestHashAlgorithm": last.map(|_| "SHA-256"), "previousDigestSignature": last.map(|last| &last.signature),
-            "logFiles": files,
-        })
-        .to_string();
-        let signed = DigestDocument::read(text.as_bytes()).unwrap().signed_text(&sha256(text.as_bytes()));
-        let mut signature = vec![0; key(signer).public_modulus_len()];
-        key(signer).sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
-        let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        digests.push(Digest { key: key_name, text, signature });
-    }
-    Written { digests, logs }
-}
 
 impl Written {
     pub(crate) async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {

@@ -7,6 +7,7 @@
 
 mod bundles;
 mod configuration;
+mod demo;
 mod determinism;
 mod inputs;
 mod policies;

@@ -7,10 +7,12 @@
 mod chain;
 mod document;
 mod logs;
+mod trail;
 
 pub use chain::{Chain, CheckedDigest, Content, Expected, FoundDigest, Unreadable, Window, check};
 pub use document::{DigestDocument, DocumentError, HASH_ALGORITHM, LogEntry, Previous, SIGNATURE_ALGORITHM};
 pub use logs::{Held, complete, judge_log};
+pub use trail::{DigestTrail, trail_of};
 
 use std::fmt;
 
@@ -60,8 +62,8 @@ pub enum Fault {
     /// The gzip stream is damaged or cut off.
     #[error("it cannot be inflated: {0}")]
     Damaged(String),
-    /// Bytes after the gzip member.
-    #[error("{0} bytes follow the gzip stream")]
+    /// Bytes after the gzip member; 0 where nobody counted them.
+    #[error("{} follow the gzip stream", counted(*.0))]
     Trailing(u64),
     /// Not a digest.
     #[error("{0}")]
@@ -87,6 +89,10 @@ pub enum Fault {
     /// The log object's hash is another than its digest says.
     #[error("its content has another hash than its digest says: it was changed")]
     Hash,
+}
+
+fn counted(bytes: u64) -> String {
+    if bytes == 0 { "bytes".to_owned() } else { format!("{bytes} bytes") }
 }
 
 /// Why nothing can be said.

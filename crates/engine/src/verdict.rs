@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::coverage::{CellEvidence, Hours, Reason, Tally};
+use crate::coverage::{Ask, CellEvidence, Hours, Reason, Tally};
 use crate::finding::Finding;
 use crate::partial::Partial;
 use crate::policy::{Evidence, Per, Policy, Require};
@@ -62,66 +62,59 @@ pub struct Case<'a> {
     pub partial: &'a Partial,
     /// Hours that hold records which a policy, by index, was not evaluated over.
     pub not_backfilled: &'a BTreeMap<usize, Hours>,
+    /// The grade of evidence that a PASS needs where a policy does not say.
+    pub grade: Evidence,
 }
 
 /// The verdicts of one policy, by cell.
 pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdict> {
-    let mut groups: BTreeMap<(Option<&str>, Option<&str>), Tally> = BTreeMap::new();
+    let grade = policy.evidence.unwrap_or(case.grade);
+    let ask = Ask { needs: Some(&policy.needs), grade, not_backfilled: case.not_backfilled.get(&index) };
+    let mut groups: BTreeMap<Place<'_>, Tally> = BTreeMap::new();
     for ((account, region), cell) in case.cells {
-        let key = match policy.per {
-            Per::Organization => (None, None),
-            Per::Account => (Some(account.as_str()), None),
-            Per::Region => (Some(account.as_str()), Some(region.as_str())),
-        };
-        let mut tally = cell.tally(case.hours.clone(), Some(&policy.needs));
-        not_backfilled(&mut tally, case, index);
-        groups.entry(key).or_default().add(&tally);
+        groups.entry(place(policy.per, account, region)).or_default().add(&cell.tally(case.hours.clone(), &ask));
     }
-    groups.into_iter().map(|((account, region), hours)| judge(index, policy, case, (account, region), hours)).collect()
-}
-
-/// Hours that a policy was not evaluated over are not known to it, however well they were collected.
-fn not_backfilled(tally: &mut Tally, case: &Case<'_>, index: usize) {
-    let Some(missing) = case.not_backfilled.get(&index) else { return };
-    let within = case.hours.clone().filter(|hour| missing.contains(*hour)).count() as u64;
-    let lost = within.min(tally.delivered);
-    if lost > 0 {
-        tally.delivered -= lost;
-        *tally.unknown.entry(Reason::NotBackfilled).or_default() += lost;
+    let mut findings: BTreeMap<Place<'_>, u64> = BTreeMap::new();
+    for finding in case.findings.iter().filter(|finding| finding.policy == index) {
+        *findings.entry(place(policy.per, &finding.group.account, &finding.group.region)).or_default() += 1;
     }
-}
-
-fn judge(
-    index: usize,
-    policy: &Policy,
-    case: &Case<'_>,
-    (account, region): (Option<&str>, Option<&str>),
-    hours: Tally,
-) -> CellVerdict {
-    let inside =
-        |place: &(&str, &str)| account.is_none_or(|account| account == place.0) && region.is_none_or(|region| region == place.1);
-    let of_policy = case.findings.iter().filter(|finding| finding.policy == index);
-    let findings = of_policy.filter(|finding| inside(&(&finding.group.account, &finding.group.region))).count() as u64;
     let results = case.partial.policies.get(index);
-    let required = results
-        .is_some_and(|results| results.groups.keys().any(|group| inside(&(group.account.as_str(), group.region.as_str()))));
-    let mut reasons = hours.unknown.clone();
+    let matched: BTreeSet<Place<'_>> = results
+        .into_iter()
+        .flat_map(|results| results.groups.keys())
+        .map(|group| place(policy.per, &group.account, &group.region))
+        .collect();
     // A record that could not be judged carries its cell in no place but itself, so it speaks for every cell.
-    if results.is_some_and(|results| !results.not_evaluable.is_empty()) {
-        reasons.entry(Reason::NotEvaluable).or_default();
-    }
-    if policy.evidence == Some(Evidence::Verified) {
-        reasons.entry(Reason::NotVerified).or_default();
-    }
-    let verdict = match policy.require {
-        _ if hours.due == 0 && findings == 0 => Verdict::NotApplicable,
-        Require::None if findings > 0 => Verdict::Fail,
-        Require::Any if required => Verdict::Pass,
-        _ if !reasons.is_empty() => Verdict::Unknown(reasons),
-        Require::None => Verdict::Pass,
-        Require::Any => Verdict::Fail,
+    let not_evaluable = results.is_some_and(|results| !results.not_evaluable.is_empty());
+    let judge = |(place, hours): (Place<'_>, Tally)| {
+        let findings = findings.get(&place).copied().unwrap_or_default();
+        let mut reasons = hours.unknown.clone();
+        if not_evaluable {
+            reasons.entry(Reason::NotEvaluable).or_default();
+        }
+        let verdict = match policy.require {
+            _ if hours.due == 0 && findings == 0 => Verdict::NotApplicable,
+            Require::None if findings > 0 => Verdict::Fail,
+            Require::Any if matched.contains(&place) => Verdict::Pass,
+            _ if !reasons.is_empty() => Verdict::Unknown(reasons),
+            Require::None => Verdict::Pass,
+            Require::Any => Verdict::Fail,
+        };
+        let (account, region) = (place.0.map(str::to_owned), place.1.map(str::to_owned));
+        CellVerdict { account, region, verdict, hours, findings }
     };
-    CellVerdict { account: account.map(str::to_owned), region: region.map(str::to_owned), verdict, hours, findings }
+    groups.into_iter().map(judge).collect()
+}
+
+/// Account and region that a verdict is about; none: all.
+type Place<'a> = (Option<&'a str>, Option<&'a str>);
+
+fn place<'a>(per: Per, account: &'a str, region: &'a str) -> Place<'a> {
+    match per {
+        Per::Organization => (None, None),
+        Per::Account => (Some(account), None),
+        Per::Region => (Some(account), Some(region)),
+    }
 }
 
 /// One verdict of many: a failure outweighs what is not known, which outweighs a pass.
@@ -180,8 +173,8 @@ mod tests {
     }
 
     fn names(policy: &Policy, findings: &[Finding], partial: &Partial, missing: &BTreeMap<usize, Hours>) -> Vec<&'static str> {
-        let cells = cells();
-        let case = Case { cells: &cells, hours: &(0..10), findings, partial, not_backfilled: missing };
+        let (cells, grade) = (cells(), Evidence::Delivered);
+        let case = Case { cells: &cells, hours: &(0..10), findings, partial, not_backfilled: missing, grade };
         verdicts(0, policy, &case).iter().map(|verdict| verdict.verdict.name()).collect()
     }
 
@@ -192,6 +185,19 @@ mod tests {
         assert_eq!(names(&policy(""), &[finding("1"), finding("2")], &plain, &none), ["FAIL", "FAIL"]);
         assert_eq!(names(&policy("per: organization\n"), &[], &plain, &none), ["UNKNOWN"]);
         assert_eq!(names(&policy("evidence: verified\n"), &[], &plain, &none), ["UNKNOWN", "UNKNOWN"]);
+        let mut proven = cells();
+        proven.values_mut().for_each(|cell| cell.proven = vec![(Recording::management(), Hours::of(0..10))]);
+        let case = Case {
+            cells: &proven,
+            hours: &(0..10),
+            findings: &[],
+            partial: &plain,
+            not_backfilled: &none,
+            grade: Evidence::Verified,
+        };
+        let strict = verdicts(0, &policy(""), &case);
+        let said: Vec<_> = strict.iter().map(|cell| (cell.verdict.name(), cell.hours.grade())).collect();
+        assert_eq!(said, [("PASS", Some(Evidence::Verified)), ("UNKNOWN", None)]);
         let late = BTreeMap::from([(0, Hours::of(3..4))]);
         assert_eq!(names(&policy(""), &[], &plain, &late), ["UNKNOWN", "UNKNOWN"]);
     }

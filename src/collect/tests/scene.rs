@@ -148,6 +148,7 @@ impl Scene {
             started: Some((DAY - 30) * 86_400),
             stopped: None,
             recording: Some(Recording::management().into()),
+            validating: Some(true),
         };
         let policies = vec![matching("CreateUser")];
         Scene { store, audit, mode, policies, trails: vec![trail], runs: std::cell::Cell::new(0) }

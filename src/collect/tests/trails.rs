@@ -33,7 +33,7 @@ async fn a_stop_and_a_start_that_no_look_saw_are_a_gap() {
     scene.run((DAY + 1) * 86_400).await.unwrap();
     stopped_for_a_while(&scene).await;
     let (_, collected) = scene.run(AS_OF).await.unwrap();
-    let (covered, gap) = (HourState::Delivered, HourState::Unknown(Reason::LoggingStopped));
+    let (covered, gap) = (HourState::Delivered(Reason::NotVerified), HourState::Unknown(Reason::LoggingStopped));
     assert_eq!(states(&collected, 24..32), [covered, covered, gap, gap, gap, gap, covered, covered]);
     assert_eq!(states(&collected, 0..24), vec![covered; 24]);
     // A day later the same is known.
@@ -49,7 +49,7 @@ async fn refused_calls_and_other_trails_change_nothing() {
     let other = record("other", 26 * 3600, CLOUDTRAIL, "DeleteTrail", json!({"name": "second"}));
     scene.store.put_object(&key(Folder::CloudTrail, 26 * 3600 + 300, "both"), log(&[refused, other])).await;
     let (_, collected) = scene.run(AS_OF).await.unwrap();
-    assert_eq!(states(&collected, 24..32), [HourState::Delivered; 8]);
+    assert_eq!(states(&collected, 24..32), [HourState::Delivered(Reason::NotVerified); 8]);
 }
 
 #[tokio::test]

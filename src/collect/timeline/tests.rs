@@ -11,6 +11,7 @@ fn trail(logging: bool, started: i64, stopped: Option<i64>, recording: &Recordin
         started: Some(started * 3600),
         stopped: stopped.map(|hour| hour * 3600),
         recording: Some(recording.clone().into()),
+        validating: Some(true),
     }
 }
 

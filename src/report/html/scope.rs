@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::heat::Heat;
 use crate::report::scope::{self, AccountRow, METHOD, ScopeView, VERDICTS};
-use crate::report::v1::{Document, Policy, Scope, ScopeCell, Verdict};
+use crate::report::v1::{self, Document, Policy, Scope, ScopeCell, Verdict};
 use crate::report::words;
 
 /// Accounts in the open part of the table; the others are folded away.
@@ -14,6 +15,9 @@ const OPEN_ACCOUNTS: usize = 60;
 
 /// Rows in the list of holes.
 const HOLES: usize = 400;
+
+/// Stretches of hours named for one account and region; the rest are counted, and in report.json.
+const STRETCHES: usize = 4;
 
 /// Places named for one verdict of one policy; the rest are counted.
 const PLACES: usize = 12;
@@ -23,6 +27,7 @@ const PLACES: usize = 12;
 pub(super) struct ScopePage<'a> {
     view: ScopeView<'a>,
     grid: Grid<'a>,
+    heat: Option<Heat<'a>>,
     holes: Vec<Hole<'a>>,
     holes_left_out: usize,
     method: &'static str,
@@ -59,9 +64,11 @@ struct Hole<'a> {
     name: &'a str,
     regions: Vec<&'a str>,
     due: u64,
-    delivered: u64,
+    covered: u64,
     percent: String,
     reasons: String,
+    /// Which hours these are.
+    when: String,
 }
 
 /// The verdicts of one policy.
@@ -70,7 +77,7 @@ pub(super) struct PolicyVerdicts<'a> {
     verdict: &'a str,
     groups: Vec<Group>,
     due: u64,
-    delivered: u64,
+    covered: u64,
 }
 
 /// Places with the same verdict for the same reasons.
@@ -96,7 +103,14 @@ impl<'a> ScopePage<'a> {
         let mut holes: Vec<Hole<'a>> = view.accounts.iter().flat_map(|row| holes(row, &cells)).collect();
         let holes_left_out = holes.len().saturating_sub(HOLES);
         holes.truncate(HOLES);
-        Some(Self { grid: Grid::of(&view, scope, &cells), holes, holes_left_out, method: METHOD, view })
+        Some(Self {
+            grid: Grid::of(&view, scope, &cells),
+            heat: Heat::of(&view, scope),
+            holes,
+            holes_left_out,
+            method: METHOD,
+            view,
+        })
     }
 }
 
@@ -135,13 +149,13 @@ impl GridCell {
         let Some(cell) = cell else {
             return Self { kind: "out", text: "–".to_owned() };
         };
-        let kind = scope::kind(cell.delivered, cell.due);
+        let kind = scope::kind(cell.covered, cell.due);
         let text = match kind {
             "off" => "off".to_owned(),
             "full" => "100".to_owned(),
             "none" => "0".to_owned(),
             _ => {
-                let tenths = (u128::from(cell.delivered) * 1_000 / u128::from(cell.due)).max(1);
+                let tenths = (u128::from(cell.covered) * 1_000 / u128::from(cell.due)).max(1);
                 format!("{}.{}", tenths / 10, tenths % 10)
             }
         };
@@ -152,9 +166,12 @@ impl GridCell {
 fn holes<'a>(row: &AccountRow<'a>, cells: &Cells<'a>) -> Vec<Hole<'a>> {
     let own = cells.get(row.account.account.as_str()).into_iter().flat_map(BTreeMap::values).copied();
     let mut holes: Vec<Hole<'a>> = Vec::new();
-    for cell in own.filter(|cell| cell.delivered < cell.due) {
+    for cell in own.filter(|cell| cell.covered < cell.due) {
         let reasons = scope::reasons(&cell.unknown);
-        let same = |hole: &&mut Hole<'_>| (hole.due, hole.delivered, &hole.reasons) == (cell.due, cell.delivered, &reasons);
+        let when = when(cell);
+        let same = |hole: &&mut Hole<'_>| {
+            (hole.due, hole.covered, &hole.reasons, &hole.when) == (cell.due, cell.covered, &reasons, &when)
+        };
         match holes.iter_mut().find(same) {
             Some(hole) => hole.regions.push(&cell.region),
             None => holes.push(Hole {
@@ -162,13 +179,25 @@ fn holes<'a>(row: &AccountRow<'a>, cells: &Cells<'a>) -> Vec<Hole<'a>> {
                 name: &row.account.name,
                 regions: vec![&cell.region],
                 due: cell.due,
-                delivered: cell.delivered,
-                percent: scope::percent(cell.delivered, cell.due),
+                covered: cell.covered,
+                percent: scope::percent(cell.covered, cell.due),
                 reasons,
+                when,
             }),
         }
     }
     holes
+}
+
+/// The first stretches of hours that are not covered, and how many more there are.
+fn when(cell: &ScopeCell) -> String {
+    let one = |hole: &v1::Hole| format!("{}: {}", words::period(&hole.since, &hole.until), hole.reason);
+    let mut all: Vec<String> = cell.holes.iter().take(STRETCHES).map(one).collect();
+    let more = cell.holes_total.saturating_sub(all.len() as u64);
+    if more > 0 {
+        all.push(format!("and {} more", words::count(more)));
+    }
+    all.join("; ")
 }
 
 impl<'a> PolicyVerdicts<'a> {
@@ -186,7 +215,7 @@ impl<'a> PolicyVerdicts<'a> {
             verdict,
             groups: groups.into_iter().map(|((_, name, _), all)| Group::of(name, &all, of)).collect(),
             due: policy.verdicts.iter().map(|it| it.due).sum(),
-            delivered: policy.verdicts.iter().map(|it| it.delivered).sum(),
+            covered: policy.verdicts.iter().map(|it| it.covered).sum(),
         })
     }
 }

@@ -80,7 +80,7 @@ impl<'a> ScopePage<'a> {
         let few = rows.min(LISTED);
         let texts = |texts: &'a [String]| Listed::of(texts.iter().map(String::as_str), few);
         // An account that lacks everything is told by the table of accounts and by its obstacle.
-        let holes = scope.cells.iter().filter(|cell| cell.delivered < cell.due);
+        let holes = scope.cells.iter().filter(|cell| cell.covered < cell.due);
         let frameworks = document.frameworks.iter().map(|framework| FrameworkRow::of(framework, rows));
         Some(Self {
             accounts: Listed::of(view.accounts.iter().cloned(), few),
@@ -100,7 +100,7 @@ impl<'a> ScopePage<'a> {
 
 impl<'a> HoleRow<'a> {
     fn of(cell: &'a ScopeCell) -> Self {
-        Self { cell, percent: scope::percent(cell.delivered, cell.due), reasons: scope::reasons(&cell.unknown) }
+        Self { cell, percent: scope::percent(cell.covered, cell.due), reasons: scope::reasons(&cell.unknown) }
     }
 }
 

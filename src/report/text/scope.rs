@@ -26,6 +26,7 @@ pub(super) fn coverage(view: &ScopeView<'_>, screen: &mut Screen) {
     screen.wrapped(Style::Bold, "", &format!("COVERAGE of {}{organisation}, run {}", scope.name, scope.run_id));
     let style = if scope.complete { Style::Plain } else { Style::Warning };
     screen.wrapped(style, "", &scope.statement);
+    screen.wrapped(Style::Plain, "", &scope.integrity.statement);
     screen.wrapped(Style::Plain, "", &format!("period: {}", view.period));
     let regions = words::plural(view.regions as u64, "region", "regions");
     let denominator = &view.denominator;
@@ -54,7 +55,7 @@ fn accounts(view: &ScopeView<'_>, screen: &mut Screen) {
                 escape::terminal(&row.account.account),
                 words::shorten(&escape::terminal(&row.account.name), NAME),
                 words::shorten(&escape::terminal(&row.account.env), 12),
-                format!("{} of {} h", words::count(row.account.delivered), words::count(row.account.due)),
+                format!("{} of {} h", words::count(row.account.covered), words::count(row.account.due)),
                 row.percent.clone(),
             ]
         })

@@ -19,7 +19,8 @@ use crate::manifest::key::Signer;
 use crate::pack;
 use crate::report::example;
 use crate::state::{self, Batch, LedgerRow, RowStatus, RunIdentity, State};
-use crate::verify::tests::{AUDIT, written};
+use crate::verify::chain::written;
+use crate::verify::tests::AUDIT;
 
 /// The two runs.
 pub(crate) const RUNS: [&str; 2] = ["20261002T030000Z-00000001", "20261002T040000Z-00000002"];
@@ -68,6 +69,7 @@ async fn rows(bucket: &Memory) -> Vec<LedgerRow> {
             records: RecordCounts::default().into(),
             policy_set: String::new(),
             note: None,
+            digest: None,
         });
     }
     rows
@@ -90,7 +92,8 @@ async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (
     let requests = Arc::new(Requests::default());
     let tell = |_: &str| ();
     let (config, pack, asked) = (&config, &pack, &asked);
-    let context = Context { config, asked, pack, hashes, run_id: run.to_owned(), audit, requests, tell: &tell };
+    let context =
+        Context { config, asked, pack, hashes, run_id: run.to_owned(), audit, requests, signer: signer.cloned(), tell: &tell };
     let mut digests = BTreeMap::new();
     for (name, text) in [("report.html", "<p>a report</p>"), ("findings.jsonl", finding)] {
         digests.insert(name.to_owned(), state::sha256(text.as_bytes()));
@@ -99,6 +102,6 @@ async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (
     let published = Published { document: example::document(), findings: finding.as_bytes().to_vec(), keys: Vec::new(), digests };
     let record = json!({"version": 1, "run": run, "result": {"exit_code": 4}});
     let hours = as_of / 3600 - 12..as_of / 3600 - 3;
-    write(&context, &mut state, &hours, (&published, &record), signer).await.unwrap();
+    write(&context, &mut state, &hours, (&published, &record)).await.unwrap();
     state.finish(&record).await.unwrap();
 }

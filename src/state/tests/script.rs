@@ -64,6 +64,7 @@ pub(super) fn row(number: u64) -> LedgerRow {
         records: RowRecords { read: 4, evaluated: 2, duplicate: 1, malformed: 1, ..RowRecords::default() },
         policy_set: String::new(),
         note: None,
+        digest: None,
     }
 }
 

@@ -38,6 +38,7 @@ fn row(number: u64) -> LedgerRow {
         records: RowRecords { read: 100, evaluated: 98, duplicate: 2, ..RowRecords::default() },
         policy_set: String::new(),
         note: None,
+        digest: None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! A digest as CloudTrail writes it, and the string that its signature covers.
 
+use std::ops::Range;
+
 use serde::Deserialize;
 
 use crate::time;
@@ -139,6 +141,17 @@ impl DigestDocument {
         let previous = self.previous.as_ref().map_or("null", |previous| previous.signature.as_str());
         let (bucket, key) = &self.place;
         format!("{}\n{bucket}/{key}\n{inflated_sha256}\n{previous}", self.end_text)
+    }
+}
+
+impl LogEntry {
+    /// The event times in a log object, seconds since 1970 UTC, as its digest tells them; without them, those that the
+    /// digest's window may hold if events come at most `settle` seconds late.
+    pub fn events(&self, document: &DigestDocument, settle: i64) -> Range<i64> {
+        match (self.oldest_event, self.newest_event) {
+            (Some(oldest), Some(newest)) => oldest..newest + 1,
+            _ => document.start - settle..document.end,
+        }
     }
 }
 

@@ -1,0 +1,289 @@
+//! Chains of digests in a ledger, checked in one run or in many.
+
+use std::collections::BTreeMap;
+
+use assize_bucket::Memory;
+use assize_engine::coverage::{HourState, Hours, Reason, Recording};
+
+use proptest::strategy::Strategy as _;
+
+use super::*;
+use crate::collect::timeline::TrailLook;
+use crate::state::{Batch, RowStatus, RunIdentity, State};
+use crate::verify::chain::{self, HOUR, Written};
+
+const ACCOUNT: &str = "111122223333";
+const REGION: &str = "eu-west-1";
+const TRAIL: &str = "arn:aws:cloudtrail:eu-west-1:111122223333:trail/main.trail";
+
+fn cell() -> CellKey {
+    (ACCOUNT.to_owned(), REGION.to_owned())
+}
+
+fn row(key: &str, text: &str, digest: Option<DigestRow>) -> LedgerRow {
+    let parsed = layout::parse(key).unwrap();
+    LedgerRow {
+        source: format!("s3://{}", chain::BUCKET),
+        key: key.to_owned(),
+        day: parsed.day,
+        size: text.len() as u64,
+        etag: state::sha256(text.as_bytes()),
+        version_id: None,
+        stored_sha256: state::sha256(text.as_bytes()),
+        inflated_sha256: Some(state::sha256(text.as_bytes())),
+        inflated_bytes: text.len() as u64,
+        evidence_key: None,
+        delivered: Some(parsed.delivered),
+        taken: 0,
+        status: RowStatus::Taken,
+        records: Default::default(),
+        policy_set: String::new(),
+        note: None,
+        digest: digest.map(Box::new),
+    }
+}
+
+/// The rows of a chain, in the order of delivery.
+fn rows(written: &Written) -> Vec<LedgerRow> {
+    let digests = written.digests.iter().map(|digest| {
+        let signed = DigestRow {
+            text: digest.text.clone(),
+            signature: Some(digest.signature.clone()),
+            algorithm: Some("SHA256withRSA".to_owned()),
+            ..DigestRow::default()
+        };
+        row(&digest.key, &digest.text, Some(signed))
+    });
+    let mut all: Vec<LedgerRow> = digests.chain(written.logs.iter().map(|(key, text)| row(key, text, None))).collect();
+    all.sort_by_key(|row| (row.delivered, row.digest.is_some()));
+    all
+}
+
+fn keys() -> PublicKeys {
+    let mut keys = PublicKeys::default();
+    ["aa", "bb"].into_iter().enumerate().for_each(|(number, name)| keys.add(name, chain::public(number)));
+    keys
+}
+
+/// What was collected of the whole time.
+fn collected() -> Collected {
+    let mut collected = Collected::default();
+    collected.look(chain::START + 100 * HOUR);
+    let trail = TrailLook {
+        arn: TRAIL.to_owned(),
+        logging: Some(true),
+        started: Some(chain::START - HOUR),
+        stopped: None,
+        recording: Some(Recording::management().into()),
+        validating: Some(true),
+    };
+    collected.saw_trails(ACCOUNT, REGION, vec![trail]);
+    let first = chain::START.div_euclid(HOUR);
+    collected.taken(ACCOUNT, REGION, first - 10..first + 200);
+    collected
+}
+
+fn evidence(keys: PublicKeys) -> Evidence {
+    let (keys, collected) = (Arc::new(keys), Arc::new(collected()));
+    Evidence { keys, collected, unvalidated: Arc::default(), settle: HOUR, threads: 2 }
+}
+
+/// A ledger to which rows are committed.
+struct Scene {
+    bucket: Arc<Memory>,
+    runs: usize,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        Scene { bucket: Arc::new(Memory::new()), runs: 0 }
+    }
+
+    async fn commit(&mut self, rows: Vec<LedgerRow>) -> View {
+        self.runs += 1;
+        let run = RunIdentity { run_id: format!("run-{}", self.runs), as_of: 0, tool: "test".to_owned() };
+        let bucket: Arc<dyn assize_bucket::Bucket> = self.bucket.clone();
+        let mut state = State::open(bucket, run, None).await.unwrap();
+        state.commit(Batch { rows, ..Batch::default() }).await.unwrap();
+        state.view()
+    }
+}
+
+async fn once(rows: Vec<LedgerRow>, evidence: &Evidence) -> (Verified, Found) {
+    let view = Scene::new().commit(rows).await;
+    let mut verified = Verified::default();
+    let found = check(&view, evidence, &mut verified).await.unwrap();
+    (verified, found)
+}
+
+/// Hours from the first one of the chain that are proven.
+fn proven(verified: &Verified) -> Vec<(i64, HourState)> {
+    let collected = collected();
+    let mut cells = collected.evidence();
+    verified.prove(&mut cells, &collected.spoken(), HOUR);
+    let first = chain::START.div_euclid(HOUR);
+    (first..first + 7).map(|hour| (hour - first, cells[&cell()].state(hour, None))).collect()
+}
+
+fn states(verified: &Verified) -> Vec<HourState> {
+    proven(verified).into_iter().map(|(_, state)| state).collect()
+}
+
+const MISSING: HourState = HourState::Delivered(Reason::DigestMissing);
+
+#[tokio::test]
+async fn hours_between_whole_digests_are_proven() {
+    let (verified, found) = once(rows(&chain::written(ACCOUNT)), &evidence(keys())).await;
+    assert_eq!(found.absent, []);
+    // Six windows that begin a minute and a half past the hour: the first hour is not whole, the last waits for late events.
+    let good = HourState::Verified;
+    assert_eq!(states(&verified), [MISSING, good, good, good, good, MISSING, MISSING]);
+    let totals = verified.totals(&(0..i64::MAX), |_, _| true);
+    assert_eq!((totals.chains, totals.digests.valid, totals.logs.valid), (1, 6, 12));
+    assert_eq!(verified.problems(&(0..i64::MAX)), []);
+}
+
+#[tokio::test]
+async fn what_is_altered_added_or_taken_away_is_named_and_located() {
+    let whole = chain::written(ACCOUNT);
+    // An hour needs the window after it too, and what was put in may hold events of the hour before: the last is one that is not touched.
+    type Case<'c> = (&'c str, &'c dyn Fn(&mut Written), &'c str, usize, HourState, usize);
+    let altered = HourState::Unknown(Reason::ObjectAltered);
+    let gone = HourState::Unknown(Reason::ObjectMissing);
+    let orphan = HourState::Delivered(Reason::ObjectOrphan);
+    let invalid = HourState::Delivered(Reason::DigestInvalid);
+    let cases: [Case<'_>; 6] = [
+        ("a log changed", &|it| it.logs[4].1.push(' '), "log-altered", 2, altered, 1),
+        ("a log gone", &|it| drop(it.logs.remove(4)), "log-missing", 2, gone, 1),
+        ("a log put in", &|it| it.logs.push((it.logs[4].0.replace("_log", "_new"), "{}".to_owned())), "log-orphan", 2, orphan, 3),
+        ("a digest gone", &|it| drop(it.digests.remove(2)), "digest-missing", 2, MISSING, 4),
+        ("a digest changed", &|it| it.digests[2].text.push(' '), "digest-invalid", 2, invalid, 4),
+        ("the newest digests gone", &|it| it.digests.truncate(3), "", 3, MISSING, 1),
+    ];
+    for (what, tamper, code, hour, state, untouched) in cases {
+        let mut tampered = whole.clone();
+        tamper(&mut tampered);
+        let (verified, _) = once(rows(&tampered), &evidence(keys())).await;
+        let codes: Vec<String> = verified.problems(&(0..i64::MAX)).into_iter().map(|problem| problem.code).collect();
+        assert!(code.is_empty() || codes.iter().any(|one| one == code), "{what}: {codes:?}");
+        assert_eq!(states(&verified)[hour], state, "{what}: {:?}", proven(&verified));
+        assert_eq!(states(&verified)[untouched], HourState::Verified, "{what}: nothing else is touched");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_comes_later_makes_digests_valid_then() {
+    let view = Scene::new().commit(rows(&chain::written(ACCOUNT))).await;
+    let mut verified = Verified::default();
+    let mut few = PublicKeys::default();
+    few.add("aa", chain::public(0));
+    check(&view, &evidence(few), &mut verified).await.unwrap();
+    assert_eq!(states(&verified)[4], HourState::Delivered(Reason::Unverifiable));
+    check(&view, &evidence(keys()), &mut verified).await.unwrap();
+    assert_eq!(states(&verified)[4], HourState::Verified);
+    let found = check(&view, &evidence(keys()), &mut verified).await.unwrap();
+    assert_eq!(found.days, 0, "nothing is checked twice");
+}
+
+#[tokio::test]
+async fn what_was_not_collected_yet_is_waited_for_and_then_missed() {
+    let mut written = chain::written(ACCOUNT);
+    let lost = written.logs.remove(4).0;
+    let view = Scene::new().commit(rows(&written)).await;
+    let mut verified = Verified::default();
+    let early = Evidence { collected: Arc::new(Collected::default()), ..evidence(keys()) };
+    let found = check(&view, &early, &mut verified).await.unwrap();
+    assert_eq!(found.absent, [(chain::BUCKET.to_owned(), lost)]);
+    assert_eq!((verified.problems(&(0..i64::MAX)).len(), states(&verified)[2]), (0, HourState::Delivered(Reason::Unverifiable)));
+    check(&view, &evidence(keys()), &mut verified).await.unwrap();
+    assert_eq!(states(&verified)[2], HourState::Unknown(Reason::ObjectMissing));
+}
+
+#[tokio::test]
+async fn a_trail_without_digests_says_so() {
+    let mut collected = collected();
+    collected.look(chain::START + 200 * HOUR);
+    let look = TrailLook {
+        arn: "arn:aws:cloudtrail:eu-west-1:111122223333:trail/plain".to_owned(),
+        logging: Some(true),
+        started: Some(chain::START - HOUR),
+        stopped: None,
+        recording: Some(Recording::management().into()),
+        validating: Some(false),
+    };
+    collected.saw_trails(ACCOUNT, REGION, vec![look]);
+    let mut cells = collected.evidence();
+    Verified::default().prove(&mut cells, &collected.spoken(), HOUR);
+    let hour = chain::START.div_euclid(HOUR) + 150;
+    assert_eq!(cells[&cell()].state(hour, None), HourState::Delivered(Reason::ValidationOff));
+}
+
+#[tokio::test]
+async fn a_handover_from_one_trail_to_another_is_no_gap() {
+    let mut collected = Collected::default();
+    let look = |name: &str| TrailLook {
+        arn: format!("arn:aws:cloudtrail:eu-west-1:111122223333:trail/{name}"),
+        logging: Some(true),
+        started: Some(0),
+        stopped: None,
+        recording: Some(Recording::management().into()),
+        validating: Some(true),
+    };
+    for (hour, name) in [(10, "old"), (20, "new")] {
+        collected.look(hour * HOUR);
+        collected.saw_trails(ACCOUNT, REGION, vec![look(name)]);
+    }
+    collected.taken(ACCOUNT, REGION, 0..40);
+    let mut verified = Verified::default();
+    for (trail, from, until) in [("old_eu-west-1", 0, 16), ("new_eu-west-1", 14, 40)] {
+        verified.add(document::CheckedDay {
+            key: (ACCOUNT.to_owned(), REGION.to_owned(), trail.to_owned()),
+            windows: vec![(from * HOUR, until * HOUR, document::State::Valid)],
+            backfilled: vec![],
+            row: document::DayRow { day: 0, ..document::DayRow::default() },
+        });
+    }
+    let mut cells = collected.evidence();
+    verified.prove(&mut cells, &collected.spoken(), HOUR);
+    let proven: Vec<i64> = (0..40).filter(|hour| cells[&cell()].state(*hour, None) == HourState::Verified).collect();
+    assert_eq!(proven, (0..39).collect::<Vec<_>>());
+    // A trail that nobody saw logging at a time proves nothing of it.
+    let old = |hour: i64| cells[&cell()].proven.iter().any(|(_, hours)| hours.and(&Hours::of(hour..hour + 1)).count() > 0);
+    assert!(old(5) && !old(39));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { cases: 24, ..Default::default() })]
+
+    /// However the rows come, in one run or in many, and whenever they are checked, the outcome is the same.
+    #[test]
+    fn many_runs_say_what_one_says(
+        order in proptest::prelude::Just((0..18_usize).collect::<Vec<_>>()).prop_shuffle(),
+        cuts in proptest::collection::btree_set(0..18_usize, 0..6),
+        gone in proptest::option::of(0..18_usize),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let mut all = rows(&chain::written(ACCOUNT));
+            if let Some(at) = gone {
+                all.remove(at);
+            }
+            let evidence = evidence(keys());
+            let (expected, _) = once(all.clone(), &evidence).await;
+            let mut scene = Scene::new();
+            let (mut verified, mut batch) = (Verified::default(), Vec::new());
+            for (number, at) in order.into_iter().enumerate() {
+                batch.extend(all.get(at).cloned());
+                if cuts.contains(&number) {
+                    let view = scene.commit(std::mem::take(&mut batch)).await;
+                    check(&view, &evidence, &mut verified).await.unwrap();
+                }
+            }
+            let view = scene.commit(batch).await;
+            check(&view, &evidence, &mut verified).await.unwrap();
+            let by_day = |verified: &Verified| -> BTreeMap<i64, _> { (0..7).zip(states(verified)).collect() };
+            assert_eq!(by_day(&verified), by_day(&expected));
+            assert_eq!(verified, expected);
+        });
+    }
+}
