@@ -45,7 +45,9 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
         read.push((name.clone(), digests(vault, name, stored, limits).await));
     }
     let documents = || read.iter().flat_map(|(_, found)| found).filter_map(document_of);
-    let until = choice.until.or_else(|| documents().map(|document| document.end).max());
+    let newest = documents().map(|document| document.end).max();
+    let horizon = choice.elsewhere.as_ref().and_then(|elsewhere| elsewhere.horizon).unwrap_or(i64::MAX);
+    let until = choice.until.or(newest.map(|newest| newest.min(horizon)));
     let named = by_place(&listed);
     let mut outcomes = Vec::new();
     let mut mentioned = HashSet::new();

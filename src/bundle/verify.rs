@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use assize_bucket::{Bucket, BucketError, LocalFolder};
 use assize_engine::inflate::Limits;
+use assize_engine::time;
 use futures::TryStreamExt;
 
 use super::open::{self, Bounds};
@@ -14,7 +15,7 @@ use crate::manifest::key::VerifyingKey;
 use crate::manifest::statement::Statement;
 use crate::manifest::{self, FormatError};
 use crate::verify::keys::PublicKeys;
-use crate::verify::place::{Choice, Layout, Vault};
+use crate::verify::place::{Choice, Elsewhere, Layout, Vault};
 use crate::verify::run::outcome::{Kind, RunVerified, Standing};
 use crate::verify::run::{self, Asked};
 
@@ -53,6 +54,7 @@ pub(crate) async fn verify(
         let why = "the list in it does not name exactly the files in it, as they are".to_owned();
         out.add(Kind::Bundle, CONTENTS.to_owned(), Standing::Invalid(why));
     }
+    let horizon = statement.as_ref().and_then(|statement| time::parse(&statement.predicate.horizon));
     let signed_with = statement.and_then(|statement| statement.predicate.signed_with);
     added(&*bucket, (&contents, signed_with.as_deref(), &copies), &mut out).await?;
     if copies.copies.is_empty() {
@@ -66,7 +68,8 @@ pub(crate) async fn verify(
         .add_archive(&*bucket)
         .await
         .map_err(|error| BundleError::NotABundle { path: path.to_owned(), reason: error.to_string() })?;
-    let choice = Choice { elsewhere: Some(copies.elsewhere), ..Choice::default() };
+    let elsewhere = Elsewhere { horizon, ..copies.elsewhere };
+    let choice = Choice { elsewhere: Some(elsewhere), ..Choice::default() };
     let vault = Vault { bucket, layout: Layout::Audit };
     out.digests = Some(crate::verify::verify(&vault, &cloudtrail, &choice, Limits::default()).await?);
     Ok(out)

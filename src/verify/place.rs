@@ -92,6 +92,8 @@ pub(crate) struct Elsewhere {
     pub(crate) hashes: BTreeMap<(String, String), BTreeSet<String>>,
     /// Days of listing (days since 1970 UTC) of which the run listed its objects: of others nothing is known.
     pub(crate) days: std::ops::Range<i64>,
+    /// Up to where digests were due when the run judged, seconds since 1970 UTC: chains end at different minutes.
+    pub(crate) horizon: Option<i64>,
 }
 
 impl Elsewhere {
