@@ -9,8 +9,9 @@ pub(crate) mod keys;
 pub(crate) mod outcome;
 pub(crate) mod place;
 pub(crate) mod render;
+pub(crate) mod run;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -44,7 +45,9 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
         read.push((name.clone(), digests(vault, name, stored, limits).await));
     }
     let documents = || read.iter().flat_map(|(_, found)| found).filter_map(document_of);
-    let until = choice.until.or_else(|| documents().map(|document| document.end).max());
+    let newest = documents().map(|document| document.end).max();
+    let horizon = choice.elsewhere.as_ref().and_then(|elsewhere| elsewhere.horizon).unwrap_or(i64::MAX);
+    let until = choice.until.or(newest.map(|newest| newest.min(horizon)));
     let named = by_place(&listed);
     let mut outcomes = Vec::new();
     let mut mentioned = HashSet::new();
@@ -58,7 +61,7 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
         let chain = digest::check(found, &Expected { span, validating: true }, keys);
         let cell = (name.bucket.clone(), name.root.clone(), name.account.clone(), name.region.clone());
         windows.entry(cell).or_default().extend(chain.windows.iter().cloned());
-        outcomes.push(one_chain(vault, &named, (name, chain), &mut mentioned, limits).await);
+        outcomes.push(one_chain(vault, &named, (name, chain), (&mut mentioned, choice), limits).await);
     }
     unnamed(&listed, &windows, &mentioned, &mut outcomes);
     Ok(Verified::new(outcomes, (choice.since, until), keys.count()))
@@ -123,7 +126,7 @@ async fn one_chain(
     vault: &Vault,
     named: &ByPlace<'_>,
     (name, chain): (ChainName, Chain),
-    mentioned: &mut HashSet<(String, String)>,
+    (mentioned, choice): (&mut HashSet<(String, String)>, &Choice),
     limits: Limits,
 ) -> ChainOutcome {
     let known = |entry: &LogEntry| -> (String, String) {
@@ -131,9 +134,15 @@ async fn one_chain(
         (bucket, entry.place.1.clone())
     };
     let documents = chain.digests.iter().filter_map(|digest| digest.document.as_ref());
-    let entries: Vec<(&DigestDocument, &LogEntry)> =
+    let mut entries: Vec<(&DigestDocument, &LogEntry)> =
         documents.flat_map(|document| document.logs.iter().map(move |entry| (document, entry))).collect();
     mentioned.extend(entries.iter().map(|(_, entry)| known(entry)));
+    let absent = |entry: &LogEntry| {
+        let (bucket, key) = known(entry);
+        !named.contains_key(&(bucket.as_str(), key.as_str()))
+    };
+    let accounted = |entry: &LogEntry| choice.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.accounts_for(entry));
+    let not_here: Vec<_> = entries.extract_if(.., |(_, entry)| accounted(entry) && absent(entry)).collect();
     let checking = entries.iter().map(async |(document, entry)| {
         let (bucket, key) = known(entry);
         let versions = named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
@@ -141,9 +150,12 @@ async fn one_chain(
     });
     let checked: Vec<(&DigestDocument, &LogEntry, Check)> = stream::iter(checking).buffered(FETCHES).collect().await;
     let doubted = checked.iter().filter(|(_, _, check)| *check != Check::Valid);
-    let doubtful: Vec<Range<i64>> = doubted.map(|(document, entry, _)| entry.events(document, SETTLE)).collect();
+    let doubted = doubted.map(|(document, entry, _)| entry.events(document, SETTLE));
+    let unseen = not_here.iter().map(|(document, entry)| entry.events(document, SETTLE));
+    let doubtful: Vec<Range<i64>> = doubted.chain(unseen).collect();
     let complete = digest::complete(&chain.windows, &doubtful, SETTLE);
     let mut outcome = ChainOutcome::new(name, &chain, &complete);
+    outcome.not_here = not_here.len() as u64;
     for digest in &chain.digests {
         let place = format!("s3://{}/{}", digest.place.0, digest.place.1);
         outcome.add(Item { kind: ItemKind::Digest, place, check: digest.check.clone(), recovered: digest.recovered });

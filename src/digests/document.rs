@@ -130,13 +130,11 @@ pub(crate) struct Counts {
     pub(crate) orphan: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
 impl Counts {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_zero(&self) -> bool {
         *self == Counts::default()
     }

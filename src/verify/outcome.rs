@@ -32,6 +32,10 @@ pub(crate) struct Verified {
     pub(crate) chains: Vec<ChainOutcome>,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// How many objects came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
@@ -68,6 +72,10 @@ pub(crate) struct ChainOutcome {
     pub(crate) digests: Counts,
     /// Log objects.
     pub(crate) logs: Counts,
+    /// In a bundle: log objects that are named here and not in it. The run's list says the same of them as the digest does, or
+    /// they are of days that it does not speak of.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) not_here: u64,
     /// What is not valid, or was recovered; a thousand of each chain.
     pub(crate) objects: Vec<ItemOutcome>,
 }
@@ -208,6 +216,7 @@ impl ChainOutcome {
             complete_hours: 0,
             digests: Counts::default(),
             logs: Counts::default(),
+            not_here: 0,
             objects: Vec::new(),
         }
     }

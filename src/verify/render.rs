@@ -18,6 +18,14 @@ pub(crate) fn text(verified: &Verified) -> String {
     let hours: u64 = verified.chains.iter().map(|chain| chain.complete_hours).sum();
     line(&mut out, &format!("digests: {}", counts(verified.digests)));
     line(&mut out, &format!("log objects: {}", counts(verified.logs)));
+    let not_here: u64 = verified.chains.iter().map(|chain| chain.not_here).sum();
+    if not_here > 0 {
+        let objects = words::plural(not_here, "log object", "log objects");
+        line(
+            &mut out,
+            &format!("{objects} more that digests name are not here; the run's list, where it speaks of them, agrees"),
+        );
+    }
     line(
         &mut out,
         &format!(

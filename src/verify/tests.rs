@@ -16,7 +16,7 @@ use super::{render, verify};
 use crate::exit::Exit;
 
 impl Written {
-    async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
+    pub(crate) async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
         let bucket = Arc::new(Memory::new());
         for digest in &self.digests {
             let signed = [("signature", digest.signature.clone()), ("signature-algorithm", "SHA256withRSA".to_owned())];
@@ -33,7 +33,7 @@ impl Written {
     }
 }
 
-async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
+pub(crate) async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
     bucket.put(key, bytes, metadata, PutCondition::Always).await.unwrap();
 }
 
@@ -44,7 +44,7 @@ async fn verified(bucket: Arc<Memory>, layout: Layout, until: Option<i64>) -> Ve
     verify(&Vault { bucket, layout }, &keys, &choice, Limits::default()).await.unwrap()
 }
 
-const AUDIT: &str = "evidence/aws/trail-logs/";
+pub(crate) const AUDIT: &str = "evidence/aws/trail-logs/";
 
 #[tokio::test]
 async fn a_whole_chain_is_valid_wherever_it_lies() {

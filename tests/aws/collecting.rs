@@ -26,7 +26,7 @@ pub(crate) struct Audit {
 
 impl Audit {
     /// A configuration over the whole scene.
-    fn of_everything(url: &str) -> Audit {
+    pub(crate) fn of_everything(url: &str) -> Audit {
         let listed: Vec<String> =
             OUTSIDE.iter().map(|id| format!("    - {{id: \"{id}\", env: prod, enrolled: 2026-01-01}}\n")).collect();
         let accounts = format!("  organization: {{env-from-tag: env}}\n  list:\n{}", listed.concat());
@@ -589,7 +589,7 @@ fn nothing_secret_is_shown_or_kept() {
     }
 }
 
-fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
