@@ -30,6 +30,8 @@ use place::{ChainName, Choice, Listed, Stored, Vault};
 
 /// Objects fetched at once.
 const FETCHES: usize = 32;
+/// Seconds of a digest's window.
+const HOUR: i64 = 3_600;
 /// Seconds from an event to the digest that proves it, as a rule; see [`digest::complete`].
 const SETTLE: i64 = 3_600;
 
@@ -54,7 +56,9 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
     let mut windows: BTreeMap<place::Cell, Vec<(Range<i64>, Window)>> = BTreeMap::new();
     for (name, found) in read {
         let first = found.iter().filter_map(document_of).map(|document| document.start).min();
-        let (Some(end), Some(start)) = (until, choice.since.or(first).or(until)) else { continue };
+        let last = found.iter().filter_map(document_of).map(|document| document.end).max();
+        let (Some(until), Some(start)) = (until, choice.since.or(first).or(until)) else { continue };
+        let end = if choice.until.is_none() { due(until, last) } else { until };
         let backfilled = name.trail.ends_with("_backfill");
         // A chain of backfilled digests covers what was late, not every hour.
         let span = if backfilled { start..start } else { start..end.max(start) };
@@ -65,6 +69,12 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
     }
     unnamed(&listed, &windows, &mentioned, &mut outcomes);
     Ok(Verified::new(outcomes, (choice.since, until), keys.count()))
+}
+
+/// Where a chain's digests are due if nobody says: its own end if another chain's newest digest is less than a window later,
+/// because each has windows of its own.
+fn due(newest: i64, last: Option<i64>) -> i64 {
+    last.filter(|last| (newest - HOUR..newest).contains(last)).unwrap_or(newest)
 }
 
 fn document_of(found: &FoundDigest) -> Option<&DigestDocument> {

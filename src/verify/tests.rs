@@ -171,3 +171,27 @@ fn keys_are_in_the_form_that_cloudtrail_gives() {
     let x509: aws_lc_rs::encoding::PublicKeyX509Der<'_> = key(0).public_key().as_der().unwrap();
     assert_ne!(x509.as_ref(), der);
 }
+
+#[tokio::test]
+async fn chains_whose_windows_end_at_other_minutes_miss_nothing() {
+    let (mut early, late) = (written("111122223333"), written("444455556666"));
+    // The first account's last window is not over yet.
+    early.digests.truncate(5);
+    let named: Vec<String> = early.logs.iter().take(10).map(|(key, _)| key.clone()).collect();
+    early.logs.retain(|(key, _)| named.contains(key));
+    let bucket = early.store(AUDIT, true).await;
+    for digest in late.digests.iter().take(5) {
+        let signed = Metadata::from([("signature".to_owned(), digest.signature.clone())]);
+        put(&bucket, &format!("{AUDIT}{}", digest.key), gzip(&digest.text), signed).await;
+    }
+    let last = verified(bucket, Layout::Audit, None).await;
+    assert!(
+        last.chains.iter().all(|chain| chain.windows.iter().all(|window| window.state == "VALID")),
+        "{}",
+        render::text(&last)
+    );
+    assert_eq!(
+        (super::due(10_000, Some(9_000)), super::due(10_000, Some(6_000)), super::due(10_000, None)),
+        (9_000, 10_000, 10_000)
+    );
+}
