@@ -10,6 +10,7 @@ mod bounds;
 mod context;
 #[cfg(test)]
 mod documentation;
+mod exceptions;
 mod mask;
 mod model;
 mod notifications;
@@ -56,6 +57,7 @@ const KEYS: &[&str] = &[
     "judge",
     "notifications",
     "signing",
+    "exceptions",
 ];
 
 /// Why there is no configuration.
@@ -198,7 +200,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let (limits, judge) = (bounds::limits(root, context), bounds::judge(root, context));
     let (policies, waivers) = (policies::read(root, context), policies::waivers(root, context));
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
-    let signing = signing::read(root, context);
+    let (signing, exceptions) = (signing::read(root, context), exceptions::read(root, context));
     Some(Config {
         file: String::new(),
         sha256: String::new(),
@@ -218,6 +220,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         judge,
         notifications,
         signing,
+        exceptions,
         warnings: Vec::new(),
         source: PolicyFile { name: String::new(), text: String::new() },
         names: std::mem::take(&mut context.names),

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use assize_engine::coverage::Reason;
 use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
 use assize_engine::policy::{Evidence, Level, matches_glob};
 
@@ -54,6 +55,8 @@ pub(crate) struct Config {
     pub(crate) notifications: Option<Notifications>,
     /// The key that signs the manifests of runs.
     pub(crate) signing: Option<SigningKeyPlace>,
+    /// Holes in coverage that somebody answers for; of several the first counts.
+    pub(crate) exceptions: Vec<CoverageException>,
     /// Warnings. They stop nothing.
     pub(crate) warnings: Vec<Diagnostic>,
     /// The text for showing the line of a warning; external ids are masked.
@@ -494,6 +497,38 @@ pub(crate) struct Timezone {
     pub(crate) name: String,
     /// East of UTC.
     pub(crate) offset_seconds: i32,
+}
+
+/// A hole in coverage that somebody answers for. Days and times are seconds since 1970 UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CoverageException {
+    /// The accounts.
+    pub(crate) accounts: Vec<String>,
+    /// The regions; none: all.
+    pub(crate) regions: Vec<String>,
+    /// Why hours lack; none: whyever.
+    pub(crate) reasons: Vec<Reason>,
+    /// First second of the hours; none: all before `until`.
+    pub(crate) since: Option<i64>,
+    /// First second after them; none: all after `since`.
+    pub(crate) until: Option<i64>,
+    /// Why it is accepted.
+    pub(crate) reason: String,
+    /// Who answers for it.
+    pub(crate) owner: String,
+    /// The time from which it counts no more.
+    pub(crate) expires: i64,
+}
+
+impl CoverageException {
+    /// Whether it speaks of an hour (since 1970) of an account and region that lacks for a reason.
+    pub(crate) fn holds(&self, (account, region): &(String, String), reason: Reason, hour: i64) -> bool {
+        self.accounts.contains(account)
+            && (self.regions.is_empty() || self.regions.contains(region))
+            && (self.reasons.is_empty() || self.reasons.contains(&reason))
+            && self.since.is_none_or(|since| since <= hour * 3600)
+            && self.until.is_none_or(|until| hour * 3600 < until)
+    }
 }
 
 /// When evidence is due, and what is judged.

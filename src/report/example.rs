@@ -2,9 +2,10 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Books, Checks, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, Hole, Integrity, LeftOut,
-    MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording,
-    Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION, Verdict,
+    Activity, Books, Checks, Collection, Count, Coverage, Document, Exception, FieldValue, Finding, Framework, Hole, Integrity,
+    LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks,
+    Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION,
+    Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -198,6 +199,19 @@ fn steps() -> Vec<Step> {
     days.map(|(since, until)| Step { since: midnight(since), until: midnight(until) }).to_vec()
 }
 
+fn exception() -> Exception {
+    Exception {
+        accounts: vec!["111122223333".to_owned()],
+        regions: Vec::new(),
+        reasons: vec!["kms-denied".to_owned()],
+        reason: "the key is being replaced (SEC-9)".to_owned(),
+        owner: "cloud platform".to_owned(),
+        expires: "2026-12-31T00:00:00Z".to_owned(),
+        state: "holds",
+        hours: 8,
+    }
+}
+
 fn recording() -> Recording {
     Recording {
         statement: "In 3 of 4 account-regions recording itself is proven.".to_owned(),
@@ -236,6 +250,7 @@ fn scope() -> Scope {
         hours_covered: 160,
         integrity: integrity(),
         recording: recording(),
+        exceptions: vec![exception()],
         complete: false,
         min_coverage: "100".to_owned(),
         unknown: unknown(),

@@ -1,6 +1,7 @@
 //! The scope of a run as the document has it: coverage, obstacles, verdicts, books of the collection.
 
 pub(crate) mod covered;
+pub(crate) mod excepted;
 pub(crate) mod over_time;
 pub(crate) mod recording;
 
@@ -40,6 +41,8 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
     let (hours, grade) = (&told.question.hours, told.question.grade);
     let covered = Covered { cells: &told.judgement.cells, hours, grade };
     let total = covered.total();
+    let exceptions = excepted::of(&told.config.exceptions, &told.judgement.cells, (hours, grade), told.question.as_of);
+    let accepted = total.covered() + excepted::hours(&exceptions);
     let min = told.config.report.min_coverage;
     let findings = |id: &str| told.judgement.findings.iter().filter(|finding| finding.group.account == id).count() as u64;
     let records = |key: &CellKey| told.judgement.partial.cells.get(key).map_or(0, |cell| cell.evaluated);
@@ -56,7 +59,8 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
         hours_covered: total.covered(),
         integrity: covered::integrity(&told.judgement.integrity),
         recording: recording::of(told.collected, &told.discovered.cells),
-        complete: total.due > 0 && min.met_by(total.covered(), total.due) && told.outcome.stopped.is_none(),
+        exceptions,
+        complete: total.due > 0 && min.met_by(accepted, total.due) && told.outcome.stopped.is_none(),
         min_coverage: percent(min.0),
         unknown: covered::reason_hours(&total),
         steps: covered.steps(),

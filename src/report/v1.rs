@@ -65,6 +65,8 @@ pub(crate) struct Scope {
     pub(crate) integrity: Integrity,
     /// Whether calls of earlier runs stand in the logs.
     pub(crate) recording: Recording,
+    /// Holes in coverage that somebody answers for.
+    pub(crate) exceptions: Vec<Exception>,
     /// Coverage that is asked for, in percent with up to two decimals.
     pub(crate) min_coverage: String,
     /// Hours not covered, by reason code, most first.
@@ -281,6 +283,27 @@ pub(crate) struct CoverageDocument {
     pub(crate) accounts: Vec<ScopeAccount>,
     /// Accounts and regions.
     pub(crate) cells: Vec<ScopeCell>,
+}
+
+/// Hours that are not covered and that somebody answers for, as the configuration says.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Exception {
+    /// Account ids.
+    pub(crate) accounts: Vec<String>,
+    /// Regions; none: all.
+    pub(crate) regions: Vec<String>,
+    /// Codes of reasons; none: all.
+    pub(crate) reasons: Vec<String>,
+    /// Why it is accepted.
+    pub(crate) reason: String,
+    /// Who answers for it.
+    pub(crate) owner: String,
+    /// The time from which it counts no more.
+    pub(crate) expires: String,
+    /// `holds`, `expired`, or `unused` if no hour needs it.
+    pub(crate) state: &'static str,
+    /// Account-region-hours that it speaks of. They are not covered, and in the denominator.
+    pub(crate) hours: u64,
 }
 
 /// Most steps that a period is cut into.

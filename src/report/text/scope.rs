@@ -40,6 +40,17 @@ pub(super) fn coverage(view: &ScopeView<'_>, screen: &mut Screen) {
         let hours = words::plural(reason.hours, "hour", "hours");
         screen.wrapped(Style::Plain, "  ", &format!("{}: {hours}, {}", reason.reason, reason.words));
     }
+    for one in &scope.exceptions {
+        let hours = words::plural(one.hours, "hour", "hours");
+        let text = format!(
+            "accepted ({}): {hours}, {}; owner {}, until {}",
+            one.state,
+            one.reason,
+            one.owner,
+            words::time(&one.expires)
+        );
+        screen.wrapped(Style::Plain, "  ", &text);
+    }
     screen.end();
     accounts(view, screen);
     obstacles(&scope.obstacles, screen);
