@@ -48,6 +48,15 @@ pub(crate) struct Found {
     pub(crate) absent: Vec<(String, String)>,
 }
 
+/// Whether a check would find nothing to do, if so many keys are kept.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) async fn is_up_to_date(view: &View, verified: &Verified, keys: u64) -> Result<bool, StateError> {
+    let rows = view.row_counts().await?;
+    Ok(verified.stale(&rows, keys).is_empty() && verified.knows(keys))
+}
+
 /// Checks the days of which the ledger has other rows than last time, in order.
 ///
 /// # Errors

@@ -200,6 +200,11 @@ impl Verified {
         stale
     }
 
+    /// Whether so many keys were known when it was written.
+    pub(super) fn knows(&self, keys: u64) -> bool {
+        self.keys == keys
+    }
+
     /// Notes what was checked.
     pub(super) fn checked(&mut self, rows: &BTreeMap<i64, u64>, keys: u64) {
         self.rows = rows.iter().map(|(day, count)| (*day, *count)).collect();

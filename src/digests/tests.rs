@@ -287,3 +287,18 @@ proptest::proptest! {
         });
     }
 }
+
+#[tokio::test]
+async fn what_is_up_to_date_is_known_without_reading_keys() {
+    let mut scene = Scene::new();
+    let all = rows(&chain::written(ACCOUNT));
+    let (first, rest) = all.split_at(10);
+    let view = scene.commit(first.to_vec()).await;
+    let (mut verified, evidence) = (Verified::default(), evidence(keys()));
+    assert!(!is_up_to_date(&view, &verified, 2).await.unwrap());
+    check(&view, &evidence, &mut verified).await.unwrap();
+    assert!(is_up_to_date(&view, &verified, 2).await.unwrap());
+    assert!(!is_up_to_date(&view, &verified, 3).await.unwrap(), "a key more may make a digest valid");
+    let view = scene.commit(rest.to_vec()).await;
+    assert!(!is_up_to_date(&view, &verified, 2).await.unwrap());
+}

@@ -49,12 +49,19 @@ impl PublicKeys {
     /// # Errors
     /// The bucket fails.
     pub(crate) async fn add_archive(&mut self, bucket: &dyn Bucket) -> Result<(), KeysError> {
-        let entries: Vec<_> = bucket.list(ARCHIVE, None).try_collect().await?;
-        let mut reading = futures::stream::iter(entries)
-            .map(async |entry| Ok::<_, KeysError>((bucket.get(&entry.key, None).await?.bytes, entry.key)))
+        self.add_archived(bucket, archived(bucket).await?).await
+    }
+
+    /// Adds keys that are kept beside the evidence, by their places.
+    ///
+    /// # Errors
+    /// The bucket fails.
+    pub(crate) async fn add_archived(&mut self, bucket: &dyn Bucket, places: Vec<String>) -> Result<(), KeysError> {
+        let mut reading = futures::stream::iter(places)
+            .map(async |place| Ok::<_, KeysError>((bucket.get(&place, None).await?.bytes, place)))
             .buffer_unordered(16);
-        while let Some((der, key)) = reading.try_next().await? {
-            if let Some(fingerprint) = fingerprint_of(Path::new(&key)) {
+        while let Some((der, place)) = reading.try_next().await? {
+            if let Some(fingerprint) = fingerprint_of(Path::new(&place)) {
                 self.add(&fingerprint, der);
             }
         }
@@ -81,6 +88,22 @@ impl PublicKeys {
         }
         Ok(())
     }
+}
+
+/// Where keys are kept beside the evidence, each by its own key in the bucket.
+///
+/// # Errors
+/// The bucket fails.
+pub(crate) async fn archived(bucket: &dyn Bucket) -> Result<Vec<String>, KeysError> {
+    let mut places: Vec<String> = bucket.list(ARCHIVE, None).map_ok(|entry| entry.key).try_collect().await?;
+    places.retain(|place| fingerprint_of(Path::new(place)).is_some());
+    Ok(places)
+}
+
+/// How many keys these places hold: a key may be kept for several regions.
+pub(crate) fn distinct(places: &[String]) -> u64 {
+    let names = places.iter().filter_map(|place| fingerprint_of(Path::new(place)));
+    names.collect::<std::collections::BTreeSet<String>>().len() as u64
 }
 
 /// Where a key is kept beside the evidence. `None` for a region or a fingerprint that could lead anywhere else, or that
