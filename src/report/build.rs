@@ -269,7 +269,10 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
     }
     if let Some((verdict, _)) = judged {
-        statement = format!("{verdict}: {statement}");
+        // The positive control: a pass over nothing is true, and says nothing of whether the policy works.
+        let control =
+            if verdict == "PASS" && population == 0 { "; no record could have made it fire in this period" } else { "" };
+        statement = format!("{verdict}: {statement}{control}");
     }
     let needs =
         format!("{}{}", policy.needs, if policy.evidence != Some(Grade::Delivered) { ", covered by signed digests" } else { "" });

@@ -1,7 +1,9 @@
-//! Keeps CloudTrail's public keys beside the evidence, so that `assize verify` needs nothing but the audit bucket.
+//! Keeps CloudTrail's public keys beside the evidence: runs check digests with them, and `assize verify` needs nothing but the
+//! audit bucket.
 //!
 //! A key is written once and never replaced: other bytes under its fingerprint are a sign of tampering, and stay where they
-//! are to be looked at. Nothing here fails a run, whose verdicts do not rest on keys.
+//! are to be looked at. Nothing here fails a run: digests whose key is not there stay unverifiable, and so do
+//! their hours.
 
 use std::collections::BTreeMap;
 
@@ -109,7 +111,7 @@ fn told(refused: Vec<Without>) -> Vec<Unlisted> {
         let regions: Vec<&str> = group.iter().map(|(region, ..)| region.as_str()).collect();
         let Some((_, _, first)) = group.first() else { continue };
         let message = format!(
-            "{}; until then the audit bucket gets no new public keys of {}, and `assize verify` has to be given them with --keys",
+            "{}; until then the audit bucket gets no new public keys of {}: digests that are signed with them prove nothing",
             first.trouble.message,
             regions.join(", ")
         );
