@@ -207,7 +207,7 @@ mod tests {
         let [first, second, third] = told.as_slice() else { panic!("{told:?}") };
         assert_eq!(first.message, second.message);
         assert!(first.message.contains("allow cloudtrail:ListPublicKeys; until then"), "{}", first.message);
-        assert!(first.message.contains("no new public keys of eu-west-1, us-east-1,"), "{}", first.message);
+        assert!(first.message.contains("no new public keys of eu-west-1, us-east-1:"), "{}", first.message);
         assert!(third.message.starts_with("slower;") && third.message.contains("us-east-2"), "{}", third.message);
     }
 }
