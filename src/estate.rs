@@ -40,6 +40,9 @@ pub(crate) struct Account {
     pub(crate) member: bool,
     /// Suspended or closing: it is reported, and what a central trail has of it is read.
     pub(crate) suspended: bool,
+    /// Names of the root and the organisational units that it is in, outermost first; empty if they are not known.
+    #[serde(default)]
+    pub(crate) units: Vec<String>,
 }
 
 /// An account that is left out.
@@ -124,7 +127,9 @@ fn of(config: &Config, organization: Option<(&OrganizationConfig, Organization)>
 fn from_organization(asked: &OrganizationConfig, account: organization::Account) -> Account {
     let tags = account.tags.unwrap_or_default();
     let env = asked.env_from_tag.as_ref().and_then(|key| tags.get(key)).cloned().unwrap_or_default();
-    Account { id: account.id, name: account.name, env, member: true, suspended: !account.state.active(), tags }
+    let units = account.path.into_iter().flatten().map(|unit| unit.name.unwrap_or(unit.id)).collect();
+    let suspended = !account.state.active();
+    Account { id: account.id, name: account.name, env, member: true, suspended, tags, units }
 }
 
 /// Whether an account of the organisation is in scope, or why not.

@@ -65,6 +65,7 @@ fn document(config: &Config, recalled: &Recalled, (since, until): (Option<i64>, 
         integrity: covered::integrity(&recalled.verified.totals(&days, in_scope)),
         recording: recording::of(&recalled.collected, &recalled.cells),
         steps: covered.steps(),
+        units: covered.units(&recalled.estate.accounts),
         accounts: covered.accounts(&recalled.estate.accounts, &|_| 0),
         cells: covered.cells(&|_| 0),
     }

@@ -35,6 +35,11 @@ pub(crate) fn text(document: &CoverageDocument) -> String {
     for reason in &document.unknown {
         line(&mut out, &format!("  {}: {} h, {}", reason.reason, words::count(reason.hours), reason.words));
     }
+    for unit in &document.units {
+        let share = scope::percent(unit.covered, unit.due);
+        let accounts = words::plural(unit.accounts, "account", "accounts");
+        line(&mut out, &format!("  {}: {share} of {} h, {accounts}", unit.unit, words::count(unit.due)));
+    }
     strips(document, &mut out);
     holes(&document.cells, &mut out);
     out
@@ -133,6 +138,7 @@ mod tests {
             integrity: scope.integrity,
             recording: scope.recording,
             steps: scope.steps,
+            units: scope.units,
             accounts: scope.accounts,
             cells: scope.cells,
         };

@@ -4,8 +4,8 @@
 use crate::report::v1::{
     Activity, Books, Checks, Collection, Count, Coverage, Document, Exception, FieldValue, Finding, Framework, Hole, Integrity,
     LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks,
-    Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION,
-    Verdict,
+    Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, UnitShare,
+    VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -266,6 +266,7 @@ fn scope() -> Scope {
             steps: vec![Share { due: 24, covered: 24 }, Share { due: 24, covered: 16 }],
             findings: 1,
         }],
+        units: vec![UnitShare { unit: "Root/Production".to_owned(), accounts: 1, due: 168, covered: 160 }],
         cells: vec![ScopeCell {
             account: account.clone(),
             region: "eu-west-1".to_owned(),

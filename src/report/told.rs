@@ -65,6 +65,7 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
         unknown: covered::reason_hours(&total),
         steps: covered.steps(),
         accounts: covered.accounts(&told.estate.accounts, &findings),
+        units: covered.units(&told.estate.accounts),
         cells: covered.cells(&records),
         organization: told.estate.organization.clone(),
         organization_accounts: told.estate.organization_accounts,

@@ -75,6 +75,8 @@ pub(crate) struct Scope {
     pub(crate) steps: Vec<Step>,
     /// Every account in scope, by id.
     pub(crate) accounts: Vec<ScopeAccount>,
+    /// Organisational units with accounts in scope, each with all that is below it; empty if they were not read.
+    pub(crate) units: Vec<UnitShare>,
     /// Every account and region in scope, by account and region.
     pub(crate) cells: Vec<ScopeCell>,
     /// Id of the organisation, if it was read.
@@ -127,6 +129,19 @@ pub(crate) struct ScopeAccount {
     pub(crate) steps: Vec<Share>,
     /// Findings in it.
     pub(crate) findings: u64,
+}
+
+/// An organisational unit, with all accounts in scope in it and below it.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct UnitShare {
+    /// Names from the root down, with slashes between.
+    pub(crate) unit: String,
+    /// Accounts in scope.
+    pub(crate) accounts: u64,
+    /// Region-hours due.
+    pub(crate) due: u64,
+    /// Those covered at the grade that is asked for.
+    pub(crate) covered: u64,
 }
 
 /// One account in one region.
@@ -279,6 +294,8 @@ pub(crate) struct CoverageDocument {
     pub(crate) recording: Recording,
     /// The period in steps.
     pub(crate) steps: Vec<Step>,
+    /// Organisational units.
+    pub(crate) units: Vec<UnitShare>,
     /// Accounts.
     pub(crate) accounts: Vec<ScopeAccount>,
     /// Accounts and regions.

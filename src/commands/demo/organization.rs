@@ -51,14 +51,30 @@ pub(super) fn estate(summary: &Summary) -> Estate {
         tags: one.tags.iter().cloned().collect(),
         member: true,
         suspended: false,
+        units: vec!["Root".to_owned(), unit(&one.env).to_owned()],
     };
-    let denied = Account { id: DENIED.0.to_owned(), name: DENIED.1.to_owned(), env: "dev".to_owned(), ..Account::default() };
+    let denied = Account {
+        id: DENIED.0.to_owned(),
+        name: DENIED.1.to_owned(),
+        env: "dev".to_owned(),
+        units: vec!["Root".to_owned(), unit("dev").to_owned()],
+        ..Account::default()
+    };
     let accounts: Vec<Account> = summary.accounts.iter().map(of).chain([denied]).collect();
     Estate {
         organization: Some(summary.organisation.to_owned()),
         organization_accounts: Some(accounts.len() as u64),
         accounts,
         ..Estate::default()
+    }
+}
+
+/// The organisational unit of an environment.
+fn unit(env: &str) -> &'static str {
+    match env {
+        "prod" => "Production",
+        "dev" => "Development",
+        _ => "Core",
     }
 }
 

@@ -64,6 +64,27 @@ impl Covered<'_> {
         accounts.iter().map(&mut of).collect()
     }
 
+    /// Organisational units, each with all that is below it, by name.
+    pub(crate) fn units(&self, accounts: &[Account]) -> Vec<v1::UnitShare> {
+        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+        for ((account, _), cell) in self.cells {
+            tallies.entry(account).or_default().add(&self.tally(cell));
+        }
+        let mut units: BTreeMap<String, v1::UnitShare> = BTreeMap::new();
+        for account in accounts {
+            let tally = tallies.get(account.id.as_str()).cloned().unwrap_or_default();
+            for depth in 1..=account.units.len() {
+                let unit = account.units.get(..depth).unwrap_or_default().join("/");
+                let new = || v1::UnitShare { unit: unit.clone(), accounts: 0, due: 0, covered: 0 };
+                let share = units.entry(unit.clone()).or_insert_with(new);
+                share.accounts += 1;
+                share.due += tally.due;
+                share.covered += tally.covered();
+            }
+        }
+        units.into_values().collect()
+    }
+
     /// Accounts and regions, with the records that were evaluated in each.
     pub(crate) fn cells(&self, records: &dyn Fn(&CellKey) -> u64) -> Vec<v1::ScopeCell> {
         let of = |(key, cell): (&CellKey, &CellEvidence)| {
