@@ -51,6 +51,13 @@ impl Audit {
         Audit { folder, url: url.to_owned() }
     }
 
+    /// Adds to the configuration.
+    fn configure(&self, text: &str) {
+        let path = self.path("assize.yaml");
+        let before = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(path, before + text).unwrap();
+    }
+
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_assize"));
         command
@@ -160,7 +167,7 @@ fn what_is_broken_is_unknown_and_what_is_repaired_is_made_good() {
     // 3 days in 4 regions; the three hours before `as_of` are not due.
     assert_eq!(broken.unknown(DENIED), BTreeMap::from([("role-not-assumable".to_owned(), 288)]));
     let kms = broken.unknown(UNDECRYPTABLE);
-    assert_eq!(kms.keys().collect::<Vec<_>>(), ["kms-denied"], "{}", broken.err);
+    assert_eq!(kms.keys().collect::<Vec<_>>(), ["digest-missing", "kms-denied"], "{}", broken.err);
     let disabled = broken.document["scope"]["cells"].as_array().unwrap().iter();
     let disabled: Vec<&Value> = disabled
         .filter(|cell| (cell["account"].as_str(), cell["region"].as_str()) == (Some(REGION_DISABLED.0), Some(REGION_DISABLED.1)))
@@ -179,7 +186,15 @@ fn what_is_broken_is_unknown_and_what_is_repaired_is_made_good() {
     }
     let repaired = audit.run("2026-10-04T04:00:00Z", &["--since", "2026-10-01", "--until", "2026-10-04"]);
     assert_eq!(repaired.code, 1, "{} {}", repaired.err, repaired.document["scope"]["statement"]);
-    assert_eq!(repaired.document["scope"]["hours_due"], repaired.document["scope"]["hours_delivered"]);
+    let scope = &repaired.document["scope"];
+    assert_eq!((&scope["grade"], &scope["complete"]), (&json!("verified"), &json!(true)));
+    assert_eq!(scope["hours_due"], scope["hours_delivered"]);
+    assert_eq!(scope["hours_due"], scope["hours_verified"], "{}", scope["statement"]);
+    for (kind, checks) in [("digest", &scope["integrity"]["digests"]), ("log", &scope["integrity"]["logs"])] {
+        let all = organization.of_kind(kind, None).len();
+        assert_eq!(checks, &json!({"valid": all, "invalid": 0, "missing": 0, "unverifiable": 0, "orphan": 0}), "{kind}");
+    }
+    assert_eq!(scope["integrity"]["public_keys"], 4, "one for each region: {}", scope["integrity"]);
     let there: u64 = ["log", "digest", "insight"].iter().map(|kind| organization.of_kind(kind, None).len() as u64).sum();
     let taken = broken.number("/scope/collection/taken") + repaired.number("/scope/collection/taken");
     assert_eq!(taken, there, "everything once, nothing twice");
@@ -204,6 +219,39 @@ fn what_is_broken_is_unknown_and_what_is_repaired_is_made_good() {
     let gets = proxy.calls().get("s3:GetObject").copied().unwrap_or(0);
     assert!(gets <= in_place, "{gets} reads of trails' buckets");
     assert_eq!(again.findings(), repaired.findings());
+}
+
+/// The logs and digests of one account and region, without any of the others.
+fn one_cell(url: &str) -> Audit {
+    let accounts = "  list:\n    - {id: \"100000000010\", env: dev}\n";
+    Audit::new(url, "file://./audit", accounts, "[us-east-1]", "  - {trails: discovered, mode: copy}\n")
+}
+
+#[test]
+fn what_was_altered_or_taken_away_before_it_was_collected_is_named() {
+    let (account, bucket) = ("100000000010", "trail-logs-100000000010");
+    for (kind, code, reason) in [("log", "log-altered", "object-altered"), ("digest", "digest-missing", "digest-missing")] {
+        let emulator = Emulator::start();
+        let mut organization = seeded(&emulator, 3);
+        let in_cell = |one: &&Value| one["region"] == "us-east-1" && one["key"].as_str().unwrap().contains("/2026/10/03/");
+        let victim =
+            organization.of_kind(kind, Some(account)).into_iter().find(in_cell).unwrap()["key"].as_str().unwrap().to_owned();
+        if kind == "log" {
+            organization.replace(bucket, &victim);
+        } else {
+            let lines = format!("client('s3').delete_object(Bucket='{bucket}', Key='{victim}')\nprint('null')\n");
+            boto(variables(&emulator.url, &format!("AKIA{account}")), &lines);
+        }
+        let ran = one_cell(&emulator.url).run("2026-10-04T04:00:00Z", &["--since", "2026-10-01", "--until", "2026-10-04"]);
+        assert!(matches!(ran.code, 3 | 4), "{kind}: {} {}", ran.code, ran.err);
+        let unknown = ran.unknown(account);
+        assert_eq!(unknown.keys().collect::<Vec<_>>(), [reason], "{kind}: {unknown:?} {}", ran.err);
+        let problems = ran.document["coverage"]["problems"].as_array().unwrap();
+        let named = problems.iter().find(|problem| problem["code"] == code).unwrap_or_else(|| panic!("{kind}: {problems:?}"));
+        assert_eq!(named["object"], format!("s3://{bucket}/{victim}"), "{named}");
+        let verdicts = ran.document["policies"].as_array().unwrap().iter().map(|policy| policy["verdict"].as_str().unwrap());
+        assert!(verdicts.clone().all(|verdict| verdict != "PASS"), "{kind}: {:?}", verdicts.collect::<Vec<_>>());
+    }
 }
 
 #[test]
@@ -394,6 +442,8 @@ fn hours_without_logging_are_found_from_the_logs() {
     let accounts = format!("  list:\n    - {{id: \"{account}\", env: dev}}\n");
     let sources = "  - {trails: discovered, mode: copy}\n";
     let audit = Audit::new(&emulator.url, "file://./audit", &accounts, "[us-east-1]", sources);
+    // The objects about the trail are put in below, where no digest names them.
+    audit.configure("judge: {evidence: delivered}\n");
     let since = ["--since", "2026-10-01"];
     let before = audit.run("2026-10-02T04:00:00Z", &since);
     assert!(before.unknown(account).is_empty(), "{:?} {}", before.unknown(account), before.err);
@@ -497,12 +547,16 @@ fn public_keys_are_kept_beside_the_evidence_and_never_replaced() {
     let place = audit.path("audit/evidence/_keys/us-east-1/aa01.der");
     assert!(!place.exists());
 
+    let unproven = without.unknown("100000000010");
+    assert!(unproven.contains_key("unverifiable") && without.number("/scope/hours_verified") == 0, "{unproven:?}");
+
     let with = audit.run("2026-10-02T04:00:00Z", &since);
-    assert_eq!(with.code, without.code, "no verdict rests on keys: {}", with.err);
+    assert_eq!(with.unknown("100000000010"), BTreeMap::new(), "what was collected before is proven by the keys: {}", with.err);
+    assert_eq!(with.document["scope"]["hours_verified"], with.document["scope"]["hours_due"]);
     assert_eq!(std::fs::read(&place).unwrap(), [0x30, 0x82, 0x01]);
     let verified = audit.command(&["verify", "--format", "json"]).output().unwrap();
     let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
-    assert_eq!(verified["public_keys"], 1, "{verified}");
+    assert_eq!(verified["public_keys"], 2, "{verified}");
 
     std::fs::write(&place, b"planted").unwrap();
     emulator.post("/public-keys", &key("../../escaped", "MIIB"));
