@@ -212,9 +212,7 @@ fn unnamed(
             let check = match (covered, windows.is_empty()) {
                 (true, _) => Check::Orphan,
                 (false, true) => Check::Unverifiable(Doubt::ValidationOff),
-                (false, false) => {
-                    Check::Unverifiable(Doubt::Unreadable("no valid digest covers the time of its delivery".to_owned()))
-                }
+                (false, false) => Check::Unverifiable(Doubt::NotCovered),
             };
             let bucket = if bucket.is_empty() { "…" } else { bucket };
             outcome.add(Item { kind: ItemKind::Log, place: format!("s3://{bucket}/{}", log.original), check, recovered: false });

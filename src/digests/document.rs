@@ -136,7 +136,6 @@ fn is_zero(number: &u64) -> bool {
 }
 
 impl Counts {
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     fn is_zero(&self) -> bool {
         *self == Counts::default()
     }

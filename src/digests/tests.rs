@@ -1,7 +1,5 @@
 //! Chains of digests in a ledger, checked in one run or in many.
 
-use std::collections::BTreeMap;
-
 use assize_bucket::Memory;
 use assize_engine::coverage::{HourState, Hours, Reason, Recording};
 

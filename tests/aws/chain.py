@@ -6,7 +6,7 @@
 Every case has an account, a trail and a bucket of its own in the emulator, and the same chain in it: windows that are not aligned to
 the hour, two log objects in each but for an empty one, another key from the fifth digest on, half an hour after the sixth a stop, and
 a restart an hour later. Prints JSON: the public keys, and each case with `account`, `arn`, `bucket`, `since`, `until` and
-`objects`, the keys of digests ("digest 3") and logs ("log 3.1") by the number of their window.
+`objects`, the keys of digests ("digest 3") and logs ("log 3.1") by the number of their window, and which of them are `there`.
 """
 
 import base64
@@ -137,7 +137,8 @@ def main():
             {"key": one["key"], "body": base64.b64encode(one["bytes"]).decode(), "metadata": one.get("metadata", {})}
             for one in chain.objects.values()]})
         cases.append({"name": name, "account": account, "arn": f"arn:aws:cloudtrail:{REGION}:{account}:trail/{TRAIL['name']}",
-                      "bucket": chain.bucket, "since": logs.stamp(START), "until": logs.stamp(dict(windows())[10][1]), "objects": places})
+                      "bucket": chain.bucket, "since": logs.stamp(START), "until": logs.stamp(dict(windows())[10][1]), "objects": places,
+                      "there": list(chain.objects)})
     keys = [{"fingerprint": one["Fingerprint"], "value": one["Value"]} for one in listed]
     json.dump({"keys": keys, "cases": cases}, sys.stdout)
 

@@ -11,6 +11,7 @@ mod proxy;
 mod proxy_checks;
 mod readme;
 mod roles;
+mod validate_logs;
 
 use environment::python;
 use serde_json::Value;

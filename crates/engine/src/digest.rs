@@ -107,6 +107,9 @@ pub enum Doubt {
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
+    /// No valid digest covers the time of its delivery, so none can name it.
+    #[error("no valid digest covers the time of its delivery")]
+    NotCovered,
     /// The trail writes no digests.
     #[error("there is no digest: log file validation was off, or the digests are gone")]
     ValidationOff,
