@@ -8,6 +8,7 @@ mod calendar;
 mod calls;
 mod cast;
 mod delivery;
+mod digests;
 mod estate;
 mod incidents;
 mod json;
@@ -21,14 +22,25 @@ mod traffic;
 
 use calendar::{END, HOURS, START, rfc3339};
 use cast::Cast;
+pub(crate) use delivery::BUCKET;
 use delivery::Delivery;
-use estate::{Estate, MEMBERS, ORGANISATION, REGIONS};
+use digests::Disorder;
+pub(crate) use digests::{BEYOND, public_key};
+use estate::{Estate, MEMBERS, Member, ORGANISATION, REGIONS, Region};
+use incidents::Played;
 use random::Random;
 use stage::{Record, Stage};
 use traffic::Pace;
 
 /// From how many records on the month has all of its ordinary changes; smaller ones have fewer.
 const FULL_MONTH: u64 = 50_000;
+
+/// One digest is missing: the account and region, and a second in its window.
+const MISSING: (Member, Region, i64) = (Member::WebProd, Region::Ireland, START + 11 * 86_400 + 3 * 3600 + 1800);
+/// One log object is altered: the first one of this account and region that is delivered after this second.
+const ALTERED: (Member, Region, i64) = (Member::WebDev, Region::Tokyo, START + 18 * 86_400 + 5 * 3600);
+/// The policy of the incident of which somebody plants a second version.
+const TWIN: &str = "root-user-used";
 
 /// What to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,11 +50,13 @@ pub(crate) struct Spec {
     pub(crate) events: u64,
     /// Another seed gives other identifiers, minutes and traffic.
     pub(crate) seed: u64,
+    /// Threads that sign digests.
+    pub(crate) threads: usize,
 }
 
 impl Default for Spec {
     fn default() -> Self {
-        Spec { events: 50_000, seed: 7 }
+        Spec { events: 50_000, seed: 7, threads: 2 }
     }
 }
 
@@ -51,8 +65,10 @@ impl Default for Spec {
 pub(crate) struct LogObject {
     /// `AWSLogs/<organisation>/<account>/CloudTrail/<region>/YYYY/MM/DD/<name>.json.gz`, with delivery time in the path.
     pub(crate) key: String,
-    /// One gzip member that holds `{"Records":[…]}`.
+    /// One gzip member that holds `{"Records":[…]}`, or a digest.
     pub(crate) bytes: Vec<u8>,
+    /// Of a digest: its signature and the algorithm.
+    pub(crate) metadata: Vec<(String, String)>,
 }
 
 /// An account of the organisation.
@@ -66,6 +82,25 @@ pub(crate) struct Account {
     pub(crate) env: String,
     /// Keys and values, some in Japanese.
     pub(crate) tags: Vec<(String, String)>,
+}
+
+/// The account that lets no auditor in: id and name. It has no logs that anybody can read.
+pub(crate) const DENIED: (&str, &str) = ("777788889999", "kaigan-lab-dev");
+
+/// A trail, as far as one account is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trail {
+    /// ARN.
+    pub(crate) arn: String,
+    /// The account that it records.
+    pub(crate) account: String,
+    /// The regions that it records there.
+    pub(crate) regions: Vec<&'static str>,
+    /// What stands before the account in its keys, with its slash.
+    pub(crate) root: String,
+    /// When it was stopped and started again, seconds since 1970, if it was.
+    pub(crate) stopped: Option<i64>,
+    pub(crate) restarted: Option<i64>,
 }
 
 /// Something that went wrong and that a policy should find.
@@ -96,6 +131,8 @@ pub(crate) struct Summary {
     pub(crate) accounts: Vec<Account>,
     /// Names of all regions.
     pub(crate) regions: Vec<&'static str>,
+    /// Its trails.
+    pub(crate) trails: Vec<Trail>,
     /// First second of the period, RFC 3339, UTC.
     pub(crate) since: String,
     /// First second after the period, RFC 3339, UTC.
@@ -127,7 +164,9 @@ pub(crate) fn generate<E>(spec: &Spec, sink: &mut dyn FnMut(LogObject) -> Result
     let mut delivery = Delivery::new(seed.fork(2));
     let mut cast = Cast::new(seed.fork(3));
 
-    let (planned, incidents) = planned(spec, &seed, &estate);
+    let (planned, Played { incidents, stopped }) = planned(spec, &seed, &estate);
+    (delivery.stopped, delivery.alter) = (stopped, Some(ALTERED));
+    let twin = planted(&planned, &incidents);
     for record in planned {
         delivery.take(record);
     }
@@ -149,23 +188,65 @@ pub(crate) fn generate<E>(spec: &Spec, sink: &mut dyn FnMut(LogObject) -> Result
         delivery.deliver(begin + 3600, sink)?;
     }
     delivery.deliver(i64::MAX, sink)?;
+    if let Some((place, text)) = twin {
+        delivery.plant(place, text, sink)?;
+    }
+    let disorder = Disorder { missing: Some(MISSING), stopped };
+    for digest in digests::write(&delivery.entries, &disorder, spec.threads) {
+        sink(digest)?;
+    }
     Ok(summary(&delivery, incidents))
 }
 
+/// A record that somebody made up: it has the event id of an incident's record and another caller's address, and lies in an
+/// object that no trail delivered.
+fn planted(records: &[Record], incidents: &[Incident]) -> Option<((Member, Region, i64), String)> {
+    let victim = incidents.iter().find(|incident| incident.policy == TWIN)?;
+    let record = records.iter().find(|record| record.text.contains(&victim.event_id))?;
+    let mut twin: serde_json::Value = serde_json::from_str(&record.text).ok()?;
+    *twin.get_mut("sourceIPAddress")? = "198.51.100.7".into();
+    Some(((record.member, record.region, record.time + 1500), twin.to_string()))
+}
+
 /// What does not depend on the amount of traffic: the incidents and the month's ordinary changes.
-fn planned(spec: &Spec, seed: &Random, estate: &Estate) -> (Vec<Record>, Vec<Incident>) {
+fn planned(spec: &Spec, seed: &Random, estate: &Estate) -> (Vec<Record>, Played) {
     let mut records = Vec::new();
     let mut random = seed.fork(4);
     let mut cast = Cast::new(seed.fork(3));
     let stage = Stage { estate, random: &mut random, records: &mut records, now: START, delays: false };
-    let incidents = incidents::play(stage, &mut cast);
+    let played = incidents::play(stage, &mut cast);
 
     let share = spec.events.min(FULL_MONTH) * 1000 / FULL_MONTH;
     let mut random = seed.fork(5);
     let mut cast = Cast::new(seed.fork(3));
     let mut stage = Stage { estate, random: &mut random, records: &mut records, now: START, delays: false };
     traffic::plan(&mut stage, &mut cast, share);
-    (records, incidents)
+    (records, played)
+}
+
+/// The organisation's trail records all accounts but one, which has trails of its own in each region.
+fn trails(stopped: Option<(Member, Region, i64, i64)>) -> Vec<Trail> {
+    let mut trails = Vec::new();
+    for member in MEMBERS {
+        let trail = |arn: String, regions: &[Region]| {
+            let stop = stopped.filter(|(whose, place, ..)| *whose == member && *regions == [*place]);
+            Trail {
+                arn,
+                account: member.id().to_owned(),
+                regions: regions.iter().map(|region| region.name()).collect(),
+                root: delivery::root(member),
+                stopped: stop.map(|(_, _, at, _)| at),
+                restarted: stop.map(|(_, _, _, at)| at),
+            }
+        };
+        if member == Member::DataProd {
+            let arn = |region: Region| digests::local_trail_arn(member, region);
+            trails.extend(REGIONS.map(|region| trail(arn(region), &[region])));
+        } else {
+            trails.push(trail(calls::oversight::organisation_trail(), &REGIONS));
+        }
+    }
+    trails
 }
 
 fn summary(delivery: &Delivery, incidents: Vec<Incident>) -> Summary {
@@ -180,6 +261,7 @@ fn summary(delivery: &Delivery, incidents: Vec<Incident>) -> Summary {
         organisation: ORGANISATION,
         accounts: accounts.collect(),
         regions: REGIONS.iter().map(|region| region.name()).collect(),
+        trails: trails(delivery.stopped),
         since: rfc3339(START),
         until: rfc3339(END),
         first: rfc3339(first),

@@ -30,6 +30,7 @@ use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
 use crate::pack::Pack;
+use crate::report::templates::Templates;
 use crate::report::v1;
 use crate::scan;
 use crate::state::{Batch, RunIdentity, Shard, State, StateError, View};
@@ -67,6 +68,8 @@ pub(crate) struct Asked {
     pub(crate) collect_only: bool,
     /// Evaluate new policies over what is kept already.
     pub(crate) backfill: bool,
+    /// The run's id, where it is not made up.
+    pub(crate) run_id: Option<String>,
 }
 
 impl Asked {
@@ -85,6 +88,7 @@ impl Asked {
             max_requests: None,
             collect_only: true,
             backfill: false,
+            run_id: None,
         }
     }
 }
@@ -147,50 +151,90 @@ struct Context<'a> {
     tell: &'a Tell<'a>,
 }
 
-/// Does one run.
+/// Does one run over AWS.
 ///
 /// # Errors
 /// Nothing can be kept, or there is nothing to look at.
 pub(crate) async fn once(
     config: &Config,
     pack: &Pack,
-    templates: &crate::report::templates::Templates,
+    templates: &Templates,
     asked: &Asked,
     stop: impl FnOnce(Arc<Stop>),
     tell: &Tell<'_>,
 ) -> Result<Done, RunError> {
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
-    let requests = Arc::new(Requests::default());
-    let audit: Arc<dyn Bucket> = Arc::new(Metered::new(aws::audit_bucket(&sessions, config).await?, Arc::clone(&requests)));
+    let audit: Arc<dyn Bucket> = aws::audit_bucket(&sessions, config).await?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
-    let facts = estate.facts();
-    let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
-    let run_id = run_id(asked.as_of);
-    let context = Context { config, asked, pack, hashes, run_id, audit, requests, tell };
+    let context = Context::new((config, asked, pack), &estate, audit, tell);
 
-    let mut state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
+    let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
     let discovered = look(&context, &sessions, &estate, &mut collected).await;
+    let scene = Scene { estate, discovered, sessions: Some(&sessions) };
+    stages(&context, scene, (state, collected), stop, templates).await
+}
+
+/// Does one run over what is at hand: buckets, accounts and trails that nobody has to ask AWS for. `discover` tells what there
+/// is, and notes how trails are.
+///
+/// # Errors
+/// As [`once`].
+pub(crate) async fn over(
+    given: (&Config, &Asked, &Pack),
+    templates: &Templates,
+    audit: Arc<dyn Bucket>,
+    estate: Estate,
+    discover: impl FnOnce(&mut Collected) -> Discovered,
+    tell: &Tell<'_>,
+) -> Result<Done, RunError> {
+    let context = Context::new(given, &estate, audit, tell);
+    let state = State::open(Arc::clone(&context.audit), context.identity(), None).await?;
+    let mut collected = recall(&state.view()).await?;
+    let discovered = discover(&mut collected);
+    stages(&context, Scene { estate, discovered, sessions: None }, (state, collected), drop, templates).await
+}
+
+/// What a run looks at.
+struct Scene<'a> {
+    estate: Estate,
+    discovered: Discovered,
+    /// None where nothing is asked of AWS.
+    sessions: Option<&'a Sessions>,
+}
+
+/// The stages that follow discovery.
+async fn stages(
+    context: &Context<'_>,
+    Scene { estate, discovered, sessions }: Scene<'_>,
+    (mut state, mut collected): (State, Collected),
+    stop: impl FnOnce(Arc<Stop>),
+    templates: &Templates,
+) -> Result<Done, RunError> {
+    let asked = context.asked;
     state.commit(snapshot(&estate, &discovered)).await?;
     let (collector, discovered) = context.collector(discovered, &estate);
     stop(Arc::clone(&collector.stop));
-    let mut outcome = keys::archive(&context, &sessions, &collector, &discovered).await;
-    outcome.merge(collect_all(&context, &sessions, &collector, &mut state, &mut collected).await?);
-    history::read(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
+    let mut outcome = Outcome::default();
+    if let Some(sessions) = sessions {
+        outcome.merge(keys::archive(context, sessions, &collector, &discovered).await);
+    }
+    outcome.merge(collect_all(context, sessions, &collector, &mut state, &mut collected).await?);
+    history::read(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     if asked.collect_only || asked.shard.is_some() {
-        let record = publish::record(&context, &estate, &outcome, None);
+        let record = publish::record(context, &estate, &outcome, None);
         state.finish(&record).await?;
         return Ok(Done { published: None, outcome });
     }
     if asked.backfill {
-        backfill(&context, &collector, &mut state).await?;
+        backfill(context, &collector, &mut state).await?;
     }
-    let verified = digests::verify(&context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
+    let verified = digests::verify(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     let question = context.question(&discovered, &collected);
     let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
-    let published = publish::publish(&context, &collector, (&question, judgement), &told, &state, templates).await?;
-    let record = publish::record(&context, &estate, &outcome, Some(&published));
+    let published = publish::publish(context, &collector, (&question, judgement), &told, &state, templates).await?;
+    let record = publish::record(context, &estate, &outcome, Some(&published));
     state.finish(&record).await?;
     Ok(Done { published: Some(published), outcome })
 }
@@ -279,7 +323,7 @@ async fn look(context: &Context<'_>, sessions: &Sessions, estate: &Estate, colle
 /// What a queue names, if there is one, and what listing finds.
 async fn collect_all(
     context: &Context<'_>,
-    sessions: &Sessions,
+    sessions: Option<&Sessions>,
     collector: &Collector,
     state: &mut State,
     collected: &mut Collected,
@@ -299,11 +343,30 @@ async fn collect_all(
         }
     };
     let today = context.asked.as_of.div_euclid(DAY);
-    let (mut outcome, reconciled) = notified::take(context, sessions, collector, state, collected, today).await?;
+    let (mut outcome, reconciled) = match sessions {
+        Some(sessions) => notified::take(context, sessions, collector, state, collected, today).await?,
+        None => (Outcome::default(), false),
+    };
     if !reconciled {
         outcome.merge(collect::collect(collector, state, collected, &progress).await?);
     }
     Ok(outcome)
+}
+
+impl<'a> Context<'a> {
+    fn new(
+        (config, asked, pack): (&'a Config, &'a Asked, &'a Pack),
+        estate: &Estate,
+        audit: Arc<dyn Bucket>,
+        tell: &'a Tell<'a>,
+    ) -> Context<'a> {
+        let requests = Arc::new(Requests::default());
+        let audit: Arc<dyn Bucket> = Arc::new(Metered::new(audit, Arc::clone(&requests)));
+        let facts = estate.facts();
+        let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
+        let run_id = asked.run_id.clone().unwrap_or_else(|| run_id(asked.as_of));
+        Context { config, asked, pack, hashes, run_id, audit, requests, tell }
+    }
 }
 
 impl Context<'_> {

@@ -1,55 +1,56 @@
-//! `assize demo`: a synthetic organisation in a folder laid out like a trail's bucket, scanned and reported.
+//! `assize demo`: a synthetic organisation whose trails write to a folder, audited and reported as a run over AWS would be.
 
+mod organization;
+
+use std::collections::HashSet;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
-use assize_bucket::{Bucket, LocalFolder, PutCondition};
-use assize_engine::evaluate::Period;
-use assize_engine::finding::Finding;
-use assize_engine::inflate::Limits;
+use assize_bucket::{Bucket, LocalFolder, Metadata, PutCondition};
 use assize_engine::policy::Level;
+use serde::Deserialize;
 
 use super::CommandError;
-use super::scan::{Request, evaluate, write_files};
+use super::scan::into_file;
 use crate::cli::{DemoArgs, Format};
+use crate::config::Config;
 use crate::console::Console;
 use crate::demo::{self, Spec, Summary};
 use crate::exit::Exit;
-use crate::pack::{self, Pack};
-use crate::report::build::Detail;
+use crate::pack;
 use crate::report::templates::Templates;
-use crate::report::{self, v1};
-use crate::scan::input;
-use crate::scan::{self, Scanned};
-
-/// The folder of the logs below the demo's folder.
-const BUCKET: &str = "bucket";
+use crate::report::{self, Terminal};
+use crate::run::{self, Asked, Published};
+use crate::scan;
+use crate::verify::keys::archive_key;
+use organization::Folders;
 
 /// Marks a folder as a demo, so that nothing else is ever cleared away.
 const MARK: &str = ".assize-demo";
 
-/// Runs `assize demo`. Its findings are the point of it, so it ends with 0 and says what `scan` would end with.
+/// Runs `assize demo`. Its findings are the point of it, so it ends with 0 and says what `run` would end with.
 pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandError> {
-    let bucket = prepare(&args.out)?;
-    console.note(&format!("making a synthetic organisation of about {} events in {}", args.events, bucket.display()));
-    let summary = generate(args, &bucket)?;
-    let pack = pack::load(&[])?;
-    let inputs = input::list(std::slice::from_ref(&bucket))?;
-    let request = request(args, &bucket, &summary);
-    let (document, scanned) = evaluate(&request, &pack, &inputs, console);
-    let formats = [Format::Html, Format::Markdown, Format::Json];
-    let templates = Templates::load(None)?;
-    write_files(&document, &scanned, &pack, &templates, (&args.out, &formats))?;
-    // The report has everything; here the worst are enough.
-    let terminal = report::Terminal { findings: 2, ..console.terminal() };
-    console.result(&report::render(Format::Text, &document, &templates, terminal)?)?;
-    console.result(&closing(&document, &scanned, &pack, &summary, &args.out))?;
+    let folders = prepare(&args.out)?;
+    let runtime = super::runtime()?;
+    let threads = scan::threads(args.threads);
+    console.note(&format!("making a synthetic organisation of about {} events in {}", args.events, folders.logs.display()));
+    let spec = Spec { events: args.events, seed: args.seed, threads };
+    let logs: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.logs)?.without_flushing());
+    let summary = demo::generate(&spec, &mut |object| {
+        let metadata = organization::metadata(object.metadata);
+        runtime.block_on(logs.put(&object.key, object.bytes, metadata, PutCondition::Always)).map(|_| ())
+    })
+    .map_err(CommandError::from)?;
+    into_file(&folders.config, |out| out.write_all(organization::configuration(&summary).as_bytes()))?;
+    let published = runtime.block_on(audit(&folders, logs, &summary, threads, console))?;
+    show(&published, &summary, &args.out, console)?;
     Ok(Exit::Clean)
 }
 
-/// Makes room for the logs: an empty folder, or one of an earlier demo.
-fn prepare(folder: &Path) -> Result<PathBuf, CommandError> {
+/// Makes room: an empty folder, or one of an earlier demo.
+fn prepare(folder: &Path) -> Result<Folders, CommandError> {
     let failed = |source| CommandError::Write { path: folder.to_owned(), source };
     let mark = folder.join(MARK);
     if folder.exists() && !mark.exists() && fs::read_dir(folder).map_err(failed)?.next().is_some() {
@@ -57,46 +58,77 @@ fn prepare(folder: &Path) -> Result<PathBuf, CommandError> {
     }
     fs::create_dir_all(folder).map_err(failed)?;
     fs::write(&mark, "assize demo clears this folder when it runs again\n").map_err(failed)?;
-    let bucket = folder.join(BUCKET);
-    match fs::remove_dir_all(&bucket) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-        _ => Ok(bucket),
+    let folders = Folders::of(folder);
+    for old in [&folders.logs, &folders.audit] {
+        match fs::remove_dir_all(old) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
     }
+    Ok(folders)
 }
 
-/// Writes the logs through the same interface that a collection will write to.
-fn generate(args: &DemoArgs, folder: &Path) -> Result<Summary, CommandError> {
-    let bucket = LocalFolder::create(folder)?;
-    let failed = |source| CommandError::Write { path: folder.to_owned(), source };
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(failed)?;
-    let spec = Spec { events: args.events, seed: args.seed };
-    demo::generate(&spec, &mut |object| {
-        runtime.block_on(bucket.put(&object.key, object.bytes, Default::default(), PutCondition::Always)).map(|_| ())
-    })
-    .map_err(CommandError::from)
-}
-
-fn request(args: &DemoArgs, bucket: &Path, summary: &Summary) -> Request {
-    Request {
+/// One run over the organisation: the same stages as over AWS, behind a discovery that needs no network.
+async fn audit(
+    folders: &Folders,
+    logs: Arc<dyn Bucket>,
+    summary: &Summary,
+    threads: usize,
+    console: &Console,
+) -> Result<Published, CommandError> {
+    let config = Config::load(&folders.config)?;
+    let (pack, templates) = (pack::load(&[])?, Templates::load(None)?);
+    let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
+    let (fingerprint, der) = demo::public_key();
+    for region in &summary.regions {
+        if let Some(key) = archive_key(region, &fingerprint) {
+            audit.put(&key, der.clone(), Metadata::new(), PutCondition::Always).await?;
+        }
+    }
+    let moment = |text: &str| assize_engine::time::parse(text);
+    // The demo is the same on every day: its now is some hours after its period, when all digests are there.
+    let as_of = moment(&summary.until).unwrap_or_default() + demo::BEYOND;
+    let asked = Asked {
         command: "demo",
-        period: Period::default(),
-        // The demo is the same on every day: its now is the end of its period.
-        as_of: assize_engine::time::parse(&summary.until).unwrap_or_default(),
-        threads: scan::threads(args.threads),
-        limits: Limits::default(),
+        as_of,
+        since: moment(&summary.since),
+        until: moment(&summary.until),
+        accounts: Vec::new(),
+        shard: None,
+        threads,
         fail_on: Level::High,
-        paths: vec![bucket.display().to_string()],
-        detail: Detail::Full,
+        deadline: None,
+        max_requests: None,
+        collect_only: false,
+        backfill: false,
+        run_id: Some("demo".to_owned()),
+    };
+    let tell = |text: &str| console.note(text);
+    let discover = |collected: &mut _| organization::discover(summary, logs, as_of, collected);
+    let estate = organization::estate(summary);
+    let done = run::over((&config, &asked, &pack), &templates, audit, estate, discover, &tell).await.map_err(Box::new)?;
+    Ok(done.published.expect("a run that is not for collecting alone judges"))
+}
+
+/// Writes the reports beside the organisation, and says what was hidden and whether it was found.
+fn show(published: &Published, summary: &Summary, folder: &Path, console: &Console) -> Result<(), CommandError> {
+    let templates = Templates::load(None)?;
+    let plain = Terminal { colour: false, width: 110, findings: usize::MAX };
+    for format in [Format::Html, Format::Markdown, Format::Json] {
+        let text = report::render(format, &published.document, &templates, plain)?;
+        into_file(&folder.join(report::file_name(format)), |out| out.write_all(text.as_bytes()))?;
     }
+    into_file(&folder.join("findings.jsonl"), |out| out.write_all(&published.findings))?;
+    // The report has everything; here the worst are enough.
+    let terminal = Terminal { findings: 2, ..console.terminal() };
+    console.result(&report::render(Format::Text, &published.document, &templates, terminal)?)?;
+    console.result(&closing(published, summary, folder)?)
 }
 
 /// What was hidden, whether it was found, and where to look.
-fn closing(document: &v1::Document, scanned: &Scanned, pack: &Pack, summary: &Summary, folder: &Path) -> String {
-    let is_policy = |finding: &Finding, id: &str| pack.policies.get(finding.policy).is_some_and(|policy| policy.id == id);
-    let found = |incident: &demo::Incident| {
-        let of_policy = scanned.findings.iter().filter(|finding| is_policy(finding, incident.policy));
-        of_policy.flat_map(|finding| &finding.hits).any(|hit| *hit.event_id == *incident.event_id)
-    };
+fn closing(published: &Published, summary: &Summary, folder: &Path) -> Result<String, CommandError> {
+    let matched = matched(&published.findings)?;
+    let found = |incident: &demo::Incident| matched.contains(&(incident.policy.to_owned(), incident.event_id.clone()));
     let count = summary.incidents.iter().filter(|incident| found(incident)).count();
     let mut out = vec![format!("\n{} incidents were hidden in the traffic; {count} were found:\n", summary.incidents.len())];
     for incident in &summary.incidents {
@@ -104,11 +136,30 @@ fn closing(document: &v1::Document, scanned: &Scanned, pack: &Pack, summary: &Su
         let mark = if found(incident) { "found" } else { "MISSED" };
         out.push(format!("  {mark:<6}  {}  {} ({name}, {})\n", incident.time, incident.title, incident.region));
     }
+    out.push(
+        "\nAnd the evidence was tampered with: a trail was stopped, a digest is missing, a log object was altered, a second version \
+         of a record\nwas planted, and one account never let the auditor in. The report says so on its first page.\n"
+            .to_owned(),
+    );
     out.push(format!(
-        "\n`assize scan {}` would end with exit code {}.\nOpen {} and look at the critical findings first.\n",
-        folder.join(BUCKET).display(),
-        document.run.exit_code,
+        "\nA run over this organisation would end with exit code {}.\nOpen {} and look at the critical findings first.\n",
+        published.document.run.exit_code,
         folder.join(report::file_name(Format::Html)).display()
     ));
-    out.concat()
+    Ok(out.concat())
+}
+
+/// Policies with the event ids that they matched.
+fn matched(findings: &[u8]) -> Result<HashSet<(String, String)>, CommandError> {
+    #[derive(Deserialize)]
+    struct Line {
+        policy: String,
+        event_id: String,
+    }
+    let mut matched = HashSet::new();
+    for line in findings.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let Line { policy, event_id } = serde_json::from_slice(line).map_err(CommandError::Json)?;
+        matched.insert((policy, event_id));
+    }
+    Ok(matched)
 }

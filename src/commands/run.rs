@@ -113,6 +113,7 @@ impl Prepared {
             max_requests: args.max_requests,
             collect_only: false,
             backfill: self.backfill,
+            run_id: None,
         })
     }
 

@@ -10,9 +10,14 @@ use flate2::{Compression, GzBuilder};
 
 use crate::demo::LogObject;
 use crate::demo::calendar::format;
+use crate::demo::digests::{Entries, Entry};
 use crate::demo::estate::{Member, ORGANISATION, Region};
 use crate::demo::random::Random;
 use crate::demo::stage::Record;
+use crate::state::sha256;
+
+/// The bucket that all trails write to.
+pub(crate) const BUCKET: &str = "kaigan-cloudtrail-logs";
 
 /// Most records in one object; a fuller batch is delivered as several.
 const FULL: usize = 800;
@@ -24,7 +29,8 @@ type Stream = (Member, Region, bool);
 #[derive(Debug)]
 struct Batch {
     due: i64,
-    texts: Vec<String>,
+    /// Event times and JSON.
+    records: Vec<(i64, String)>,
 }
 
 /// Records on their way, and what was delivered so far.
@@ -44,6 +50,12 @@ pub(crate) struct Delivery {
     pub(crate) objects: u64,
     /// Earliest and latest event time, in seconds since 1970.
     pub(crate) span: Option<(i64, i64)>,
+    /// What digests name. CloudTrail's digests are of log files; Insights are not among them.
+    pub(crate) entries: Entries,
+    /// Somebody takes a record out of the first object of an account and region that is delivered after this second.
+    pub(crate) alter: Option<(Member, Region, i64)>,
+    /// The trail of an account in a region does not log between these seconds.
+    pub(crate) stopped: Option<(Member, Region, i64, i64)>,
 }
 
 impl Delivery {
@@ -59,11 +71,20 @@ impl Delivery {
             insights: 0,
             objects: 0,
             span: None,
+            entries: Entries::new(),
+            alter: None,
+            stopped: None,
         }
     }
 
     /// Takes a record. About three in a thousand are delivered twice.
     pub(crate) fn take(&mut self, record: Record) {
+        let unrecorded = self.stopped.is_some_and(|(member, region, from, until)| {
+            (record.member, record.region) == (member, region) && from < record.time && record.time < until
+        });
+        if unrecorded {
+            return;
+        }
         let (first, last) = self.span.unwrap_or((record.time, record.time));
         self.span = Some((first.min(record.time), last.max(record.time)));
         self.records += 1;
@@ -102,49 +123,80 @@ impl Delivery {
             return;
         };
         let due = record.arrival + self.random.between(360, 780);
-        let batch = self.open.entry((record.member, record.region, record.insight)).or_insert(Batch { due, texts: Vec::new() });
-        batch.texts.push(record.text);
+        let batch = self.open.entry((record.member, record.region, record.insight)).or_insert(Batch { due, records: Vec::new() });
+        batch.records.push((record.time, record.text));
     }
 
     fn close<E>(&mut self, stream: Stream, sink: &mut dyn FnMut(LogObject) -> Result<(), E>) -> Result<(), E> {
         let Some(batch) = self.open.remove(&stream) else {
             return Ok(());
         };
-        for texts in batch.texts.chunks(FULL) {
-            let object = LogObject { key: key(stream, batch.due, &self.random.letters(16)), bytes: compress(texts) };
+        let (member, region, insight) = stream;
+        for records in batch.records.chunks(FULL) {
+            let delivered = minute(batch.due);
+            let key = key(stream, delivered, &self.random.letters(16));
+            let mut text = joined(records);
+            let times = || records.iter().map(|(time, _)| *time);
+            if let (Some(first), Some(last), false) = (times().min(), times().max(), insight) {
+                let entry = Entry { key: key.clone(), sha256: sha256(text.as_bytes()), delivered, events: (first, last) };
+                self.entries.entry((member, region)).or_default().push(entry);
+            }
+            let victim = self.alter.is_some_and(|(whose, place, after)| (whose, place) == (member, region) && delivered > after);
+            if let (true, false, [_, rest @ ..]) = (victim && records.len() > 1, insight, records) {
+                (self.alter, self.records) = (None, self.records - 1);
+                text = joined(rest);
+            }
             self.objects += 1;
-            sink(object)?;
+            sink(LogObject { key, bytes: compress(text.as_bytes()), metadata: Vec::new() })?;
         }
         Ok(())
     }
+
+    /// Puts an object in that no trail delivered: it holds one record.
+    pub(crate) fn plant<E>(
+        &mut self,
+        (member, region, delivered): (Member, Region, i64),
+        text: String,
+        sink: &mut dyn FnMut(LogObject) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let key = key((member, region, false), minute(delivered), &self.random.letters(16));
+        (self.objects, self.records) = (self.objects + 1, self.records + 1);
+        sink(LogObject { key, bytes: compress(joined(&[(delivered, text)]).as_bytes()), metadata: Vec::new() })
+    }
 }
 
-/// The key of an object delivered at `time`: names give minutes, rounded up so that no event is newer than its object.
-fn key(stream: Stream, time: i64, suffix: &str) -> String {
+/// Names give minutes, rounded up so that no event is newer than its object.
+fn minute(time: i64) -> i64 {
+    (time + 59).div_euclid(60) * 60
+}
+
+/// What stands before an account in keys. One account is recorded by trails of its own, whose keys lack the organisation.
+pub(crate) fn root(member: Member) -> String {
+    if member == Member::DataProd { "AWSLogs/".to_owned() } else { format!("AWSLogs/{ORGANISATION}/") }
+}
+
+/// The key of an object delivered in this minute.
+fn key(stream: Stream, minute: i64, suffix: &str) -> String {
     let (member, region, insight) = stream;
     let (account, region) = (member.id(), region.name());
     let folder = if insight { "CloudTrail-Insight" } else { "CloudTrail" };
-    let minute = (time + 59).div_euclid(60) * 60;
     format!(
-        "AWSLogs/{ORGANISATION}/{account}/{folder}/{region}/{}/{account}_{folder}_{region}_{}_{suffix}.json.gz",
+        "{}{account}/{folder}/{region}/{}/{account}_{folder}_{region}_{}_{suffix}.json.gz",
+        root(member),
         format(minute, "%Y/%m/%d"),
         format(minute, "%Y%m%dT%H%MZ"),
     )
 }
 
-/// `{"Records":[…]}` as one gzip member, which names no time, file or system.
-fn compress(texts: &[String]) -> Vec<u8> {
+/// `{"Records":[…]}`.
+fn joined(records: &[(i64, String)]) -> String {
+    let texts: Vec<&str> = records.iter().map(|(_, text)| text.as_str()).collect();
+    format!("{{\"Records\":[{}]}}", texts.join(","))
+}
+
+/// One gzip member, which names no time, file or system.
+pub(crate) fn compress(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzBuilder::new().mtime(0).operating_system(255).write(Vec::new(), Compression::new(3));
-    let mut write = |text: &str| {
-        encoder.write_all(text.as_bytes()).expect("writing into memory does not fail");
-    };
-    write("{\"Records\":[");
-    for (index, text) in texts.iter().enumerate() {
-        if index > 0 {
-            write(",");
-        }
-        write(text);
-    }
-    write("]}");
+    encoder.write_all(text).expect("writing into memory does not fail");
     encoder.finish().expect("writing into memory does not fail")
 }

@@ -10,7 +10,7 @@ mod oversight;
 use crate::demo::Incident;
 use crate::demo::calendar::rfc3339;
 use crate::demo::cast::Cast;
-use crate::demo::estate::Region;
+use crate::demo::estate::{Member, Region};
 use crate::demo::record::Call;
 use crate::demo::session::Session;
 use crate::demo::stage::Stage;
@@ -21,6 +21,8 @@ struct Script<'a, 'b> {
     stage: Stage<'a>,
     cast: &'b mut Cast,
     incidents: Vec<Incident>,
+    /// A stop of logging: whose, where, from and until which second.
+    stopped: Option<(Member, Region, i64, i64)>,
 }
 
 impl Script<'_, '_> {
@@ -44,9 +46,18 @@ impl Script<'_, '_> {
     }
 }
 
-/// Plays all incidents on `stage`; returns them by time.
-pub(crate) fn play(stage: Stage<'_>, cast: &mut Cast) -> Vec<Incident> {
-    let mut script = Script { stage, cast, incidents: Vec::new() };
+/// What was played.
+#[derive(Debug)]
+pub(crate) struct Played {
+    /// By time.
+    pub(crate) incidents: Vec<Incident>,
+    /// The stop of logging: whose, where, from and until which second.
+    pub(crate) stopped: Option<(Member, Region, i64, i64)>,
+}
+
+/// Plays all incidents on `stage`.
+pub(crate) fn play(stage: Stage<'_>, cast: &mut Cast) -> Played {
+    let mut script = Script { stage, cast, incidents: Vec::new(), stopped: None };
     intrusion::leaked_key(&mut script);
     intrusion::root_at_the_weekend(&mut script);
     intrusion::guessed_password(&mut script);
@@ -62,5 +73,5 @@ pub(crate) fn play(stage: Stage<'_>, cast: &mut Cast) -> Vec<Incident> {
     oversight::account_tries_to_leave(&mut script);
     let mut incidents = script.incidents;
     incidents.sort_by(|a, b| (&a.time, &a.event_id).cmp(&(&b.time, &b.event_id)));
-    incidents
+    Played { incidents, stopped: script.stopped }
 }

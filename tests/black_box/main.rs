@@ -6,6 +6,7 @@
 )]
 
 mod configuration;
+mod demo;
 mod determinism;
 mod inputs;
 mod policies;

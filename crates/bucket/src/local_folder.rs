@@ -24,6 +24,7 @@ use crate::{
     Bucket, BucketError, Entry, Etag, Metadata, Object, ObjectHead, PutCondition, PutOutcome, check_key, check_metadata,
     clip_range,
 };
+use file::Flush;
 use sidecar::Sidecar;
 use walk::Walk;
 
@@ -41,6 +42,7 @@ use walk::Walk;
 #[derive(Clone, Debug)]
 pub struct LocalFolder {
     root: Arc<Path>,
+    flush: Flush,
 }
 
 impl LocalFolder {
@@ -56,7 +58,7 @@ impl LocalFolder {
         if !fs::metadata(&real).map_err(fail)?.is_dir() {
             return Err(fail(io::ErrorKind::NotADirectory.into()));
         }
-        Ok(Self { root: real.into() })
+        Ok(Self { root: real.into(), flush: Flush::Waits })
     }
 
     /// The bucket in a folder that is made if it does not exist.
@@ -67,6 +69,13 @@ impl LocalFolder {
         let root = root.as_ref();
         fs::create_dir_all(root).map_err(BucketError::io("create folder", "", root))?;
         Self::open(root)
+    }
+
+    /// The same folder for what can be made again: a write is whole or not there, and after a failure of the machine it may be
+    /// gone. Many small objects are written in a small part of the time, because nothing waits for the disk.
+    #[must_use]
+    pub fn without_flushing(self) -> Self {
+        Self { flush: Flush::Later, ..self }
     }
 
     /// Checks that the folder is still there. If a disk was taken away, nothing on it is merely "not found".

@@ -26,3 +26,10 @@ async fn a_local_folder_conforms() {
     let beside: Vec<_> = std::fs::read_dir(parent.path().join("new")).unwrap().collect();
     assert_eq!(beside.len(), 1, "nothing was written outside the folder");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_local_folder_that_does_not_wait_for_the_disk_conforms() {
+    let parent = tempfile::tempdir().unwrap();
+    let bucket = LocalFolder::create(parent.path()).unwrap().without_flushing();
+    conformance::run(&bucket).await;
+}

@@ -12,7 +12,12 @@ pub(crate) fn organisation_trail() -> String {
 
 /// The trail that an account keeps of its own in one region, beside the organisation's.
 pub(crate) fn local_trail(site: &Site) -> String {
-    site.arn("cloudtrail", &format!("trail/{}-local", site.member.name()))
+    site.arn("cloudtrail", &format!("trail/{}", local_trail_name(site.member)))
+}
+
+/// The name of those trails.
+pub(crate) fn local_trail_name(member: Member) -> String {
+    format!("{}-local", member.name())
 }
 
 /// `cloudtrail:DescribeTrails`.

@@ -17,9 +17,11 @@ pub(super) fn stopped_trail(script: &mut Script<'_, '_>) {
     let title = "A trail in production is stopped for forty minutes";
     let call = oversight::switch_trail(site, "StopLogging");
     script.strike(&session, region, &call, (title, "trail-stopped-or-narrowed"));
+    let stopped = script.stage.now;
     script.stage.sample(&session, region, &[storage::list_buckets, storage::read_bucket], 8);
     script.stage.wait(2340, 2400);
     script.stage.call(&session, region, &oversight::switch_trail(site, "StartLogging"));
+    script.stopped = Some((member, region, stopped, script.stage.now));
     script.stage.sample(&session, region, &[oversight::get_trail_status], 2);
 }
 

@@ -35,8 +35,17 @@ pub(crate) fn safe_path(key: &str, root: &Path, relative: &Path) -> Result<PathB
     Ok(path)
 }
 
+/// Whether writers wait until what they wrote is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// They do: what is stored lasts, whatever happens next.
+    Waits,
+    /// They do not: what is stored can be made again.
+    Later,
+}
+
 /// Makes a folder and those above it, down from `root`, so that they last.
-pub(crate) fn make_folder(key: &str, root: &Path, folder: &Path) -> Result<(), BucketError> {
+pub(crate) fn make_folder(key: &str, root: &Path, folder: &Path, flush: Flush) -> Result<(), BucketError> {
     let missing: Vec<&Path> = folder.ancestors().take_while(|ancestor| *ancestor != root && !ancestor.is_dir()).collect();
     for ancestor in missing.into_iter().rev() {
         match fs::create_dir(ancestor) {
@@ -46,15 +55,15 @@ pub(crate) fn make_folder(key: &str, root: &Path, folder: &Path) -> Result<(), B
         }
         // Also where another writer made it a moment ago and has not come to this yet.
         if let Some(parent) = ancestor.parent() {
-            sync_folder(key, parent)?;
+            sync_folder(key, parent, flush)?;
         }
     }
     Ok(())
 }
 
 /// Waits until the names in a folder are on the disk.
-pub(crate) fn sync_folder(key: &str, folder: &Path) -> Result<(), BucketError> {
-    if cfg!(unix) {
+pub(crate) fn sync_folder(key: &str, folder: &Path, flush: Flush) -> Result<(), BucketError> {
+    if cfg!(unix) && flush == Flush::Waits {
         File::open(folder).and_then(|open| open.sync_all()).map_err(BucketError::io("flush folder", key, folder))?;
     }
     Ok(())
@@ -93,7 +102,7 @@ pub(crate) struct Temporary {
 
 impl Temporary {
     /// Writes `bytes` to a new file in `folder`.
-    pub(crate) fn write(key: &str, folder: &Path, bytes: &[u8]) -> Result<Self, BucketError> {
+    pub(crate) fn write(key: &str, folder: &Path, bytes: &[u8], flush: Flush) -> Result<Self, BucketError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         loop {
             let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +114,8 @@ impl Temporary {
                 Err(error) => return Err(BucketError::io("create", key, &path)(error)),
             };
             let temporary = Self { path };
-            file.write_all(bytes).and_then(|()| file.sync_all()).map_err(BucketError::io("write", key, &temporary.path))?;
+            let written = file.write_all(bytes).and_then(|()| if flush == Flush::Waits { file.sync_all() } else { Ok(()) });
+            written.map_err(BucketError::io("write", key, &temporary.path))?;
             return Ok(temporary);
         }
     }

@@ -3,7 +3,7 @@
 use futures::stream::TryStreamExt as _;
 use proptest::prelude::*;
 
-use super::file::Temporary;
+use super::file::{Flush, Temporary};
 use super::*;
 
 const KEY: &str = "AWSLogs/111111111111/CloudTrail/x.json.gz";
@@ -45,8 +45,8 @@ fn names(folder: &Path) -> Vec<String> {
 /// All steps of a write but the last: what is on the disk if the machine stops there.
 fn write_until_crash(bucket: &LocalFolder, key: &str, bytes: &str, value: &str) {
     let path = bucket.object(key).unwrap();
-    file::make_folder(key, &bucket.root, path.parent().unwrap()).unwrap();
-    std::mem::forget(Temporary::write(key, path.parent().unwrap(), bytes.as_bytes()).unwrap());
+    file::make_folder(key, &bucket.root, path.parent().unwrap(), Flush::Waits).unwrap();
+    std::mem::forget(Temporary::write(key, path.parent().unwrap(), bytes.as_bytes(), Flush::Waits).unwrap());
     let present = bucket.read_head(key).ok();
     let sidecar = Sidecar::of_both(present.as_ref(), &Etag::of_digest(&Sha256::digest(bytes)), note(value));
     bucket.write_sidecar(key, &path, &sidecar).unwrap();

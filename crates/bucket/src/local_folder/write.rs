@@ -39,16 +39,16 @@ impl LocalFolder {
         match condition {
             PutCondition::IfAbsent if path.exists() => {
                 // Who hears that it is there relies on it, so it must last, even if its writer was killed too early.
-                file::sync_folder(key, folder)?;
+                file::sync_folder(key, folder, self.flush)?;
                 return Ok(PutOutcome::PreconditionFailed);
             }
             PutCondition::IfMatch(_) if !path.exists() => {
                 return Ok(PutOutcome::PreconditionFailed);
             }
-            _ => file::make_folder(key, &self.root, folder)?,
+            _ => file::make_folder(key, &self.root, folder, self.flush)?,
         }
         let etag = Etag::of_digest(&Sha256::digest(bytes));
-        let temporary = Temporary::write(key, folder, bytes)?;
+        let temporary = Temporary::write(key, folder, bytes, self.flush)?;
 
         let _lock = self.lock(key)?;
         let present = self.present(key)?;
@@ -58,7 +58,7 @@ impl LocalFolder {
             (PutCondition::IfMatch(wanted), Some(present)) => present.etag == *wanted,
         };
         if !holds {
-            file::sync_folder(key, folder)?;
+            file::sync_folder(key, folder, self.flush)?;
             return Ok(PutOutcome::PreconditionFailed);
         }
         self.write_sidecar(key, &path, &Sidecar::of_both(present.as_ref(), &etag, metadata))?;
@@ -70,7 +70,7 @@ impl LocalFolder {
             None if !temporary.create(key, &path)? => return Ok(PutOutcome::Conflict),
             None => {}
         }
-        file::sync_folder(key, folder)?;
+        file::sync_folder(key, folder, self.flush)?;
         Ok(PutOutcome::Stored { etag })
     }
 
@@ -84,9 +84,9 @@ impl LocalFolder {
                 result => result.map_err(BucketError::io("remove", key, &beside))?,
             }
         } else {
-            Temporary::write(key, folder, &sidecar.to_json())?.replace(key, &beside)?;
+            Temporary::write(key, folder, &sidecar.to_json(), self.flush)?.replace(key, &beside)?;
         }
-        file::sync_folder(key, folder)
+        file::sync_folder(key, folder, self.flush)
     }
 
     fn present(&self, key: &str) -> Result<Option<ObjectHead>, BucketError> {
@@ -102,7 +102,7 @@ impl LocalFolder {
     fn lock(&self, key: &str) -> Result<fs::File, BucketError> {
         let shard = Sha256::digest(key.as_bytes()).first().copied().unwrap_or_default();
         let path = file::safe_path(key, &self.root, &Path::new(LOCKS).join(format!("{shard:02x}")))?;
-        file::make_folder(key, &self.root, path.parent().unwrap_or(&self.root))?;
+        file::make_folder(key, &self.root, path.parent().unwrap_or(&self.root), self.flush)?;
         file::lock(key, &path)
     }
 }
