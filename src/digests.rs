@@ -105,14 +105,20 @@ impl DayRows {
             if parsed.folder == Folder::CloudTrail {
                 cell.logs.push(FoundLog { place: place.clone(), delivered: parsed.delivered });
             }
-            let held = match (row.inflated_sha256, row.note.unwrap_or_default()) {
-                (_, note) if note.contains("trailing-bytes") => Held::Trailing(0),
-                (_, note) if note.contains("gzip") || note.contains("bomb") || note.contains("too-large") => Held::Damaged(note),
-                (Some(hash), _) => Held::Hash(hash),
-                (None, note) => Held::Damaged(note),
-            };
-            self.held.entry(place).or_default().push(held);
+            self.held.entry(place).or_default().push(held(&row));
         }
+    }
+}
+
+/// What the ledger knows of a log object since it was taken.
+pub(crate) fn held(row: &LedgerRow) -> Held {
+    match (&row.inflated_sha256, row.note.as_deref().unwrap_or_default()) {
+        (_, note) if note.contains("trailing-bytes") => Held::Trailing(0),
+        (_, note) if note.contains("gzip") || note.contains("bomb") || note.contains("too-large") => {
+            Held::Damaged(note.to_owned())
+        }
+        (Some(hash), _) => Held::Hash(hash.clone()),
+        (None, note) => Held::Damaged(note.to_owned()),
     }
 }
 

@@ -7,6 +7,7 @@ mod environment;
 mod notified;
 mod organization;
 mod organization_checks;
+mod proven;
 mod proxy;
 mod proxy_checks;
 mod readme;
