@@ -218,6 +218,44 @@ async fn what_was_not_collected_yet_is_waited_for_and_then_missed() {
 }
 
 #[tokio::test]
+async fn a_digest_that_may_not_be_read_is_not_missing_until_it_is_gone() {
+    let written = chain::written(ACCOUNT);
+    let (all, key) = (rows(&written), &written.digests[2].key);
+    let taken = all.iter().filter(|row| row.key != *key).cloned().collect();
+    let mut scene = Scene::new();
+    let view = scene.commit(taken).await;
+    let mut owing = collected();
+    owing.owed.push(Owed {
+        source: format!("s3://{}", chain::BUCKET),
+        key: key.clone(),
+        size: 1,
+        etag: None,
+        account: ACCOUNT.to_owned(),
+        region: REGION.to_owned(),
+        delivered: chain::START + 3 * HOUR,
+        reason: Reason::KmsDenied.code().to_owned(),
+        message: "no".to_owned(),
+        since: 0,
+    });
+    let owing = Evidence { collected: Arc::new(owing), ..evidence(keys()) };
+    let mut verified = Verified::default();
+    check(&view, &owing, &mut verified).await.unwrap();
+    assert_eq!(states(&verified)[2], HourState::Delivered(Reason::Unverifiable));
+    assert_eq!(verified.problems(&(0..i64::MAX)), [], "nothing says that somebody took it away");
+    assert_eq!(check(&view, &owing, &mut verified).await.unwrap().days, 0, "it is not looked at again in vain");
+
+    let mut gone = verified.clone();
+    check(&view, &evidence(keys()), &mut gone).await.unwrap();
+    assert_eq!((states(&gone)[2], gone.problems(&(0..i64::MAX)).len()), (MISSING, 1));
+
+    let rest = all.iter().filter(|row| row.key == *key).cloned().collect();
+    let view = scene.commit(rest).await;
+    check(&view, &evidence(keys()), &mut verified).await.unwrap();
+    assert_eq!(states(&verified)[2], HourState::Verified);
+    assert_eq!(verified, once(all, &evidence(keys())).await.0);
+}
+
+#[tokio::test]
 async fn a_trail_without_digests_says_so() {
     let mut collected = collected();
     collected.look(chain::START + 200 * HOUR);
