@@ -88,7 +88,7 @@ pub(crate) async fn verify(question: Question<'_>) -> Verified {
     for (name, chain) in &chains {
         outcomes.push(one_chain(&logs, (name, chain), &mut mentioned, &mut reading).await);
     }
-    unnamed(listed, &windows, &mentioned, &mut outcomes);
+    unnamed((listed, choice), &windows, &mentioned, &mut outcomes);
     Verified::new(outcomes, (choice.since, until), (keys.count(), source), reading)
 }
 
@@ -240,7 +240,7 @@ fn held(stored: &[u8], limits: Limits) -> Held {
 
 /// Log objects that no valid digest names: orphans where valid digests cover their time, and without proof elsewhere.
 fn unnamed(
-    listed: &Listed,
+    (listed, choice): (&Listed, &Choice),
     windows: &BTreeMap<place::Cell, Vec<(Range<i64>, Window)>>,
     mentioned: &HashSet<(String, String)>,
     outcomes: &mut Vec<ChainOutcome>,
@@ -249,7 +249,8 @@ fn unnamed(
         let (bucket, root, account, region) = cell;
         let windows = windows.get(cell).map(Vec::as_slice).unwrap_or_default();
         // Each once, in how many versions it may be there.
-        let distinct: BTreeMap<&str, &Stored> = logs.iter().map(|log| (log.original.as_str(), log)).collect();
+        let asked = logs.iter().filter(|log| choice.asks_for(log));
+        let distinct: BTreeMap<&str, &Stored> = asked.map(|log| (log.original.as_str(), log)).collect();
         let left: Vec<&Stored> =
             distinct.into_values().filter(|log| !mentioned.contains(&(bucket.clone(), log.original.clone()))).collect();
         if left.is_empty() {

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use assize_bucket::{Bucket, BucketError};
 use assize_engine::digest;
-use assize_engine::layout::{self, Folder};
+use assize_engine::layout::{self, Folder, LogKey};
 use futures::TryStreamExt;
 
 use crate::state;
+
+/// Seconds before its end in which a digest may name log objects; as a rule it is an hour.
+const WINDOW: i64 = 2 * 86_400;
 
 /// Where evidence is.
 pub(crate) struct Vault {
@@ -85,6 +88,22 @@ pub(crate) struct Choice {
     pub(crate) accounts: Vec<String>,
 }
 
+impl Choice {
+    /// Whether an object is looked at, if only because a digest of the time may name it.
+    pub(super) fn admits(&self, key: &LogKey<'_>) -> bool {
+        let before = if key.folder == Folder::Digest { 0 } else { WINDOW };
+        self.since.is_none_or(|since| key.delivered >= since - before)
+            // A digest comes after the hour that it covers, and so do the last logs of it.
+            && self.until.is_none_or(|until| key.delivered < until + 2 * 3_600)
+            && (self.accounts.is_empty() || self.accounts.iter().any(|account| account == key.account))
+    }
+
+    /// Whether a log object was delivered in the time itself.
+    pub(super) fn asks_for(&self, log: &Stored) -> bool {
+        self.since.is_none_or(|since| log.delivered >= since) && self.until.is_none_or(|until| log.delivered < until)
+    }
+}
+
 impl Vault {
     /// Lists digests and log objects.
     ///
@@ -123,10 +142,7 @@ impl Listed {
     /// Adds an object, if it is one of CloudTrail's and of the choice.
     pub(super) fn put(&mut self, bucket: &str, original: &str, (key, size): (String, u64), choice: &Choice) {
         let Ok(parsed) = layout::parse(original) else { return };
-        let within = choice.since.is_none_or(|since| parsed.delivered >= since)
-            // A digest comes after the hour that it covers, and so do the last logs of it.
-            && choice.until.is_none_or(|until| parsed.delivered < until + 2 * 3_600);
-        if !within || !(choice.accounts.is_empty() || choice.accounts.iter().any(|account| account == parsed.account)) {
+        if !choice.admits(&parsed) {
             return;
         }
         let (root, account, region) = (parsed.root.to_owned(), parsed.account.to_owned(), parsed.region.to_owned());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use assize_engine::digest::{Check, Held, LogEntry, judge_log};
-use assize_engine::layout::{self, Folder};
+use assize_engine::layout::{self, Folder, LogKey};
 use futures::TryStreamExt;
 use serde::Serialize;
 
@@ -87,7 +87,8 @@ impl Noted {
         while let Some((_, rows)) = days.try_next().await? {
             for row in rows {
                 let Some(bucket) = row.source.strip_prefix("s3://") else { continue };
-                if layout::parse(&row.key).is_ok_and(|parsed| parsed.folder == Folder::Digest) {
+                let is_asked = |parsed: LogKey<'_>| parsed.folder != Folder::Digest && choice.admits(&parsed);
+                if !layout::parse(&row.key).is_ok_and(is_asked) {
                     continue;
                 }
                 if row.evidence_key.is_none() {

@@ -61,7 +61,7 @@ fn one_chain(chain: &ChainOutcome, out: &mut String) {
 fn read_again(reading: &Reading) -> String {
     let Reading { seed, population, read, by_ledger, not_sampled, .. } = *reading;
     let named = words::plural(population, "log object", "log objects");
-    let read = if read == population { "all".to_owned() } else { format!("{} of", words::count(read)) };
+    let read = if read >= population { "all".to_owned() } else { format!("{} of", words::count(read)) };
     let drawn = seed.map(|seed| format!(" (drawn with seed {seed})")).unwrap_or_default();
     let full = if seed.is_none() { " (--full reads all)" } else { "" };
     let noted = (by_ledger > 0).then(|| format!("{} compared by the hash in the ledger{full}", words::count(by_ledger)));

@@ -89,6 +89,27 @@ async fn another_bucket_than_the_digests_name_is_told() {
     assert!(result.chains[0].objects[0].why.contains("s3://trail-logs/"), "{}", result.chains[0].objects[0].why);
 }
 
+/// What a first digest names may be older than what is asked for, and what comes after it waits for its digest.
+#[tokio::test]
+async fn a_part_of_the_time_is_as_whole_as_all_of_it() {
+    let whole = written("111122223333");
+    let mut vault = Vault { bucket: whole.store(AUDIT, true).await, layout: Layout::Audit };
+    let mut keys = PublicKeys::default();
+    keys.add_archive(&*vault.bucket).await.unwrap();
+    let some = Choice { since: Some(START + 3 * HOUR / 2), until: Some(START + 3 * HOUR + 100), ..Choice::default() };
+    let listed = vault.list(&some).await.unwrap();
+    let result = asked(&vault, &listed, &keys, &some, (Again::All, None)).await;
+    assert_eq!(result.exit(), Exit::Clean, "{}", render::text(&result));
+    assert_eq!((result.digests.valid, result.logs.valid), (4, 8), "the second window and up to the fifth");
+    let mut added = whole.clone();
+    added.logs.push((whole.logs[4].0.replace("_log", "_new"), "{}".to_owned()));
+    added.logs.push((whole.logs[0].0.replace("_log", "_new"), "{}".to_owned()));
+    vault.bucket = added.store(AUDIT, true).await;
+    let listed = vault.list(&some).await.unwrap();
+    let result = asked(&vault, &listed, &keys, &some, (Again::All, None)).await;
+    assert_eq!((result.logs.orphan, result.logs.unverifiable), (1, 0), "the other one is of another time");
+}
+
 /// What is done, how, what must be named, and the exit code.
 type Case<'c> = (&'c str, &'c dyn Fn(&mut Written), &'c str, Exit);
 
