@@ -83,15 +83,26 @@ pub(crate) async fn audit_bucket(sessions: &Sessions, config: &Config) -> Result
     })
 }
 
-/// Opens the audit bucket to read alone: a folder that is not there is an empty bucket, and is not made.
+/// The audit bucket to read alone, if it is a folder: one that is not there is an empty bucket, and is not made.
+///
+/// # Errors
+/// It may not be read.
+pub(crate) fn audit_folder_as_it_is(config: &Config) -> Result<Option<Arc<dyn Bucket>>, AuditError> {
+    Ok(match &config.audit.location {
+        Location::Folder(path) if !path.exists() => Some(Arc::new(Memory::new())),
+        Location::Folder(path) => Some(Arc::new(LocalFolder::open(path)?)),
+        Location::S3(_) => None,
+    })
+}
+
+/// As [`audit_bucket`], to read alone: a folder is not made.
 ///
 /// # Errors
 /// It cannot be found, or may not be used.
 pub(crate) async fn audit_bucket_as_it_is(sessions: &Sessions, config: &Config) -> Result<Arc<dyn Bucket>, AuditError> {
-    match &config.audit.location {
-        Location::Folder(path) if !path.exists() => Ok(Arc::new(Memory::new())),
-        Location::Folder(path) => Ok(Arc::new(LocalFolder::open(path)?)),
-        Location::S3(_) => audit_bucket(sessions, config).await,
+    match audit_folder_as_it_is(config)? {
+        Some(folder) => Ok(folder),
+        None => audit_bucket(sessions, config).await,
     }
 }
 

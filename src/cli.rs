@@ -56,6 +56,10 @@ pub(crate) enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show which hours of which account and region are covered, and why others are not; reads the audit bucket alone
+    Coverage(CoverageArgs),
+    /// Say why a policy's verdict on an account is what it is, down to hour, object and byte; reads the audit bucket alone
+    Explain(ExplainArgs),
     /// Read logs from files, folders or standard input, and report what the policies find
     Scan(ScanArgs),
     /// Make a synthetic organisation in a folder, scan it, and write the reports
@@ -183,6 +187,57 @@ pub(crate) struct RunArgs {
     /// passes during a run is skipped
     #[arg(long, value_name = "EXPR")]
     pub(crate) cron: Option<String>,
+}
+
+/// Of what to show the coverage.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CoverageArgs {
+    /// The configuration [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: `judge.period` back from the last run]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Up to this time [default: where evidence was due at the last run]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Only these accounts, by id; may be repeated or separated by commas
+    #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
+    pub(crate) accounts: Vec<String>,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text, value_name = "FORMAT")]
+    pub(crate) format: PlainFormat,
+}
+
+/// What to explain.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ExplainArgs {
+    /// Id of the policy
+    pub(crate) policy: String,
+    /// The account, or the account and a region: 111122223333, 111122223333/eu-west-1
+    #[arg(value_name = "ACCOUNT[/REGION]")]
+    pub(crate) place: String,
+    /// The configuration [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: `judge.period` back from the last run]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// Up to this time [default: where evidence was due at the last run]
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<String>,
+    /// Format of the result
+    #[arg(long, value_enum, default_value_t = PlainFormat::Text, value_name = "FORMAT")]
+    pub(crate) format: PlainFormat,
+}
+
+/// Formats of a small result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PlainFormat {
+    /// For a terminal
+    Text,
+    /// Everything, versioned
+    Json,
 }
 
 /// What to verify.

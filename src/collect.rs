@@ -13,6 +13,7 @@ pub(crate) mod collected;
 pub(crate) mod kept;
 pub(crate) mod meter;
 mod outcome;
+pub(crate) mod own_calls;
 pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod recording;

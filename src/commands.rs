@@ -1,8 +1,10 @@
 //! One file per subcommand.
 
 pub(crate) mod config;
+pub(crate) mod coverage;
 pub(crate) mod demo;
 pub(crate) mod doctor;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod policy;
 pub(crate) mod role;
@@ -45,6 +47,15 @@ pub(crate) enum CommandError {
     /// Public keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// A policy that is not loaded.
+    #[error("no policy `{0}` is loaded by this configuration; `assize policy list` shows their ids")]
+    NoPolicy(String),
+    /// An account or region outside the scope.
+    #[error("the last run did not have {0} in scope: write an account, or an account and a region as 111122223333/eu-west-1")]
+    NoSuchPlace(String),
+    /// No run was ever there.
+    #[error("the audit bucket has no run yet, so there is no scope to speak of; `assize run` makes one")]
+    NoRun,
     /// A result that cannot be written as JSON.
     #[error("the result cannot be written as JSON: {0}")]
     Json(#[source] serde_json::Error),

@@ -39,6 +39,8 @@ const FULL_MONTH: u64 = 50_000;
 const MISSING: (Member, Region, i64) = (Member::WebProd, Region::Ireland, START + 11 * 86_400 + 3 * 3600 + 1800);
 /// One log object is altered: the first one of this account and region that is delivered after this second.
 const ALTERED: (Member, Region, i64) = (Member::WebDev, Region::Tokyo, START + 18 * 86_400 + 5 * 3600);
+/// When the auditor asked for trails, seconds since 1970.
+const AUDITED: i64 = START + 28 * 86_400 + 18 * 3600;
 /// The policy of the incident of which somebody plants a second version.
 const TWIN: &str = "root-user-used";
 
@@ -50,7 +52,7 @@ pub(crate) struct Spec {
     pub(crate) events: u64,
     /// Another seed gives other identifiers, minutes and traffic.
     pub(crate) seed: u64,
-    /// Threads that sign digests.
+    /// Threads that sign digests; none: no digest is written.
     pub(crate) threads: usize,
 }
 
@@ -103,6 +105,19 @@ pub(crate) struct Trail {
     pub(crate) restarted: Option<i64>,
 }
 
+/// A call that an earlier run of the auditor made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MadeCall {
+    /// The account.
+    pub(crate) account: String,
+    /// The region.
+    pub(crate) region: &'static str,
+    /// Its request id.
+    pub(crate) request_id: String,
+    /// When, seconds since 1970.
+    pub(crate) time: i64,
+}
+
 /// Something that went wrong and that a policy should find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Incident {
@@ -133,6 +148,8 @@ pub(crate) struct Summary {
     pub(crate) regions: Vec<&'static str>,
     /// Its trails.
     pub(crate) trails: Vec<Trail>,
+    /// Calls of the auditor that stand in its logs.
+    pub(crate) calls: Vec<MadeCall>,
     /// First second of the period, RFC 3339, UTC.
     pub(crate) since: String,
     /// First second after the period, RFC 3339, UTC.
@@ -164,9 +181,10 @@ pub(crate) fn generate<E>(spec: &Spec, sink: &mut dyn FnMut(LogObject) -> Result
     let mut delivery = Delivery::new(seed.fork(2));
     let mut cast = Cast::new(seed.fork(3));
 
-    let (planned, Played { incidents, stopped }) = planned(spec, &seed, &estate);
+    let (mut planned, Played { incidents, stopped }) = planned(spec, &seed, &estate);
     (delivery.stopped, delivery.alter) = (stopped, Some(ALTERED));
     let twin = planted(&planned, &incidents);
+    let calls = audited(&seed, &estate, &mut planned);
     for record in planned {
         delivery.take(record);
     }
@@ -192,10 +210,33 @@ pub(crate) fn generate<E>(spec: &Spec, sink: &mut dyn FnMut(LogObject) -> Result
         delivery.plant(place, text, sink)?;
     }
     let disorder = Disorder { missing: Some(MISSING), stopped };
-    for digest in digests::write(&delivery.entries, &disorder, spec.threads) {
-        sink(digest)?;
+    if spec.threads > 0 {
+        for digest in digests::write(&delivery.entries, &disorder, spec.threads) {
+            sink(digest)?;
+        }
     }
-    Ok(summary(&delivery, incidents))
+    Ok(Summary { calls, ..summary(&delivery, incidents) })
+}
+
+/// An earlier run of the auditor, who asks each account and region for its trails.
+fn audited(seed: &Random, estate: &Estate, records: &mut Vec<Record>) -> Vec<MadeCall> {
+    let (mut random, cast) = (seed.fork(7), Cast::new(seed.fork(3)));
+    let mut calls = Vec::new();
+    for member in MEMBERS {
+        let session = cast.role(member, "AssizeAudit", "assize", AUDITED - 60, &mut random);
+        let session = session.from("192.0.2.20", cast::COMMAND_LINE);
+        for region in REGIONS {
+            let mut stage = Stage { estate, random: &mut random, records, now: AUDITED, delays: false };
+            let call = calls::oversight::describe_trails(stage.site(member, region), stage.random);
+            stage.call_now(&session, region, &call);
+            let text = records.last().and_then(|record| serde_json::from_str::<serde_json::Value>(&record.text).ok());
+            if let Some(id) = text.as_ref().and_then(|record| record.get("requestID")?.as_str()) {
+                let (account, region) = (member.id().to_owned(), region.name());
+                calls.push(MadeCall { account, region, request_id: id.to_owned(), time: AUDITED });
+            }
+        }
+    }
+    calls
 }
 
 /// A record that somebody made up: it has the event id of an incident's record and another caller's address, and lies in an
@@ -262,6 +303,7 @@ fn summary(delivery: &Delivery, incidents: Vec<Incident>) -> Summary {
         accounts: accounts.collect(),
         regions: REGIONS.iter().map(|region| region.name()).collect(),
         trails: trails(delivery.stopped),
+        calls: Vec::new(),
         since: rfc3339(START),
         until: rfc3339(END),
         first: rfc3339(first),

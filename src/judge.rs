@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use assize_engine::coverage::{Ask, CellEvidence, Hours, Reason, Tally};
+use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use assize_engine::finding::{self, Finding, QUIET_GAP};
 use assize_engine::partial::{NO_HOUR, Partial, PolicyPartial};
 use assize_engine::policy::{Evidence, Policy};
@@ -43,14 +43,16 @@ pub(crate) struct Judgement {
     pub(crate) partial: Partial,
     /// Findings with a match in the period.
     pub(crate) findings: Vec<Finding>,
-    /// Hours of every cell in scope, counted.
-    pub(crate) tallies: BTreeMap<CellKey, Tally>,
+    /// What is known of every cell in scope.
+    pub(crate) cells: BTreeMap<CellKey, CellEvidence>,
     /// By policy.
     pub(crate) verdicts: Vec<(Verdict, Vec<CellVerdict>)>,
     /// What is wrong with objects and records.
     pub(crate) problems: Vec<Problem>,
     /// What digests came to.
     pub(crate) integrity: Totals,
+    /// Hours that hold records which a policy, by index, was not evaluated over.
+    pub(crate) not_backfilled: BTreeMap<usize, Hours>,
 }
 
 /// Judges.
@@ -81,9 +83,7 @@ pub(crate) async fn judge(
     begun_before(view, hashes, hours.start, collected, &mut partial).await?;
     let mut findings = finding::findings(policies, &mut partial);
     findings.retain(|finding| finding.last() >= hours.start * 3600);
-    let mut cells = evidence(collected, question.cells);
-    verified.prove(&mut cells, &collected.spoken(), *settle);
-    let tallies = cells.iter().map(|(key, cell)| (key.clone(), cell.tally(hours.clone(), &Ask::any(*grade)))).collect();
+    let cells = evidence(collected, verified, question.cells, *settle);
     let case =
         Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
     let verdicts = policies.iter().enumerate().map(|(index, policy)| {
@@ -96,8 +96,9 @@ pub(crate) async fn judge(
     let days = hours.start.div_euclid(24)..as_of.div_euclid(86_400) + 1;
     problems.extend(verified.problems(&days));
     let in_scope = |account: &str, region: &str| question.cells.contains_key(&(account.to_owned(), region.to_owned()));
+    problems.extend(lost_calls(collected, hours, in_scope));
     let integrity = verified.totals(&days, in_scope);
-    Ok(Judgement { partial, findings, tallies, verdicts, problems, integrity })
+    Ok(Judgement { partial, findings, cells, verdicts, problems, integrity, not_backfilled })
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it
@@ -130,8 +131,14 @@ fn goes_on_before(policies: &[PolicyPartial], start: i64) -> bool {
     hits.into_iter().any(|hit| hit.time - start <= QUIET_GAP)
 }
 
-/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be.
-fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -> BTreeMap<CellKey, CellEvidence> {
+/// What is known of each cell in scope. What was collected stays what it is even if nothing more can be. `settle`: seconds
+/// after which an hour's events count as delivered.
+pub(crate) fn evidence(
+    collected: &Collected,
+    verified: &Verified,
+    cells: &BTreeMap<CellKey, Option<Trouble>>,
+    settle: i64,
+) -> BTreeMap<CellKey, CellEvidence> {
     let mut known = collected.evidence();
     let mut all = BTreeMap::new();
     for (key, trouble) in cells {
@@ -148,7 +155,19 @@ fn evidence(collected: &Collected, cells: &BTreeMap<CellKey, Option<Trouble>>) -
         }
         all.insert(key.clone(), cell);
     }
+    verified.prove(&mut all, &collected.spoken(), settle);
     all
+}
+
+/// Calls of earlier runs that are not in a log which is proven to be complete.
+fn lost_calls(collected: &Collected, hours: &Range<i64>, in_scope: impl Fn(&str, &str) -> bool) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for ((account, region), calls) in collected.own_calls().filter(|((account, region), _)| in_scope(account, region)) {
+        for (at, id) in calls.lost().iter().filter(|(at, _)| hours.contains(&at.div_euclid(3600))) {
+            problems.push(Problem::not_recorded(account, region, *at, id));
+        }
+    }
+    problems
 }
 
 async fn problems(view: &View, since: i64) -> Result<Vec<Problem>, CollectError> {
@@ -163,11 +182,4 @@ async fn problems(view: &View, since: i64) -> Result<Vec<Problem>, CollectError>
     all.sort();
     all.dedup();
     Ok(all)
-}
-
-/// What covers nothing at all, so that nobody takes it for a quiet region.
-pub(crate) fn reasons(tally: &Tally) -> Vec<(Reason, u64)> {
-    let mut reasons: Vec<(Reason, u64)> = tally.unknown.iter().map(|(reason, hours)| (*reason, *hours)).collect();
-    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-    reasons
 }

@@ -36,6 +36,8 @@ fn main() -> ExitCode {
     let console = Console::new(&cli.global);
     console.start_tracing();
     let outcome = match cli.command {
+        Command::Coverage(args) => commands::coverage::run(&args, &console),
+        Command::Explain(args) => commands::explain::run(&args, &console),
         Command::Scan(args) => commands::scan::run(&args, &console),
         Command::Demo(args) => commands::demo::run(&args, &console),
         Command::Init(args) => commands::init::run(&args, &console),

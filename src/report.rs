@@ -2,8 +2,10 @@
 
 pub(crate) mod activity;
 pub(crate) mod build;
+pub(crate) mod coverage;
 pub(crate) mod escape;
 mod example;
+pub(crate) mod explain;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;
 pub(crate) mod markdown;

@@ -6,6 +6,7 @@ mod history;
 mod keys;
 mod notified;
 mod publish;
+pub(crate) mod recalled;
 mod words;
 
 use std::collections::BTreeMap;
@@ -24,8 +25,8 @@ use crate::collect::batch::Judging;
 use crate::collect::collected::{self, Collected};
 use crate::collect::meter::{Metered, Requests};
 use crate::collect::{self, CollectError, Collector, Outcome, Progress, Stop};
-use crate::config::{Config, JudgeConfig};
-use crate::digests::VerifiedError;
+use crate::config::Config;
+use crate::digests::{Verified, VerifiedError};
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
@@ -117,6 +118,11 @@ pub(crate) enum RunError {
     /// What earlier runs verified.
     #[error(transparent)]
     Verified(#[from] VerifiedError),
+    /// Accounts and regions as a run saw them.
+    #[error(
+        "what the last run saw of accounts and regions cannot be read ({0}); was the state written by a newer version of assize?"
+    )]
+    Snapshot(#[source] serde_json::Error),
     /// CloudTrail's public keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -171,6 +177,7 @@ pub(crate) async fn once(
     let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
     let discovered = look(&context, &sessions, &estate, &mut collected).await;
+    context.note_calls(&sessions, &mut collected);
     let scene = Scene { estate, discovered, sessions: Some(&sessions) };
     stages(&context, scene, (state, collected), stop, templates).await
 }
@@ -230,6 +237,7 @@ async fn stages(
         backfill(context, &collector, &mut state).await?;
     }
     let verified = digests::verify(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
+    context.settle_calls(&collector, &discovered, (&mut state, &mut collected), &verified).await?;
     let question = context.question(&discovered, &collected);
     let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
@@ -255,6 +263,18 @@ async fn backfill(context: &Context<'_>, collector: &Collector, state: &mut Stat
     let done = collect::backfill::backfill(collector, state, &missing, &progress).await?;
     (context.tell)(&words::backfilled(&done));
     Ok(())
+}
+
+/// The audit bucket, to be read alone. A folder needs no credentials.
+///
+/// # Errors
+/// It cannot be found, or may not be used.
+pub(crate) async fn audit_to_read(config: &Config) -> Result<Arc<dyn Bucket>, RunError> {
+    if let Some(folder) = aws::audit_folder_as_it_is(config)? {
+        return Ok(folder);
+    }
+    let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
+    Ok(aws::audit_bucket(&sessions, config).await?)
 }
 
 /// What earlier runs and shards collected.
@@ -302,8 +322,9 @@ fn snapshot(estate: &Estate, discovered: &Discovered) -> Batch {
             "trouble": seen.trouble.as_ref().map(|trouble| json!({"reason": trouble.reason.code(), "message": trouble.message})),
         })
     });
-    let estate = json!({"version": 1, "estate": estate, "seen": seen.collect::<Vec<_>>()});
-    Batch { timeline: BTreeMap::from([("estate".to_owned(), estate)]), ..Batch::default() }
+    let cells = recalled::rows(discovered);
+    let estate = json!({"version": 1, "estate": estate, "seen": seen.collect::<Vec<_>>(), "cells": cells});
+    Batch { timeline: BTreeMap::from([(recalled::SNAPSHOT.to_owned(), estate)]), ..Batch::default() }
 }
 
 async fn look(context: &Context<'_>, sessions: &Sessions, estate: &Estate, collected: &mut Collected) -> Discovered {
@@ -381,12 +402,7 @@ impl Context<'_> {
 
     /// The hours that count: from the asked day on, up to where evidence is due.
     fn hours(&self) -> std::ops::Range<i64> {
-        let judge = &self.config.judge;
-        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-        let horizon = self.asked.until.unwrap_or(i64::MAX).min(self.asked.as_of - seconds(judge.horizon));
-        let end = horizon.div_euclid(3600);
-        let since = self.asked.since.unwrap_or(horizon - seconds(judge.period));
-        since.div_euclid(3600)..end
+        self.config.judge.hours(self.asked.as_of, self.asked.since, self.asked.until)
     }
 
     fn question<'q>(&'q self, discovered: &'q Discovered, collected: &Collected) -> Question<'q> {
@@ -396,9 +412,33 @@ impl Context<'_> {
             hours.end = hours.end.min(collected.listed_until().unwrap_or(hours.start)).max(hours.start);
         }
         let (policies, hashes) = (&*self.pack.policies, &*self.hashes);
-        let JudgeConfig { settle, evidence, .. } = self.config.judge;
-        let settle = i64::try_from(settle.as_secs()).unwrap_or(3600);
-        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade: evidence, settle }
+        let (grade, settle) = (self.config.judge.evidence, self.config.judge.settle_seconds());
+        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade, settle }
+    }
+
+    /// Remembers the calls that were just made, for later runs to find in the logs.
+    fn note_calls(&self, sessions: &Sessions, collected: &mut Collected) {
+        if self.config.judge.tracers {
+            let ours = sessions.made_calls().into_iter().filter(|call| call.action == collect::own_calls::ACTION);
+            collected.made(self.asked.as_of, ours.map(|call| ((call.account, call.region), call.request_id)));
+        }
+    }
+
+    /// Judges calls of earlier runs that their logs should show by now.
+    async fn settle_calls(
+        &self,
+        collector: &Collector,
+        discovered: &Discovered,
+        (state, collected): (&mut State, &mut Collected),
+        verified: &Verified,
+    ) -> Result<(), RunError> {
+        let evidence = judge::evidence(collected, verified, &discovered.cells, self.config.judge.settle_seconds());
+        let before = collected.clone();
+        collected.settle_calls(&evidence, self.hours().end, self.asked.as_of);
+        if *collected != before {
+            state.commit(collect::documents(collector, collected)?).await?;
+        }
+        Ok(())
     }
 
     fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {
@@ -407,7 +447,14 @@ impl Context<'_> {
         sources.push(history::source(self.config));
         let deadline = self.asked.deadline.or(limits.deadline).map(|after| Instant::now() + after);
         let judging = Judging {
-            policies: self.pack.policies.iter().cloned().chain(collect::changes::policy()).collect(),
+            policies: self
+                .pack
+                .policies
+                .iter()
+                .cloned()
+                .chain(collect::changes::policy())
+                .chain(collect::own_calls::policy())
+                .collect(),
             reported: self.pack.policies.len(),
             accounts: estate.facts(),
             threads: scan::threads(self.asked.threads),
@@ -426,7 +473,7 @@ impl Context<'_> {
             relist: self.config.relist,
             concurrency: usize::try_from(limits.concurrency).unwrap_or(64),
             first_day: self.hours().start.div_euclid(24),
-            settle: i64::try_from(self.config.judge.settle.as_secs()).unwrap_or(3600),
+            settle: self.config.judge.settle_seconds(),
             partial: self.partial(),
             shard: self.asked.shard.map(|_| estate.ids().into_iter().map(str::to_owned).collect()),
         };

@@ -13,6 +13,7 @@ use assize_engine::policy::Policy;
 use assize_engine::record::AccountList;
 
 use super::changes;
+use super::own_calls::Heard;
 use super::problem::Problem;
 use super::take::{Signed, Source, Taken};
 use super::timeline::Change;
@@ -22,7 +23,7 @@ use crate::state::{self, DigestRow, LedgerRow, RowStatus, StateError};
 
 /// What all batches of a run are evaluated with.
 pub(crate) struct Judging {
-    /// The policies, and behind them the one that finds changes of trails.
+    /// The policies, and behind them those that find changes of trails and calls of our own.
     pub(crate) policies: Vec<Policy>,
     /// How many of them are reported on.
     pub(crate) reported: usize,
@@ -49,6 +50,8 @@ pub(crate) struct Evaluated {
     pub(crate) doubtful: Vec<(String, String, i64, Reason)>,
     /// Changes of trails that the records tell of.
     pub(crate) changes: Vec<Change>,
+    /// Calls like our own that the records tell of.
+    pub(crate) heard: Vec<Heard>,
     /// Longest delay from an event to its object, and from the object to this run, seconds.
     pub(crate) delays: Delays,
 }
@@ -118,12 +121,14 @@ pub(crate) fn evaluate(judging: &Judging, sources: &[Source], batch: &[Taken], e
         problems: Vec::new(),
         doubtful: Vec::new(),
         changes: Vec::new(),
+        heard: Vec::new(),
         delays: Delays::default(),
     };
     for (taken, (_, one)) in batch.iter().zip(outcomes) {
         note(judging, sources, taken, one, &mut evaluated);
     }
-    evaluated.changes = changes::split(&mut evaluated.hours, judging.reported);
+    let told = changes::split(&mut evaluated.hours, judging.reported);
+    (evaluated.changes, evaluated.heard) = (told.changes, told.heard);
     let conflicts = evaluation.seen().conflicts();
     let mut reader = Reader::new(judging.limits);
     let digests = crate::scan::digests(&conflicts, |number, read| {

@@ -4,6 +4,7 @@
 use assize_engine::partial::{ByHour, GroupKey};
 use assize_engine::policy::{self, Policy};
 
+use super::own_calls::{self, Heard};
 use super::timeline::{Change, ChangeKind};
 
 /// Successful calls that change whether a trail records, and what.
@@ -26,27 +27,40 @@ pub(crate) fn policy() -> Option<Policy> {
     policy::load([("changes-of-trails.yaml", POLICY)]).policies.pop()
 }
 
-/// Takes what policies behind the first `reported` matched out of the results, as changes.
-pub(super) fn split(hours: &mut ByHour, reported: usize) -> Vec<Change> {
-    let mut changes = Vec::new();
+/// What the logs tell for our own purposes.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// Changes of trails.
+    pub(super) changes: Vec<Change>,
+    /// Calls like our own.
+    pub(super) heard: Vec<Heard>,
+}
+
+/// Takes what the policies behind the first `reported` matched out of the results: that of changes, then that of calls.
+pub(super) fn split(hours: &mut ByHour, reported: usize) -> Told {
+    let mut told = Told::default();
     for part in hours.hours.values_mut() {
-        let Some(beyond) = part.partial.policies.len().checked_sub(reported) else { continue };
-        for found in part.partial.policies.split_off(part.partial.policies.len() - beyond) {
-            for (group, hits) in found.groups {
-                let Some((kind, trail)) = of(&group) else { continue };
-                let (account, region) = (group.account, group.region);
-                changes.extend(hits.into_iter().map(|hit| Change {
-                    time: hit.time,
-                    looked: hit.time,
-                    account: account.clone(),
-                    region: region.clone(),
-                    trail: trail.clone(),
-                    kind,
-                }));
-            }
+        if part.partial.policies.len() < reported {
+            continue;
+        }
+        let mut beyond = part.partial.policies.split_off(reported).into_iter();
+        for (group, hits) in beyond.next().map(|found| found.groups).unwrap_or_default() {
+            let Some((kind, trail)) = of(&group) else { continue };
+            let (account, region) = (group.account, group.region);
+            told.changes.extend(hits.into_iter().map(|hit| Change {
+                time: hit.time,
+                looked: hit.time,
+                account: account.clone(),
+                region: region.clone(),
+                trail: trail.clone(),
+                kind,
+            }));
+        }
+        for (group, hits) in beyond.next().map(|found| found.groups).unwrap_or_default() {
+            told.heard.extend(hits.iter().filter_map(|hit| own_calls::heard(&group, hit)));
         }
     }
-    changes
+    told
 }
 
 /// What changed, and of which trail.

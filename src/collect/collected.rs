@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use serde::{Deserialize, Serialize};
 
+use super::own_calls::{Heard, OwnCalls};
 use super::timeline::{self, Change, Look, Spoken, TrailLook};
 
 /// Its name among the documents of the state.
@@ -86,6 +87,9 @@ pub(crate) struct Cell {
     disabled: Vec<(i64, i64)>,
     /// Hours that were read from Event history.
     history: Vec<(i64, i64)>,
+    /// Calls of our own, looked for in its logs.
+    #[serde(default, skip_serializing_if = "OwnCalls::is_empty")]
+    calls: OwnCalls,
 }
 
 /// What was seen of an account. Seconds since 1970.
@@ -228,6 +232,39 @@ impl Collected {
         timeline::add(&mut self.cell(account, region).looks, trails, now);
     }
 
+    /// Notes calls that were made in accounts and regions at a time (seconds since 1970), with their request ids.
+    pub(crate) fn made(&mut self, at: i64, calls: impl IntoIterator<Item = (CellKey, String)>) {
+        for ((account, region), id) in calls {
+            self.cell(&account, &region).calls.made(at, id);
+        }
+    }
+
+    /// Notes calls that logs tell of. Says whether any was our own.
+    pub(crate) fn heard(&mut self, heard: &[Heard]) -> bool {
+        let mut ours = false;
+        for one in heard {
+            if self.find(&one.account, &one.region).is_some_and(|cell| !cell.calls.is_empty()) {
+                ours |= self.cell(&one.account, &one.region).calls.heard(one);
+            }
+        }
+        ours
+    }
+
+    /// Judges calls that should have been seen by now; hours before `due` (since 1970) are due.
+    pub(crate) fn settle_calls(&mut self, evidence: &BTreeMap<CellKey, CellEvidence>, due: i64, now: i64) {
+        for cell in &mut self.cells {
+            if let Some(known) = evidence.get(&(cell.account.clone(), cell.region.clone())) {
+                cell.calls.settle(known, due, now);
+            }
+        }
+    }
+
+    /// The calls of our own of each cell that has any.
+    pub(crate) fn own_calls(&self) -> impl Iterator<Item = ((&str, &str), &OwnCalls)> {
+        let cells = self.cells.iter().filter(|cell| !cell.calls.is_empty());
+        cells.map(|cell| ((cell.account.as_str(), cell.region.as_str()), &cell.calls))
+    }
+
     /// Notes changes of trails that logs tell of. Says whether any was new.
     pub(crate) fn changed(&mut self, changes: &[Change]) -> bool {
         let before = self.changes.len();
@@ -316,10 +353,12 @@ impl Collected {
         let mut all: BTreeMap<CellKey, CellEvidence> = BTreeMap::new();
         for cell in &self.cells {
             let holes = cell.doubts.iter().map(|(delivered, reason)| self.hole(*delivered, reason));
+            let lost = cell.calls.lost().iter().map(|(at, _)| at.div_euclid(3600));
+            let lost = lost.map(|hour| (Hours::of(hour..hour + 1), Reason::CallNotRecorded));
             let evidence = CellEvidence {
                 collected: hours_of(&cell.taken),
                 recorded: timeline::recorded(&cell.looks, &self.changes),
-                holes: holes.collect(),
+                holes: holes.chain(lost).collect(),
                 blocked: None,
                 not_applicable: hours_of(&cell.disabled),
                 ..CellEvidence::default()

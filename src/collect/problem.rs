@@ -3,6 +3,7 @@
 use assize_engine::identity::Conflict;
 use serde::{Deserialize, Serialize};
 
+use super::own_calls::ACTION;
 use crate::scan::Digests;
 use crate::scan::object::Trouble;
 
@@ -36,6 +37,18 @@ impl Problem {
              are kept and evaluated; find out who wrote to the trail's bucket"
         );
         Problem { code: "object-replaced".to_owned(), tampering: true, object: object.to_owned(), record: None, message }
+    }
+
+    /// A call of our own that is not in the log; `at` in seconds since 1970.
+    pub(crate) fn not_recorded(account: &str, region: &str, at: i64, request_id: &str) -> Problem {
+        let message = format!(
+            "the call {ACTION} that an earlier run made at {} (request id {request_id}) is not in the log of that hour, although digests \
+             prove that the log is complete: not everything that happens there is recorded; look at the trail's selectors, and ask \
+             AWS Support with the request id",
+            assize_engine::time::format(at)
+        );
+        let object = format!("{account} {region}");
+        Problem { code: "call-not-recorded".to_owned(), tampering: false, object, record: None, message }
     }
 
     /// An event id with several versions. `name` gives an object's name by its number in the batch.

@@ -96,7 +96,8 @@ pub(super) async fn commit(
         for (account, region, delivered, reason) in &evaluated.doubtful {
             collected.doubt(account, region, *delivered, *reason);
         }
-        let learnt = collected.changed(&evaluated.changes) || !evaluated.doubtful.is_empty();
+        let heard = collected.heard(&evaluated.heard);
+        let learnt = collected.changed(&evaluated.changes) || heard || !evaluated.doubtful.is_empty();
         outcome.delays.merge(evaluated.delays);
         collected.delayed(evaluated.delays.event_to_object);
         let (objects, stored) = (evaluated.rows.len() as u64, evaluated.rows.iter().map(|row| row.size).sum());

@@ -10,12 +10,12 @@ use assize_engine::inflate::Limits;
 
 use super::CommandError;
 use super::scan::period;
-use crate::aws::{self, AuditError};
+use crate::aws::AuditError;
 use crate::cli::{VerifyArgs, VerifyFormat};
 use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::run::RunError;
+use crate::run::{self, RunError};
 use crate::state::{StateError, View};
 use crate::verify::account::{self, KeySource};
 use crate::verify::keys::PublicKeys;
@@ -104,7 +104,6 @@ async fn original(place: &str) -> Result<Vault, CommandError> {
 
 async fn audit(args: &VerifyArgs) -> Result<Vault, CommandError> {
     let config = Config::load(&args.config.clone().unwrap_or_else(Config::default_path))?;
-    let sessions = aws::sessions(&config).await.map_err(|error| Box::new(RunError::Credentials(error)))?;
-    let bucket = aws::audit_bucket_as_it_is(&sessions, &config).await.map_err(|error| Box::new(RunError::from(error)))?;
+    let bucket = run::audit_to_read(&config).await.map_err(Box::new)?;
     Ok(Vault { bucket, layout: Layout::Audit })
 }

@@ -70,9 +70,9 @@ pub(super) fn event_history(root: &Node, context: &mut Context<'_>) -> EventHist
 pub(super) fn judge(root: &Node, context: &mut Context<'_>) -> JudgeConfig {
     let hours = |hours| Duration::from_secs(hours * HOUR);
     let (period, evidence) = (Duration::from_secs(7 * DAY), Evidence::Verified);
-    let mut judge = JudgeConfig { settle: hours(1), horizon: hours(3), period, evidence };
+    let mut judge = JudgeConfig { settle: hours(1), horizon: hours(3), period, evidence, tracers: true };
     let Some(node) = context.value(root, "judge") else { return judge };
-    if !context.keys(node, "judge", &["settle", "horizon", "period", "evidence"]) {
+    if !context.keys(node, "judge", &["settle", "horizon", "period", "evidence", "tracers"]) {
         return judge;
     }
     judge.settle = context.duration(node, "settle", Duration::ZERO..=hours(48)).unwrap_or(judge.settle);
@@ -81,6 +81,7 @@ pub(super) fn judge(root: &Node, context: &mut Context<'_>) -> JudgeConfig {
     judge.period = context.duration(node, "period", hours(1)..=decade).unwrap_or(judge.period);
     let grades = [("verified", Evidence::Verified), ("delivered", Evidence::Delivered)];
     judge.evidence = context.choice(node, "evidence", &grades).unwrap_or(judge.evidence);
+    judge.tracers = context.choice(node, "tracers", &[("true", true), ("false", false)]).unwrap_or(judge.tracers);
     if judge.horizon < judge.settle {
         let (horizon, settle) = (syntax::write_duration(judge.horizon), syntax::write_duration(judge.settle));
         let message = format!("`horizon` ({horizon}) is shorter than `settle` ({settle})");

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -504,6 +505,24 @@ pub(crate) struct JudgeConfig {
     pub(crate) period: Duration,
     /// The grade of evidence that a PASS needs where a policy does not say.
     pub(crate) evidence: Evidence,
+    /// Whether calls of earlier runs are looked for in the logs.
+    pub(crate) tracers: bool,
+}
+
+impl JudgeConfig {
+    /// The hours (since 1970) that count for a run at a time: from the asked one on, up to where evidence is due; seconds
+    /// since 1970.
+    pub(crate) fn hours(&self, as_of: i64, since: Option<i64>, until: Option<i64>) -> Range<i64> {
+        let seconds = |duration: Duration| i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+        let horizon = until.unwrap_or(i64::MAX).min(as_of - seconds(self.horizon));
+        let since = since.unwrap_or(horizon - seconds(self.period));
+        since.div_euclid(3600)..horizon.div_euclid(3600)
+    }
+
+    /// Seconds after which an hour's events count as delivered.
+    pub(crate) fn settle_seconds(&self) -> i64 {
+        i64::try_from(self.settle.as_secs()).unwrap_or(3600)
+    }
 }
 
 /// An SQS queue with messages about new objects.

@@ -22,10 +22,8 @@ impl Fingerprint {
 
 fn run(events: u64, seed: u64) -> (Vec<LogObject>, Summary) {
     let mut objects = Vec::new();
-    let summary = generate(&Spec { events, seed, threads: 2 }, &mut |object| {
-        if object.metadata.is_empty() {
-            objects.push(object);
-        }
+    let summary = generate(&Spec { events, seed, threads: 0 }, &mut |object| {
+        objects.push(object);
         Ok::<(), Infallible>(())
     });
     (objects, summary.unwrap())
@@ -85,9 +83,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 #[test]
 fn the_bytes_are_pinned() {
     let (objects, _) = run(2000, 7);
-    assert_eq!(format!("{:016x}", inflated(&objects)), "7d45b339751a7b86", "keys or records changed");
+    assert_eq!(format!("{:016x}", inflated(&objects)), "850f5bc40f933168", "keys or records changed");
     // The compressor's output may change with its version; then only this line does.
-    assert_eq!(format!("{:016x}", stored(&objects)), "fd945d4f710f649b", "gzip bytes changed");
+    assert_eq!(format!("{:016x}", stored(&objects)), "987a8b91573b6385", "gzip bytes changed");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Books, Checks, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, Integrity, LeftOut,
-    MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Requirement,
-    RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Skipped, VERSION, Verdict,
+    Activity, Books, Checks, Collection, Count, Coverage, Document, FieldValue, Finding, Framework, Hole, Integrity, LeftOut,
+    MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording,
+    Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -192,6 +192,24 @@ fn unknown() -> Vec<ReasonHours> {
     vec![ReasonHours { reason: "kms-denied".to_owned(), words, hours: 8 }]
 }
 
+fn steps() -> Vec<Step> {
+    let days = [("2026-11-15", "2026-11-16"), ("2026-11-16", "2026-11-17")];
+    let midnight = |day: &str| format!("{day}T00:00:00Z");
+    days.map(|(since, until)| Step { since: midnight(since), until: midnight(until) }).to_vec()
+}
+
+fn recording() -> Recording {
+    Recording {
+        statement: "In 3 of 4 account-regions recording itself is proven.".to_owned(),
+        cells: 4,
+        proven: 3,
+        lost: 0,
+        pending: 1,
+        since: Some("2026-11-21T08:00:00Z".to_owned()),
+        longest_seconds: Some(700),
+    }
+}
+
 fn integrity() -> Integrity {
     Integrity {
         statement: "24 digests of 1 chain: 23 valid, 1 MISSING; 96 log objects: all valid; checked with 2 public keys."
@@ -217,9 +235,11 @@ fn scope() -> Scope {
         hours_verified: 0,
         hours_covered: 160,
         integrity: integrity(),
+        recording: recording(),
         complete: false,
         min_coverage: "100".to_owned(),
         unknown: unknown(),
+        steps: steps(),
         accounts: vec![ScopeAccount {
             account: account.clone(),
             name: "prod-app".to_owned(),
@@ -228,6 +248,7 @@ fn scope() -> Scope {
             delivered: 160,
             verified: 0,
             covered: 160,
+            steps: vec![Share { due: 24, covered: 24 }, Share { due: 24, covered: 16 }],
             findings: 1,
         }],
         cells: vec![ScopeCell {
@@ -239,6 +260,12 @@ fn scope() -> Scope {
             covered: 160,
             not_applicable: 0,
             unknown: unknown(),
+            holes: vec![Hole {
+                since: "2026-11-16T08:00:00Z".to_owned(),
+                until: "2026-11-16T16:00:00Z".to_owned(),
+                reason: "kms-denied".to_owned(),
+            }],
+            holes_total: 1,
             records: 4_312,
         }],
         organization: Some("o-abcdefghij".to_owned()),

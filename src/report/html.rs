@@ -4,6 +4,7 @@
 
 mod chart;
 mod event;
+mod heat;
 mod page;
 mod scope;
 

@@ -1,22 +1,25 @@
 //! The scope of a run as the document has it: coverage, obstacles, verdicts, books of the collection.
 
+pub(crate) mod covered;
+pub(crate) mod over_time;
+pub(crate) mod recording;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use assize_engine::coverage::{Reason, Tally};
-use assize_engine::policy::Evidence;
+use assize_engine::coverage::Reason;
 use assize_engine::time;
 use assize_engine::verdict::{CellVerdict, Verdict};
 
+use self::covered::Covered;
 use super::build::Judged;
 use super::{v1, words};
 use crate::collect::collected::{CellKey, Collected};
 use crate::collect::meter::Counted;
 use crate::collect::{ObjectCounts, Outcome};
 use crate::config::Config;
-use crate::digests::{self, Totals};
 use crate::discover::Discovered;
 use crate::estate::Estate;
-use crate::judge::{self, Judgement, Question};
+use crate::judge::{Judgement, Question};
 
 /// What a scope is told from.
 pub(crate) struct Told<'a> {
@@ -34,13 +37,15 @@ pub(crate) struct Told<'a> {
 
 /// Tells it.
 pub(crate) fn of(told: &Told<'_>) -> Judged {
-    let mut total = Tally::default();
-    told.judgement.tallies.values().for_each(|tally| total.add(tally));
+    let (hours, grade) = (&told.question.hours, told.question.grade);
+    let covered = Covered { cells: &told.judgement.cells, hours, grade };
+    let total = covered.total();
     let min = told.config.report.min_coverage;
-    let hours = &told.question.hours;
+    let findings = |id: &str| told.judgement.findings.iter().filter(|finding| finding.group.account == id).count() as u64;
+    let records = |key: &CellKey| told.judgement.partial.cells.get(key).map_or(0, |cell| cell.evaluated);
     let scope = v1::Scope {
-        statement: statement(&total, told.question.grade),
-        grade: grade(told.question.grade).to_owned(),
+        statement: covered::statement(&total, grade),
+        grade: covered::grade(grade).to_owned(),
         name: told.config.name.clone(),
         run_id: told.run_id.to_owned(),
         since: time::format(hours.start * 3600),
@@ -49,12 +54,14 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
         hours_delivered: total.delivered,
         hours_verified: total.verified,
         hours_covered: total.covered(),
-        integrity: integrity(&told.judgement.integrity),
+        integrity: covered::integrity(&told.judgement.integrity),
+        recording: recording::of(told.collected, &told.discovered.cells),
         complete: total.due > 0 && min.met_by(total.covered(), total.due) && told.outcome.stopped.is_none(),
         min_coverage: percent(min.0),
-        unknown: reason_hours(&total),
-        accounts: accounts(told),
-        cells: cells(told),
+        unknown: covered::reason_hours(&total),
+        steps: covered.steps(),
+        accounts: covered.accounts(&told.estate.accounts, &findings),
+        cells: covered.cells(&records),
         organization: told.estate.organization.clone(),
         organization_accounts: told.estate.organization_accounts,
         left_out: told
@@ -74,132 +81,9 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
     Judged { verdicts: verdicts.collect(), scope }
 }
 
-/// "Of 8,640 account-region-hours due, 8,632 are proven complete by signed digests; 8 are not: 8 digest-missing."
-fn statement(total: &Tally, grade: Evidence) -> String {
-    if total.due == 0 {
-        return "No account-region-hour is due, so nothing can be said.".to_owned();
-    }
-    let due = words::plural(total.due, "account-region-hour", "account-region-hours");
-    let (covered, verified) = (total.covered(), total.verified);
-    let what = match grade {
-        Evidence::Verified => "proven complete by signed digests".to_owned(),
-        Evidence::Delivered if verified == 0 => "delivered".to_owned(),
-        Evidence::Delivered => format!("delivered ({} of them proven complete by signed digests)", words::count(verified)),
-    };
-    if covered == total.due {
-        return format!("Of {due} due, all {} are {what}.", words::count(total.due));
-    }
-    let reasons: Vec<String> =
-        judge::reasons(total).iter().map(|(reason, hours)| format!("{} {}", words::count(*hours), reason.code())).collect();
-    let short = total.due - covered;
-    format!(
-        "Of {due} due, {} are {what}; {} {} not: {}.",
-        words::count(covered),
-        words::count(short),
-        if short == 1 { "is" } else { "are" },
-        reasons.join(", ")
-    )
-}
-
-fn grade(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Verified => "verified",
-        Evidence::Delivered => "delivered",
-    }
-}
-
-/// "1,440 digests of 2 chains: all valid; 8,000 log objects: all valid; checked with 4 public keys."
-fn integrity(totals: &Totals) -> v1::Integrity {
-    let checks = |counts: digests::Counts| {
-        let digests::Counts { valid, invalid, missing, unverifiable, orphan } = counts;
-        v1::Checks { valid, invalid, missing, unverifiable, orphan }
-    };
-    let (digests, logs) = (checks(totals.digests), checks(totals.logs));
-    let statement = if totals.chains == 0 {
-        "No digest was collected for the period, so nothing proves that the log objects are all there and unaltered.".to_owned()
-    } else {
-        format!(
-            "{} of {}: {}; {}: {}; checked with {}.",
-            words::plural(digests.total(), "digest", "digests"),
-            words::plural(totals.chains, "chain", "chains"),
-            digests.words(),
-            words::plural(logs.total(), "log object", "log objects"),
-            logs.words(),
-            words::plural(totals.public_keys, "public key", "public keys"),
-        )
-    };
-    v1::Integrity { statement, chains: totals.chains, public_keys: totals.public_keys, digests, logs }
-}
-
-impl v1::Checks {
-    fn total(&self) -> u64 {
-        let v1::Checks { valid, invalid, missing, unverifiable, orphan } = self;
-        valid + invalid + missing + unverifiable + orphan
-    }
-
-    fn words(&self) -> String {
-        let v1::Checks { valid, invalid, missing, unverifiable, orphan } = *self;
-        if valid == self.total() {
-            return if valid == 0 { "none".to_owned() } else { "all valid".to_owned() };
-        }
-        let states =
-            [("valid", valid), ("INVALID", invalid), ("MISSING", missing), ("ORPHAN", orphan), ("unverifiable", unverifiable)];
-        let said = states.into_iter().filter(|(_, count)| *count > 0);
-        said.map(|(state, count)| format!("{} {state}", words::count(count))).collect::<Vec<_>>().join(", ")
-    }
-}
-
 fn percent(hundredths: u32) -> String {
     let (whole, rest) = (hundredths / 100, hundredths % 100);
     if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:02}") }
-}
-
-fn reason_hours(tally: &Tally) -> Vec<v1::ReasonHours> {
-    judge::reasons(tally).into_iter().map(|(reason, hours)| reason_of(reason, hours)).collect()
-}
-
-fn reason_of(reason: Reason, hours: u64) -> v1::ReasonHours {
-    v1::ReasonHours { reason: reason.code().to_owned(), words: reason.words().to_owned(), hours }
-}
-
-fn accounts(told: &Told<'_>) -> Vec<v1::ScopeAccount> {
-    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
-    for ((account, _), tally) in &told.judgement.tallies {
-        tallies.entry(account).or_default().add(tally);
-    }
-    let of = |account: &crate::estate::Account| {
-        let tally = tallies.get(account.id.as_str()).cloned().unwrap_or_default();
-        let findings = told.judgement.findings.iter().filter(|finding| finding.group.account == account.id).count() as u64;
-        v1::ScopeAccount {
-            account: account.id.clone(),
-            name: account.name.clone(),
-            env: account.env.clone(),
-            due: tally.due,
-            delivered: tally.delivered,
-            verified: tally.verified,
-            covered: tally.covered(),
-            findings,
-        }
-    };
-    told.estate.accounts.iter().map(of).collect()
-}
-
-fn cells(told: &Told<'_>) -> Vec<v1::ScopeCell> {
-    let of = |((account, region), tally): (&CellKey, &Tally)| {
-        let records = told.judgement.partial.cells.get(&(account.clone(), region.clone())).map_or(0, |cell| cell.evaluated);
-        v1::ScopeCell {
-            account: account.clone(),
-            region: region.clone(),
-            due: tally.due,
-            delivered: tally.delivered,
-            verified: tally.verified,
-            covered: tally.covered(),
-            not_applicable: tally.not_applicable,
-            unknown: reason_hours(tally),
-            records,
-        }
-    };
-    told.judgement.tallies.iter().map(of).collect()
 }
 
 /// Accounts with logs in a source that neither the scope nor the configuration speaks of.
@@ -313,8 +197,8 @@ fn collection(told: &Told<'_>) -> v1::Collection {
 
 fn verdict(cell: &CellVerdict) -> v1::Verdict {
     let unknown = match &cell.verdict {
-        Verdict::Unknown(reasons) => reasons.iter().map(|(reason, hours)| reason_of(*reason, *hours)).collect(),
-        _ => reason_hours(&cell.hours),
+        Verdict::Unknown(reasons) => reasons.iter().map(|(reason, hours)| covered::reason_of(*reason, *hours)).collect(),
+        _ => covered::reason_hours(&cell.hours),
     };
     v1::Verdict {
         account: cell.account.clone(),
@@ -326,7 +210,7 @@ fn verdict(cell: &CellVerdict) -> v1::Verdict {
         delivered: cell.hours.delivered,
         verified: cell.hours.verified,
         covered: cell.hours.covered(),
-        grade: cell.hours.grade().map(grade),
+        grade: cell.hours.grade().map(covered::grade),
     }
 }
 

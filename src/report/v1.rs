@@ -63,10 +63,14 @@ pub(crate) struct Scope {
     pub(crate) hours_covered: u64,
     /// What digests and log objects came to.
     pub(crate) integrity: Integrity,
+    /// Whether calls of earlier runs stand in the logs.
+    pub(crate) recording: Recording,
     /// Coverage that is asked for, in percent with up to two decimals.
     pub(crate) min_coverage: String,
     /// Hours not covered, by reason code, most first.
     pub(crate) unknown: Vec<ReasonHours>,
+    /// The period cut into days, or into longer steps if it has more than [`MAX_STEPS`] of them.
+    pub(crate) steps: Vec<Step>,
     /// Every account in scope, by id.
     pub(crate) accounts: Vec<ScopeAccount>,
     /// Every account and region in scope, by account and region.
@@ -117,6 +121,8 @@ pub(crate) struct ScopeAccount {
     pub(crate) verified: u64,
     /// Those covered at the grade that is asked for.
     pub(crate) covered: u64,
+    /// The same for each of the scope's steps.
+    pub(crate) steps: Vec<Share>,
     /// Findings in it.
     pub(crate) findings: u64,
 }
@@ -140,6 +146,10 @@ pub(crate) struct ScopeCell {
     pub(crate) not_applicable: u64,
     /// Hours not covered, by reason code.
     pub(crate) unknown: Vec<ReasonHours>,
+    /// Which hours these are, in order; [`MAX_HOLES`] at most.
+    pub(crate) holes: Vec<Hole>,
+    /// How many stretches there are in all.
+    pub(crate) holes_total: u64,
     /// Records evaluated.
     pub(crate) records: u64,
 }
@@ -234,6 +244,80 @@ pub(crate) struct Verdict {
     pub(crate) grade: Option<&'static str>,
 }
 
+/// Coverage by itself: what `assize coverage` says.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CoverageDocument {
+    /// 1
+    pub(crate) version: u32,
+    /// Name of the organisation, as the configuration has it.
+    pub(crate) name: String,
+    /// Time of the run that it rests on.
+    pub(crate) as_of: String,
+    /// First hour.
+    pub(crate) since: String,
+    /// First hour after those that count.
+    pub(crate) horizon: String,
+    /// The grade of evidence that covers: `verified` or `delivered`.
+    pub(crate) grade: &'static str,
+    /// One sentence for people.
+    pub(crate) statement: String,
+    /// Account-region-hours due.
+    pub(crate) hours_due: u64,
+    /// Those of which everything listed was taken.
+    pub(crate) hours_delivered: u64,
+    /// Those that signed digests prove to be complete.
+    pub(crate) hours_verified: u64,
+    /// Those covered at the grade.
+    pub(crate) hours_covered: u64,
+    /// Hours not covered, by reason code, most first.
+    pub(crate) unknown: Vec<ReasonHours>,
+    /// What digests and log objects came to.
+    pub(crate) integrity: Integrity,
+    /// Whether calls of earlier runs stand in the logs.
+    pub(crate) recording: Recording,
+    /// The period in steps.
+    pub(crate) steps: Vec<Step>,
+    /// Accounts.
+    pub(crate) accounts: Vec<ScopeAccount>,
+    /// Accounts and regions.
+    pub(crate) cells: Vec<ScopeCell>,
+}
+
+/// Most steps that a period is cut into.
+pub(crate) const MAX_STEPS: i64 = 124;
+
+/// Most stretches that are listed of one account and region.
+pub(crate) const MAX_HOLES: usize = 200;
+
+/// A part of the period.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    /// Its first hour.
+    pub(crate) since: String,
+    /// The first hour after it.
+    pub(crate) until: String,
+}
+
+/// Hours of one step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct Share {
+    /// Due.
+    pub(crate) due: u64,
+    /// Covered at the grade that is asked for.
+    pub(crate) covered: u64,
+}
+
+/// Hours in a row that are not covered, for one reason.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Hole {
+    /// First hour.
+    pub(crate) since: String,
+    /// First hour after it.
+    pub(crate) until: String,
+    /// Code of the reason.
+    pub(crate) reason: String,
+}
+
 /// What CloudTrail's digests of the period came to, and the log objects that they name.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Integrity {
@@ -247,6 +331,25 @@ pub(crate) struct Integrity {
     pub(crate) digests: Checks,
     /// Log objects.
     pub(crate) logs: Checks,
+}
+
+/// Calls that earlier runs made, looked for in the logs: proof that what happens is recorded.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Recording {
+    /// One sentence for people.
+    pub(crate) statement: String,
+    /// Accounts and regions in scope.
+    pub(crate) cells: u64,
+    /// Those of whose logs one call at least is known to be in.
+    pub(crate) proven: u64,
+    /// Calls that are not in a log that is proven to be complete.
+    pub(crate) lost: u64,
+    /// Calls that are waited for.
+    pub(crate) pending: u64,
+    /// The earliest among the latest calls seen of each account and region: since then recording is proven everywhere it is.
+    pub(crate) since: Option<String>,
+    /// Longest time from a call to the object with its record, seconds.
+    pub(crate) longest_seconds: Option<i64>,
 }
 
 /// How many objects came to what.

@@ -159,7 +159,6 @@ impl View {
     ///
     /// # Errors
     /// As [`View::documents`].
-    #[cfg_attr(not(test), expect(dead_code, reason = "coverage over time reads the snapshots of runs"))]
     pub(crate) async fn snapshot(&self, name: &str, as_of: i64) -> Result<Option<Document>, StateError> {
         Ok(self.timeline(name, i64::MIN..as_of.saturating_add(1)).await?.pop())
     }

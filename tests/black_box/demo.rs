@@ -17,6 +17,7 @@ fn the_demo_says_what_was_done_to_its_evidence() {
         "object-altered",
         "1 MISSING",
         "1 INVALID, 1 ORPHAN",
+        "In 24 of 28 account-regions recording itself is proven",
         "the books balance",
     ] {
         assert!(first.contains(said), "{said} is not said first: {first}");
@@ -26,5 +27,32 @@ fn the_demo_says_what_was_done_to_its_evidence() {
     let report = std::fs::read_to_string(assize.path("demo/report.html")).unwrap();
     for code in ["log-altered", "log-orphan", "digest-missing", "event-id-conflict"] {
         assert!(report.contains(code), "{code}");
+    }
+    what_was_left_is_asked(&assize);
+}
+
+/// `coverage`, `explain` and `verify` read the audit folder alone: no credentials, no network.
+fn what_was_left_is_asked(assize: &Assize) {
+    let config = ["--config", "demo/assize.yaml"];
+    let coverage = assize.run(&[&["coverage"], &config[..]].concat());
+    assert_eq!(coverage.code, 3, "{}", coverage.err);
+    assert!(coverage.out.contains("2026-10-12 02:00:00Z – 05:00:00Z: digest-missing"), "{}", coverage.out);
+    let whole = assize.run(&[&["coverage", "--accounts", "444455556666"], &config[..]].concat());
+    assert_eq!(whole.code, 0, "{}{}", whole.out, whole.err);
+    assert!(whole.out.contains("all 2,880 are proven complete by signed digests"), "{}", whole.out);
+    let explain = |place: &str| assize.run(&[&["explain", "root-user-used", place], &config[..]].concat());
+    let failed = explain("333344445555");
+    assert!(failed.out.contains("FAIL for 333344445555") && failed.out.contains("18 records matched"), "{}", failed.out);
+    assert!(failed.out.contains("log-altered s3://kaigan-cloudtrail-logs/"), "{}", failed.out);
+    let passed = explain("111122223333");
+    assert!(passed.out.contains("PASS for 111122223333, on verified evidence"), "{}", passed.out);
+    let unknown = explain("777788889999/eu-west-1");
+    assert!(unknown.out.contains("UNKNOWN for 777788889999: 2,880 h role-not-assumable"), "{}", unknown.out);
+    let nowhere = explain("123456789012");
+    assert!(nowhere.code == 2 && nowhere.err.contains("did not have 123456789012 in scope"), "{}", nowhere.err);
+    let verified = assize.run(&["verify", "demo/audit"]);
+    assert_eq!(verified.code, 4, "{}{}", verified.out, verified.err);
+    for said in ["MISSING", "INVALID", "ORPHAN"] {
+        assert!(verified.out.contains(said), "{said}: {}", verified.out);
     }
 }

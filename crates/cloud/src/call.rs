@@ -7,6 +7,7 @@ mod answer;
 mod endpoint;
 mod form;
 mod limit;
+mod log;
 mod xml;
 
 use std::fmt;
@@ -52,6 +53,8 @@ use endpoint::Endpoint;
 pub(crate) use endpoint::override_of;
 pub use limit::CallLimit;
 pub(crate) use limit::Limits;
+pub(crate) use log::CallLog;
+pub use log::MadeCall;
 
 /// How a service wants to be asked, and answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,12 +115,18 @@ pub(crate) struct Caller {
     /// Whose retries these are: one account's failures must not use up another's attempts.
     account: String,
     limits: Arc<Limits>,
+    log: Arc<CallLog>,
     timeouts: TimeoutConfig,
 }
 
 impl Caller {
     /// Each attempt may take as long as `attempt`.
-    pub(crate) fn new(config: &SdkConfig, account: &str, limits: &Arc<Limits>, attempt: Duration) -> Self {
+    pub(crate) fn new(
+        config: &SdkConfig,
+        account: &str,
+        (limits, log): (&Arc<Limits>, &Arc<CallLog>),
+        attempt: Duration,
+    ) -> Self {
         let skew = SharedInterceptor::new(ServiceClockSkewInterceptor::new());
         let mut components = RuntimeComponentsBuilder::new("assize")
             .with_http_client(config.http_client())
@@ -142,7 +151,14 @@ impl Caller {
             components.set_identity_resolver(SCHEME_ID, shared_resolver(provider));
         }
         let timeouts = crate::session::with_attempt_limit(config, attempt);
-        Self { config: config.clone(), components, account: account.to_owned(), limits: Arc::clone(limits), timeouts }
+        Self {
+            config: config.clone(),
+            components,
+            account: account.to_owned(),
+            limits: Arc::clone(limits),
+            log: Arc::clone(log),
+            timeouts,
+        }
     }
 
     /// Calls an operation, with the SDK's retries.
@@ -172,6 +188,8 @@ impl Caller {
         let paced = self.limits.paced(&self.account, &endpoint.region, operation.service.id, operation.name);
         self.limits.wait(&paced).await;
         let limits = Arc::clone(&self.limits);
+        let (log, account, asked) = (Arc::clone(&self.log), self.account.clone(), endpoint.region.clone());
+        let action = operation.action;
         let sdk = SdkOperation::builder()
             .service_name(operation.service.id)
             .operation_name(operation.name)
@@ -181,6 +199,10 @@ impl Caller {
             .deserializer(move |response| {
                 let answer = read(response);
                 limits.learn(&paced, answer::is_throttled(&answer));
+                if let Some(id) = response.headers().get("x-amzn-requestid").filter(|_| answer.is_ok()) {
+                    let (account, region) = (account.clone(), asked.clone());
+                    log.add(MadeCall { account, region, action, request_id: id.to_owned() });
+                }
                 answer
             })
             .build();

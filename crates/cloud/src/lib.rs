@@ -20,7 +20,7 @@ mod s3;
 mod session;
 pub mod trail;
 
-pub use call::{CallLimit, Operation, Protocol, Service};
+pub use call::{CallLimit, MadeCall, Operation, Protocol, Service};
 pub use error::{Call, CloudError, Denial, DenialCause, Reason};
 pub use gap::Gap;
 pub use s3::{ObjectLock, RetentionMode, S3Bucket, S3Options};

@@ -19,8 +19,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use serde_json::Value;
 
-use crate::call::{Caller, Limits, retry_partition};
-use crate::{Call, CallLimit, CloudError, Operation, S3Bucket, S3Options};
+use crate::call::{CallLog, Caller, Limits, retry_partition};
+use crate::{Call, CallLimit, CloudError, MadeCall, Operation, S3Bucket, S3Options};
 use credentials::{Credentials, Provider, Source};
 use role::Assumption;
 
@@ -127,6 +127,7 @@ pub struct Session {
 
 struct Shared {
     limits: Arc<Limits>,
+    log: Arc<CallLog>,
     region: String,
     attempts: u32,
 }
@@ -175,7 +176,8 @@ impl Sessions {
             builder.set_app_name(AppName::new("assize").ok());
         }
         config = builder.build();
-        let shared = Arc::new(Shared { limits: Arc::new(Limits::new(&options.calls_per_second)), region, attempts });
+        let shared =
+            Arc::new(Shared { limits: Arc::new(Limits::new(&options.calls_per_second)), log: Arc::default(), region, attempts });
         let chain = config.credentials_provider().ok_or_else(|| CloudError::NoCredentials {
             message: "the configuration has no provider of credentials".to_owned(),
         })?;
@@ -192,6 +194,11 @@ impl Sessions {
     /// The region of the run's own calls.
     pub fn region(&self) -> &str {
         &self.shared.region
+    }
+
+    /// The calls that AWS answered since this was asked last, except those of S3 and STS.
+    pub fn made_calls(&self) -> Vec<MadeCall> {
+        self.shared.log.take()
     }
 
     /// Credentials in another account: one cached session per role and way to it. The role is assumed when the
@@ -240,7 +247,7 @@ impl Session {
         let credentials = Arc::new(Credentials::new(source, time, role.as_deref().unwrap_or("the run's own credentials")));
         let provider = SharedCredentialsProvider::new(Provider(Arc::clone(&credentials)));
         let config = config.to_builder().credentials_provider(provider).build();
-        let caller = Caller::new(&config, &account, &shared.limits, ATTEMPT);
+        let caller = Caller::new(&config, &account, (&shared.limits, &shared.log), ATTEMPT);
         let shared = Arc::clone(shared);
         Self { inner: Arc::new(Inner { shared, config, caller, credentials, account, role }) }
     }

@@ -15,6 +15,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 
+use super::super::collected::CellKey;
 use super::super::timeline::TrailLook;
 use super::super::*;
 use crate::config::Mode;
@@ -181,7 +182,7 @@ impl Scene {
             empty: false,
         };
         let judging = Judging {
-            policies: self.policies.iter().cloned().chain(changes::policy()).collect(),
+            policies: self.policies.iter().cloned().chain(changes::policy()).chain(own_calls::policy()).collect(),
             reported: self.policies.len(),
             accounts: AccountList::default(),
             threads: 1,
@@ -224,6 +225,14 @@ impl Scene {
         let outcome = collect(&self.collector(as_of), &mut state, &mut collected, &|_| ()).await?;
         state.finish(&json!({})).await?;
         Ok((outcome, collected))
+    }
+
+    /// A run that notes calls and collects nothing.
+    pub(super) async fn made<const N: usize>(&self, at: i64, calls: [(CellKey, String); N]) {
+        let mut state = self.open(at).await.unwrap();
+        let mut collected = Collected::default();
+        collected.made(at, calls);
+        state.commit(documents(&self.collector(at), &mut collected).unwrap()).await.unwrap();
     }
 
     /// The ledger's rows.

@@ -76,3 +76,19 @@ async fn what_an_object_tells_is_committed_with_it() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_call_of_an_earlier_run_is_found_in_the_logs() {
+    let scene = Scene::new(Mode::Copy);
+    let mut call = record("call", 26 * 3600, CLOUDTRAIL, "DescribeTrails", json!(null));
+    call["requestID"] = json!("our-own-request");
+    let mut other = record("other", 26 * 3600, CLOUDTRAIL, "DescribeTrails", json!(null));
+    other["requestID"] = json!("somebody-elses");
+    scene.store.put_object(&key(Folder::CloudTrail, 26 * 3600 + 600, "calls"), log(&[call, other])).await;
+    let cell = (ACCOUNT.to_owned(), REGION.to_owned());
+    scene.made((DAY * 24 + 26) * 3600, [(cell.clone(), "our-own-request".to_owned()), (cell, "another".to_owned())]).await;
+    let (_, collected) = scene.run(AS_OF).await.unwrap();
+    let (_, calls) = collected.own_calls().next().unwrap();
+    assert_eq!(calls.last(), Some(((DAY * 24 + 26) * 3600, Some(600))));
+    assert_eq!((calls.pending(), calls.lost().len()), (1, 0));
+}

@@ -89,6 +89,10 @@ pub(super) fn discover(summary: &Summary, logs: Arc<dyn Bucket>, as_of: i64, col
             empty: false,
         });
     }
+    for call in &summary.calls {
+        let cell = (call.account.clone(), call.region.to_owned());
+        collected.made(call.time, [(cell, call.request_id.clone())]);
+    }
     collected.saw_account(DENIED.0, false, as_of);
     for region in &regions {
         found.cells.insert((DENIED.0.to_owned(), region.clone()), Some(denied()));

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::heat::Heat;
 use crate::report::scope::{self, AccountRow, METHOD, ScopeView, VERDICTS};
-use crate::report::v1::{Document, Policy, Scope, ScopeCell, Verdict};
+use crate::report::v1::{self, Document, Policy, Scope, ScopeCell, Verdict};
 use crate::report::words;
 
 /// Accounts in the open part of the table; the others are folded away.
@@ -14,6 +15,9 @@ const OPEN_ACCOUNTS: usize = 60;
 
 /// Rows in the list of holes.
 const HOLES: usize = 400;
+
+/// Stretches of hours named for one account and region; the rest are counted, and in report.json.
+const STRETCHES: usize = 4;
 
 /// Places named for one verdict of one policy; the rest are counted.
 const PLACES: usize = 12;
@@ -23,6 +27,7 @@ const PLACES: usize = 12;
 pub(super) struct ScopePage<'a> {
     view: ScopeView<'a>,
     grid: Grid<'a>,
+    heat: Option<Heat<'a>>,
     holes: Vec<Hole<'a>>,
     holes_left_out: usize,
     method: &'static str,
@@ -62,6 +67,8 @@ struct Hole<'a> {
     covered: u64,
     percent: String,
     reasons: String,
+    /// Which hours these are.
+    when: String,
 }
 
 /// The verdicts of one policy.
@@ -96,7 +103,14 @@ impl<'a> ScopePage<'a> {
         let mut holes: Vec<Hole<'a>> = view.accounts.iter().flat_map(|row| holes(row, &cells)).collect();
         let holes_left_out = holes.len().saturating_sub(HOLES);
         holes.truncate(HOLES);
-        Some(Self { grid: Grid::of(&view, scope, &cells), holes, holes_left_out, method: METHOD, view })
+        Some(Self {
+            grid: Grid::of(&view, scope, &cells),
+            heat: Heat::of(&view, scope),
+            holes,
+            holes_left_out,
+            method: METHOD,
+            view,
+        })
     }
 }
 
@@ -154,7 +168,10 @@ fn holes<'a>(row: &AccountRow<'a>, cells: &Cells<'a>) -> Vec<Hole<'a>> {
     let mut holes: Vec<Hole<'a>> = Vec::new();
     for cell in own.filter(|cell| cell.covered < cell.due) {
         let reasons = scope::reasons(&cell.unknown);
-        let same = |hole: &&mut Hole<'_>| (hole.due, hole.covered, &hole.reasons) == (cell.due, cell.covered, &reasons);
+        let when = when(cell);
+        let same = |hole: &&mut Hole<'_>| {
+            (hole.due, hole.covered, &hole.reasons, &hole.when) == (cell.due, cell.covered, &reasons, &when)
+        };
         match holes.iter_mut().find(same) {
             Some(hole) => hole.regions.push(&cell.region),
             None => holes.push(Hole {
@@ -165,10 +182,22 @@ fn holes<'a>(row: &AccountRow<'a>, cells: &Cells<'a>) -> Vec<Hole<'a>> {
                 covered: cell.covered,
                 percent: scope::percent(cell.covered, cell.due),
                 reasons,
+                when,
             }),
         }
     }
     holes
+}
+
+/// The first stretches of hours that are not covered, and how many more there are.
+fn when(cell: &ScopeCell) -> String {
+    let one = |hole: &v1::Hole| format!("{}: {}", words::period(&hole.since, &hole.until), hole.reason);
+    let mut all: Vec<String> = cell.holes.iter().take(STRETCHES).map(one).collect();
+    let more = cell.holes_total.saturating_sub(all.len() as u64);
+    if more > 0 {
+        all.push(format!("and {} more", words::count(more)));
+    }
+    all.join("; ")
 }
 
 impl<'a> PolicyVerdicts<'a> {

@@ -27,6 +27,7 @@ pub(super) fn coverage(view: &ScopeView<'_>, screen: &mut Screen) {
     let style = if scope.complete { Style::Plain } else { Style::Warning };
     screen.wrapped(style, "", &scope.statement);
     screen.wrapped(Style::Plain, "", &scope.integrity.statement);
+    screen.wrapped(Style::Plain, "", &scope.recording.statement);
     screen.wrapped(Style::Plain, "", &format!("period: {}", view.period));
     let regions = words::plural(view.regions as u64, "region", "regions");
     let denominator = &view.denominator;

@@ -54,6 +54,17 @@ impl Ask<'_> {
     pub fn any(grade: Evidence) -> Ask<'static> {
         Ask { needs: None, grade, not_backfilled: None }
     }
+
+    /// Why an hour in this state is not covered, if it is not.
+    fn shortfall(&self, state: HourState, hour: i64) -> Option<Reason> {
+        match state {
+            HourState::NotApplicable => None,
+            HourState::Unknown(reason) => Some(reason),
+            _ if self.not_backfilled.is_some_and(|lacks| lacks.contains(hour)) => Some(Reason::NotBackfilled),
+            HourState::Delivered(reason) => (self.grade == Evidence::Verified).then_some(reason),
+            HourState::Verified => None,
+        }
+    }
 }
 
 impl CellEvidence {
@@ -89,16 +100,36 @@ impl CellEvidence {
     /// which nothing changes: a year of 3,000 cells and 100 policies is seconds, not half an hour.
     pub fn tally(&self, hours: Range<i64>, ask: &Ask<'_>) -> Tally {
         let mut tally = Tally::default();
+        self.stretches(hours, ask, |stretch, state| {
+            tally.count(state, stretch.start, stretch.end.abs_diff(stretch.start), ask);
+        });
+        tally
+    }
+
+    /// The hours of a range that are not covered, in stretches of one reason, in order.
+    pub fn uncovered(&self, hours: Range<i64>, ask: &Ask<'_>) -> Vec<(Range<i64>, Reason)> {
+        let mut holes: Vec<(Range<i64>, Reason)> = Vec::new();
+        self.stretches(hours, ask, |stretch, state| {
+            let Some(reason) = ask.shortfall(state, stretch.start) else { return };
+            match holes.last_mut() {
+                Some((last, same)) if *same == reason && last.end == stretch.start => last.end = stretch.end,
+                _ => holes.push((stretch, reason)),
+            }
+        });
+        holes
+    }
+
+    /// Stretches in which nothing changes, with their state, in order.
+    fn stretches(&self, hours: Range<i64>, ask: &Ask<'_>, mut each: impl FnMut(Range<i64>, HourState)) {
         let mut edges = self.edges(&hours, ask);
         edges.push(hours.end);
         let mut from = hours.start;
         for until in edges {
             if from < until {
-                tally.count(self.state(from, ask.needs), from, until.abs_diff(from), ask);
+                each(from..until, self.state(from, ask.needs));
             }
             from = until;
         }
-        tally
     }
 
     /// Where anything changes within a range, in order.
@@ -165,28 +196,19 @@ impl Tally {
     }
 
     fn count(&mut self, state: HourState, first: i64, hours: u64, ask: &Ask<'_>) {
-        let mut unknown = |reason| *self.unknown.entry(reason).or_default() += hours;
-        match state {
-            HourState::NotApplicable => {
-                self.not_applicable += hours;
-                return;
-            }
-            HourState::Unknown(reason) => unknown(reason),
-            HourState::Delivered(_) | HourState::Verified if ask.not_backfilled.is_some_and(|lacks| lacks.contains(first)) => {
-                unknown(Reason::NotBackfilled);
-            }
-            HourState::Delivered(reason) => {
-                self.delivered += hours;
-                if ask.grade == Evidence::Verified {
-                    unknown(reason);
-                }
-            }
-            HourState::Verified => {
-                self.delivered += hours;
-                self.verified += hours;
-            }
+        if state == HourState::NotApplicable {
+            self.not_applicable += hours;
+            return;
         }
         self.due += hours;
+        let shortfall = ask.shortfall(state, first);
+        if let Some(reason) = shortfall {
+            *self.unknown.entry(reason).or_default() += hours;
+        }
+        if shortfall != Some(Reason::NotBackfilled) {
+            self.delivered += if matches!(state, HourState::Unknown(_)) { 0 } else { hours };
+            self.verified += if state == HourState::Verified { hours } else { 0 };
+        }
     }
 }
 
@@ -291,6 +313,10 @@ mod tests {
             let fast = cell.tally(span.0..span.1, &ask);
             prop_assert_eq!(fast.covered() + fast.unknown.values().sum::<u64>(), fast.due);
             prop_assert!(fast.verified <= fast.delivered && fast.delivered <= fast.due);
+            let holes = cell.uncovered(span.0..span.1, &ask);
+            prop_assert!(holes.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start));
+            let length: u64 = holes.iter().map(|(hours, _)| hours.end.abs_diff(hours.start)).sum();
+            prop_assert_eq!(length, fast.unknown.values().sum::<u64>());
             prop_assert_eq!(fast, slow);
         }
     }

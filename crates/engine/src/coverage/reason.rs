@@ -59,11 +59,13 @@ pub enum Reason {
     ObjectMissing,
     /// A log object is there that no digest of its time names.
     ObjectOrphan,
+    /// A call that was made in it is not in its log.
+    CallNotRecorded,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 27] = [
+    pub const ALL: [Reason; 28] = [
         Reason::RoleNotAssumable,
         Reason::Denied,
         Reason::ScpDenied,
@@ -91,6 +93,7 @@ impl Reason {
         Reason::ObjectAltered,
         Reason::ObjectMissing,
         Reason::ObjectOrphan,
+        Reason::CallNotRecorded,
     ];
 
     /// Stable kebab-case code.
@@ -123,6 +126,7 @@ impl Reason {
             Reason::ObjectAltered => "object-altered",
             Reason::ObjectMissing => "object-missing",
             Reason::ObjectOrphan => "object-orphan",
+            Reason::CallNotRecorded => "call-not-recorded",
         }
     }
 
@@ -161,6 +165,7 @@ impl Reason {
             Reason::ObjectAltered => "a log object is not what AWS delivered",
             Reason::ObjectMissing => "a log object that AWS delivered is not there",
             Reason::ObjectOrphan => "a log object is there that no digest names",
+            Reason::CallNotRecorded => "a call that was made is not in the log",
         }
     }
 }

@@ -1,0 +1,181 @@
+//! The coverage of a scope as documents have it: a sentence, accounts, accounts and regions, over time.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use assize_engine::coverage::{Ask, CellEvidence, Reason, Tally};
+use assize_engine::policy::Evidence;
+
+use super::over_time;
+use crate::collect::collected::CellKey;
+use crate::digests::{self, Totals};
+use crate::estate::Account;
+use crate::report::{v1, words};
+
+/// What coverage is told from.
+#[derive(Clone, Copy)]
+pub(crate) struct Covered<'a> {
+    /// What is known of every cell in scope.
+    pub(crate) cells: &'a BTreeMap<CellKey, CellEvidence>,
+    /// The hours that count.
+    pub(crate) hours: &'a Range<i64>,
+    /// The grade of evidence that covers.
+    pub(crate) grade: Evidence,
+}
+
+impl Covered<'_> {
+    /// All hours together.
+    pub(crate) fn total(&self) -> Tally {
+        let mut total = Tally::default();
+        self.cells.values().for_each(|cell| total.add(&self.tally(cell)));
+        total
+    }
+
+    fn tally(&self, cell: &CellEvidence) -> Tally {
+        cell.tally(self.hours.clone(), &Ask::any(self.grade))
+    }
+
+    /// The period in steps.
+    pub(crate) fn steps(&self) -> Vec<v1::Step> {
+        over_time::steps(self.hours).iter().map(over_time::step).collect()
+    }
+
+    /// The accounts in scope, with the findings in each.
+    pub(crate) fn accounts(&self, accounts: &[Account], findings: &dyn Fn(&str) -> u64) -> Vec<v1::ScopeAccount> {
+        let mut by_step = over_time::by_account(self.cells, &over_time::steps(self.hours), self.grade);
+        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+        for ((account, _), cell) in self.cells {
+            tallies.entry(account).or_default().add(&self.tally(cell));
+        }
+        let mut of = |account: &Account| {
+            let tally = tallies.remove(account.id.as_str()).unwrap_or_default();
+            v1::ScopeAccount {
+                account: account.id.clone(),
+                name: account.name.clone(),
+                env: account.env.clone(),
+                due: tally.due,
+                delivered: tally.delivered,
+                verified: tally.verified,
+                covered: tally.covered(),
+                steps: by_step.remove(account.id.as_str()).unwrap_or_default(),
+                findings: findings(&account.id),
+            }
+        };
+        accounts.iter().map(&mut of).collect()
+    }
+
+    /// Accounts and regions, with the records that were evaluated in each.
+    pub(crate) fn cells(&self, records: &dyn Fn(&CellKey) -> u64) -> Vec<v1::ScopeCell> {
+        let of = |(key, cell): (&CellKey, &CellEvidence)| {
+            let tally = self.tally(cell);
+            let (holes, holes_total) = over_time::holes(cell, self.hours, &Ask::any(self.grade));
+            v1::ScopeCell {
+                account: key.0.clone(),
+                region: key.1.clone(),
+                due: tally.due,
+                delivered: tally.delivered,
+                verified: tally.verified,
+                covered: tally.covered(),
+                not_applicable: tally.not_applicable,
+                unknown: reason_hours(&tally),
+                holes,
+                holes_total,
+                records: records(key),
+            }
+        };
+        self.cells.iter().map(of).collect()
+    }
+}
+
+/// What covers nothing at all, so that nobody takes it for a quiet region: by hours, most first.
+fn reasons(tally: &Tally) -> Vec<(Reason, u64)> {
+    let mut reasons: Vec<(Reason, u64)> = tally.unknown.iter().map(|(reason, hours)| (*reason, *hours)).collect();
+    reasons.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    reasons
+}
+
+/// "Of 8,640 account-region-hours due, 8,632 are proven complete by signed digests; 8 are not: 8 digest-missing."
+pub(crate) fn statement(total: &Tally, grade: Evidence) -> String {
+    if total.due == 0 {
+        return "No account-region-hour is due, so nothing can be said.".to_owned();
+    }
+    let due = words::plural(total.due, "account-region-hour", "account-region-hours");
+    let (covered, verified) = (total.covered(), total.verified);
+    let what = match grade {
+        Evidence::Verified => "proven complete by signed digests".to_owned(),
+        Evidence::Delivered if verified == 0 => "delivered".to_owned(),
+        Evidence::Delivered => format!("delivered ({} of them proven complete by signed digests)", words::count(verified)),
+    };
+    if covered == total.due {
+        return format!("Of {due} due, all {} are {what}.", words::count(total.due));
+    }
+    let reasons: Vec<String> =
+        reasons(total).iter().map(|(reason, hours)| format!("{} {}", words::count(*hours), reason.code())).collect();
+    let short = total.due - covered;
+    format!(
+        "Of {due} due, {} are {what}; {} {} not: {}.",
+        words::count(covered),
+        words::count(short),
+        if short == 1 { "is" } else { "are" },
+        reasons.join(", ")
+    )
+}
+
+/// The name of a grade.
+pub(crate) fn grade(evidence: Evidence) -> &'static str {
+    match evidence {
+        Evidence::Verified => "verified",
+        Evidence::Delivered => "delivered",
+    }
+}
+
+/// "1,440 digests of 2 chains: all valid; 8,000 log objects: all valid; checked with 4 public keys."
+pub(crate) fn integrity(totals: &Totals) -> v1::Integrity {
+    let checks = |counts: digests::Counts| {
+        let digests::Counts { valid, invalid, missing, unverifiable, orphan } = counts;
+        v1::Checks { valid, invalid, missing, unverifiable, orphan }
+    };
+    let (digests, logs) = (checks(totals.digests), checks(totals.logs));
+    let statement = if totals.chains == 0 {
+        "No digest was collected for the period, so nothing proves that the log objects are all there and unaltered.".to_owned()
+    } else {
+        format!(
+            "{} of {}: {}; {}: {}; checked with {}.",
+            words::plural(digests.total(), "digest", "digests"),
+            words::plural(totals.chains, "chain", "chains"),
+            digests.words(),
+            words::plural(logs.total(), "log object", "log objects"),
+            logs.words(),
+            words::plural(totals.public_keys, "public key", "public keys"),
+        )
+    };
+    v1::Integrity { statement, chains: totals.chains, public_keys: totals.public_keys, digests, logs }
+}
+
+impl v1::Checks {
+    fn total(&self) -> u64 {
+        let v1::Checks { valid, invalid, missing, unverifiable, orphan } = self;
+        valid + invalid + missing + unverifiable + orphan
+    }
+
+    fn words(&self) -> String {
+        let v1::Checks { valid, invalid, missing, unverifiable, orphan } = *self;
+        if valid == self.total() {
+            return if valid == 0 { "none".to_owned() } else { "all valid".to_owned() };
+        }
+        let states =
+            [("valid", valid), ("INVALID", invalid), ("MISSING", missing), ("ORPHAN", orphan), ("unverifiable", unverifiable)];
+        let said = states.into_iter().filter(|(_, count)| *count > 0);
+        said.map(|(state, count)| format!("{} {state}", words::count(count))).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Hours that are not covered, by reason.
+pub(crate) fn reason_hours(tally: &Tally) -> Vec<v1::ReasonHours> {
+    reasons(tally).into_iter().map(|(reason, hours)| reason_of(reason, hours)).collect()
+}
+
+/// A reason with its hours.
+pub(crate) fn reason_of(reason: Reason, hours: u64) -> v1::ReasonHours {
+    v1::ReasonHours { reason: reason.code().to_owned(), words: reason.words().to_owned(), hours }
+}
