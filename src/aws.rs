@@ -9,7 +9,7 @@ use assize_cloud::{
 };
 use assize_engine::coverage::Reason;
 
-use crate::config::{self, Config, ExternalId, Location, LockMode, S3Location};
+use crate::config::{self, Config, ExternalId, Location, LockMode, S3Location, SigningKeyPlace};
 
 /// Opens the run's own credentials.
 ///
@@ -59,6 +59,14 @@ fn steps(steps: &[config::RoleStep]) -> Vec<RoleStep> {
 
 fn exposed(id: Option<&ExternalId>) -> Option<String> {
     id.map(|id| id.expose().to_owned())
+}
+
+/// The KMS key that signs manifests, and who may use it: the run itself.
+pub(crate) fn signing_key<'c>(sessions: &Sessions, config: &'c Config) -> Option<(Session, &'c str)> {
+    match &config.signing {
+        Some(SigningKeyPlace::Kms(arn)) => Some((sessions.base(), arn)),
+        _ => None,
+    }
 }
 
 /// Why the audit bucket cannot be used.

@@ -72,6 +72,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Check that what was kept is what AWS delivered, by CloudTrail's signed digests
     Verify(VerifyArgs),
+    /// Write one file with what a run put out and the evidence behind its findings, to be verified anywhere
+    Bundle(BundleArgs),
     /// Check, test or list policies
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -243,8 +245,8 @@ pub(crate) enum PlainFormat {
 /// What to verify.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct VerifyArgs {
-    /// A folder with a copy of an audit bucket or of the bucket that CloudTrail writes to, or s3://BUCKET/PREFIX for that bucket
-    /// itself [default: the audit bucket of the configuration]
+    /// A folder with a copy of an audit bucket or of the bucket that CloudTrail writes to, s3://BUCKET/PREFIX for that bucket
+    /// itself, or a file of `assize bundle` [default: the audit bucket of the configuration]
     #[arg(value_name = "PLACE")]
     pub(crate) path: Option<PathBuf>,
     /// The configuration [default: assize.yaml]
@@ -277,9 +279,32 @@ pub(crate) struct VerifyArgs {
     /// Only these accounts, by id; may be repeated or separated by commas
     #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
     pub(crate) accounts: Vec<String>,
+    /// Check this run of an audit bucket instead: its files, its signature, the copies of what it judged, and the runs before it
+    #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "accounts"])]
+    pub(crate) run: Option<String>,
+    /// The public key that must have signed the run, PEM or DER; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) public_key: Vec<PathBuf>,
     /// Format of the result
     #[arg(long, value_enum, default_value_t = VerifyFormat::Text, value_name = "FORMAT")]
     pub(crate) format: VerifyFormat,
+}
+
+/// What to bundle.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct BundleArgs {
+    /// An audit bucket: a folder with a copy of one, or s3://BUCKET/PREFIX [default: that of the configuration]
+    #[arg(value_name = "PLACE")]
+    pub(crate) path: Option<PathBuf>,
+    /// The configuration [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE", conflicts_with = "path")]
+    pub(crate) config: Option<PathBuf>,
+    /// The run, by its id
+    #[arg(long, value_name = "ID")]
+    pub(crate) run: String,
+    /// The file to write [default: assize-ID.tar.gz]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// Formats of a verification.

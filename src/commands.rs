@@ -1,5 +1,6 @@
 //! One file per subcommand.
 
+pub(crate) mod bundle;
 pub(crate) mod config;
 pub(crate) mod coverage;
 pub(crate) mod demo;
@@ -17,7 +18,9 @@ use std::path::PathBuf;
 
 use assize_bucket::BucketError;
 
+use crate::bundle::BundleError;
 use crate::config::ConfigError;
+use crate::manifest::key::KeyError;
 use crate::pack::PackError;
 use crate::report::ReportError;
 use crate::report::templates::TemplatesError;
@@ -56,6 +59,18 @@ pub(crate) enum CommandError {
     /// No run was ever there.
     #[error("the audit bucket has no run yet, so there is no scope to speak of; `assize run` makes one")]
     NoRun,
+    /// A bundle, or a run to verify.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The public key of a signature.
+    #[error(transparent)]
+    SigningKey(#[from] KeyError),
+    /// A public key for nothing.
+    #[error("--public-key is for the signature of a run: name the run with --run, or give the file of a bundle")]
+    PublicKeyWithoutRun,
+    /// A format that a run has not.
+    #[error("a run is verified as --format text or json; junit is for CloudTrail's digests")]
+    JunitOfRun,
     /// A result that cannot be written as JSON.
     #[error("the result cannot be written as JSON: {0}")]
     Json(#[source] serde_json::Error),

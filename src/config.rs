@@ -19,6 +19,7 @@ mod regions;
 mod report;
 mod role;
 pub(crate) mod schema;
+mod signing;
 mod sources;
 mod syntax;
 
@@ -54,6 +55,7 @@ const KEYS: &[&str] = &[
     "report",
     "judge",
     "notifications",
+    "signing",
 ];
 
 /// Why there is no configuration.
@@ -196,6 +198,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let (limits, judge) = (bounds::limits(root, context), bounds::judge(root, context));
     let (policies, waivers) = (policies::read(root, context), policies::waivers(root, context));
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
+    let signing = signing::read(root, context);
     Some(Config {
         file: String::new(),
         sha256: String::new(),
@@ -214,6 +217,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         report,
         judge,
         notifications,
+        signing,
         warnings: Vec::new(),
         source: PolicyFile { name: String::new(), text: String::new() },
         names: std::mem::take(&mut context.names),

@@ -2,6 +2,7 @@
 //! exit code; everything else is in the modules.
 
 mod aws;
+mod bundle;
 mod cli;
 mod collect;
 mod commands;
@@ -14,6 +15,7 @@ mod discover;
 mod estate;
 mod exit;
 mod judge;
+mod manifest;
 mod pack;
 mod report;
 mod role;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Collect(args) => commands::run::collect(&args, &console),
         Command::Doctor(args) => commands::doctor::run(&args, &console),
         Command::Verify(args) => commands::verify::run(&args, &console),
+        Command::Bundle(args) => commands::bundle::run(&args, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),
     };
     outcome

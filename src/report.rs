@@ -4,7 +4,7 @@ pub(crate) mod activity;
 pub(crate) mod build;
 pub(crate) mod coverage;
 pub(crate) mod escape;
-mod example;
+pub(crate) mod example;
 pub(crate) mod explain;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;

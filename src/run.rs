@@ -4,6 +4,7 @@ pub(crate) mod digests;
 pub(crate) mod forecast;
 mod history;
 mod keys;
+pub(crate) mod manifest;
 mod notified;
 mod publish;
 pub(crate) mod recalled;
@@ -30,6 +31,8 @@ use crate::digests::{Verified, VerifiedError};
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
 use crate::judge::{self, Question};
+use crate::manifest::FormatError;
+use crate::manifest::key::{KeyError, Signer};
 use crate::pack::Pack;
 use crate::report::templates::Templates;
 use crate::report::v1;
@@ -132,6 +135,12 @@ pub(crate) enum RunError {
     /// A report.
     #[error(transparent)]
     Report(#[from] crate::report::ReportError),
+    /// The signing key.
+    #[error("cannot sign what the run puts out, so nothing was read: {0}")]
+    Signing(#[from] KeyError),
+    /// The manifest.
+    #[error("the run's manifest cannot be made: {0}")]
+    Manifest(#[from] FormatError),
 }
 
 /// Who is told how a run goes.
@@ -154,6 +163,7 @@ struct Context<'a> {
     run_id: String,
     audit: Arc<dyn Bucket>,
     requests: Arc<Requests>,
+    signer: Option<Signer>,
     tell: &'a Tell<'a>,
 }
 
@@ -169,10 +179,15 @@ pub(crate) async fn once(
     stop: impl FnOnce(Arc<Stop>),
     tell: &Tell<'_>,
 ) -> Result<Done, RunError> {
+    let signer = signer(config, asked)?;
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
+    let signer = match aws::signing_key(&sessions, config).filter(|_| judges(asked)) {
+        Some((session, arn)) => Some(Signer::kms(session, arn).await?),
+        None => signer,
+    };
     let audit: Arc<dyn Bucket> = aws::audit_bucket(&sessions, config).await?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
-    let context = Context::new((config, asked, pack), &estate, audit, tell);
+    let context = Context { signer, ..Context::new((config, asked, pack), &estate, audit, tell) };
 
     let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
@@ -228,7 +243,7 @@ async fn stages(
     }
     outcome.merge(collect_all(context, sessions, &collector, &mut state, &mut collected).await?);
     history::read(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
-    if asked.collect_only || asked.shard.is_some() {
+    if !judges(asked) {
         let record = publish::record(context, &estate, &outcome, None);
         state.finish(&record).await?;
         return Ok(Done { published: None, outcome });
@@ -243,8 +258,22 @@ async fn stages(
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
     let published = publish::publish(context, &collector, (&question, judgement), &told, &state, templates).await?;
     let record = publish::record(context, &estate, &outcome, Some(&published));
+    manifest::write(context, &mut state, &question.hours, (&published, &record)).await?;
     state.finish(&record).await?;
     Ok(Done { published: Some(published), outcome })
+}
+
+/// The key that signs, before anything is fetched. A run that does not judge signs nothing.
+fn signer(config: &Config, asked: &Asked) -> Result<Option<Signer>, KeyError> {
+    match config.signing.as_ref().filter(|_| judges(asked)) {
+        Some(place) => Signer::load(place, |name| std::env::var(name).ok()),
+        None => Ok(None),
+    }
+}
+
+/// Whether the run ends with verdicts.
+fn judges(asked: &Asked) -> bool {
+    !asked.collect_only && asked.shard.is_none()
 }
 
 /// Judges what is kept by policies that have not seen it, and says what came of it.
@@ -386,7 +415,7 @@ impl<'a> Context<'a> {
         let facts = estate.facts();
         let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
         let run_id = asked.run_id.clone().unwrap_or_else(|| run_id(asked.as_of));
-        Context { config, asked, pack, hashes, run_id, audit, requests, tell }
+        Context { config, asked, pack, hashes, run_id, audit, requests, signer: None, tell }
     }
 }
 

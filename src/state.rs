@@ -263,7 +263,11 @@ fn process_mark() -> String {
     format!("{:016x}", RandomState::new().hash_one(std::process::id()))
 }
 
-fn check_run_id(run: &str) -> Result<(), StateError> {
+/// Whether a text can be the id of a run.
+///
+/// # Errors
+/// It holds what has no place in a key.
+pub(crate) fn check_run_id(run: &str) -> Result<(), StateError> {
     let plain = run.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     if plain && (1..=MAX_RUN_ID).contains(&run.len()) && !run.starts_with('.') {
         return Ok(());
@@ -272,7 +276,11 @@ fn check_run_id(run: &str) -> Result<(), StateError> {
     Err(StateError::invalid(format!("the run id `{}`", run.escape_debug()), reason))
 }
 
-fn to_json(value: &Value) -> Result<Vec<u8>, StateError> {
+/// The bytes of a run's record as [`State::finish`] writes them.
+///
+/// # Errors
+/// Never in practice.
+pub(crate) fn to_json(value: &Value) -> Result<Vec<u8>, StateError> {
     let mut bytes =
         serde_json::to_vec_pretty(value).map_err(|error| StateError::invalid("the record of a run", error.to_string()))?;
     bytes.push(b'\n');

@@ -11,8 +11,9 @@ pub(crate) mod outcome;
 pub(crate) mod place;
 pub(crate) mod reading;
 pub(crate) mod render;
+pub(crate) mod run;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -34,6 +35,8 @@ use reading::{Again, Basis, Noted, Plan, Reading};
 
 /// Objects fetched at once.
 const FETCHES: usize = 32;
+/// Seconds of a digest's window.
+const HOUR: i64 = 3_600;
 /// Seconds from an event to the digest that proves it, as a rule; see [`digest::complete`].
 const SETTLE: i64 = 3_600;
 
@@ -64,12 +67,16 @@ pub(crate) async fn verify(question: Question<'_>) -> Verified {
         read.push((name.clone(), digests(vault, name, stored, limits).await));
     }
     let documents = || read.iter().flat_map(|(_, found)| found).filter_map(document_of);
-    let until = choice.until.or_else(|| documents().map(|document| document.end).max());
+    let newest = documents().map(|document| document.end).max();
+    let horizon = choice.elsewhere.as_ref().and_then(|elsewhere| elsewhere.horizon).unwrap_or(i64::MAX);
+    let until = choice.until.or(newest.map(|newest| newest.min(horizon)));
     let mut chains = Vec::new();
     let mut windows: BTreeMap<place::Cell, Vec<(Range<i64>, Window)>> = BTreeMap::new();
     for (name, found) in read {
         let first = found.iter().filter_map(document_of).map(|document| document.start).min();
-        let (Some(end), Some(start)) = (until, choice.since.or(first).or(until)) else { continue };
+        let last = found.iter().filter_map(document_of).map(|document| document.end).max();
+        let (Some(until), Some(start)) = (until, choice.since.or(first).or(until)) else { continue };
+        let end = if choice.until.is_none() { due(until, last) } else { until };
         let backfilled = name.trail.ends_with("_backfill");
         // A chain of backfilled digests covers what was late, not every hour.
         let span = if backfilled { start..start } else { start..end.max(start) };
@@ -86,7 +93,7 @@ pub(crate) async fn verify(question: Question<'_>) -> Verified {
     let mut outcomes = Vec::new();
     let mut mentioned = HashSet::new();
     for (name, chain) in &chains {
-        outcomes.push(one_chain(&logs, (name, chain), &mut mentioned, &mut reading).await);
+        outcomes.push(one_chain(&logs, (name, chain), (&mut mentioned, choice), &mut reading).await);
     }
     unnamed((listed, choice), &windows, &mentioned, &mut outcomes);
     Verified::new(outcomes, (choice.since, until), (keys.count(), source), reading)
@@ -104,6 +111,12 @@ struct Logs<'l> {
     named: ByPlace<'l>,
     plan: Plan<'l>,
     limits: Limits,
+}
+
+/// Where a chain's digests are due if nobody says: its own end if another chain's newest digest is less than a window later,
+/// because each has windows of its own.
+fn due(newest: i64, last: Option<i64>) -> i64 {
+    last.filter(|last| (newest - HOUR..newest).contains(last)).unwrap_or(newest)
 }
 
 fn document_of(found: &FoundDigest) -> Option<&DigestDocument> {
@@ -164,15 +177,21 @@ fn content(stored: &[u8], metadata: &assize_bucket::Metadata, limits: Limits) ->
 async fn one_chain(
     logs: &Logs<'_>,
     (name, chain): (&ChainName, &Chain),
-    mentioned: &mut HashSet<(String, String)>,
+    (mentioned, choice): (&mut HashSet<(String, String)>, &Choice),
     reading: &mut Reading,
 ) -> ChainOutcome {
     let known = |entry: &LogEntry| -> (String, String) {
         let bucket = if name.bucket.is_empty() { String::new() } else { entry.place.0.clone() };
         (bucket, entry.place.1.clone())
     };
-    let entries: Vec<(&DigestDocument, &LogEntry)> = entries(chain).collect();
+    let mut entries: Vec<(&DigestDocument, &LogEntry)> = entries(chain).collect();
     mentioned.extend(entries.iter().map(|(_, entry)| known(entry)));
+    let absent = |entry: &LogEntry| {
+        let (bucket, key) = known(entry);
+        !logs.named.contains_key(&(bucket.as_str(), key.as_str()))
+    };
+    let accounted = |entry: &LogEntry| choice.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.accounts_for(entry));
+    let not_here: Vec<_> = entries.extract_if(.., |(_, entry)| accounted(entry) && absent(entry)).collect();
     let checking = entries.iter().map(async |(document, entry)| {
         let (bucket, key) = known(entry);
         let versions = logs.named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
@@ -182,9 +201,12 @@ async fn one_chain(
     let checked: Vec<(&DigestDocument, &LogEntry, Option<Check>, Basis)> =
         stream::iter(checking).buffered(FETCHES).collect().await;
     let doubted = checked.iter().filter(|(_, _, check, _)| *check != Some(Check::Valid));
-    let doubtful: Vec<Range<i64>> = doubted.map(|(document, entry, ..)| entry.events(document, SETTLE)).collect();
+    let doubted = doubted.map(|(document, entry, ..)| entry.events(document, SETTLE));
+    let unseen = not_here.iter().map(|(document, entry)| entry.events(document, SETTLE));
+    let doubtful: Vec<Range<i64>> = doubted.chain(unseen).collect();
     let complete = digest::complete(&chain.windows, &doubtful, SETTLE);
     let mut outcome = ChainOutcome::new(name.clone(), chain, &complete);
+    outcome.not_here = not_here.len() as u64;
     for digest in &chain.digests {
         let place = format!("s3://{}/{}", digest.place.0, digest.place.1);
         outcome.add(Item { kind: ItemKind::Digest, place, check: digest.check.clone(), recovered: digest.recovered });

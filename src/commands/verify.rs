@@ -11,29 +11,41 @@ use assize_engine::inflate::Limits;
 use super::CommandError;
 use super::scan::period;
 use crate::aws::AuditError;
+use crate::bundle::{self, BundleError};
 use crate::cli::{VerifyArgs, VerifyFormat};
 use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::manifest::key::VerifyingKey;
 use crate::run::{self, RunError};
 use crate::state::{StateError, View};
 use crate::verify::account::{self, KeySource};
 use crate::verify::keys::PublicKeys;
 use crate::verify::place::{Choice, Layout, Listed, Vault};
 use crate::verify::reading::{Again, Noted};
+use crate::verify::run::outcome::RunVerified;
+use crate::verify::run::{self as of_run, Asked};
 use crate::verify::{self, render};
 
 /// Runs `assize verify`.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandError> {
     let Period { since, until } = period(args.since.as_deref(), args.until.as_deref())?;
-    let choice = Choice { since, until, accounts: args.accounts.clone() };
+    let choice = Choice { since, until, accounts: args.accounts.clone(), elsewhere: None };
+    if let Some(verified) = run_of(args)? {
+        console.result(&match args.format {
+            VerifyFormat::Text => of_run::render::text(&verified),
+            VerifyFormat::Json => serde_json::to_string_pretty(&verified).map_err(CommandError::Json)? + "\n",
+            VerifyFormat::Junit => return Err(CommandError::JunitOfRun),
+        })?;
+        return Ok(verified.exit());
+    }
     let verified = super::runtime()?.block_on(async {
         let vault = match &args.path {
             Some(place) => match place.to_str().and_then(|place| place.strip_prefix("s3://")) {
                 Some(place) => original(place).await?,
                 None => copy(place)?,
             },
-            None => audit(args).await?,
+            None => audit(args.config.as_deref()).await?,
         };
         let mut listed = vault.list(&choice).await.map_err(CommandError::Evidence)?;
         let noted = noted(&vault, &choice, &mut listed).await?;
@@ -85,6 +97,25 @@ async fn keys(args: &VerifyArgs, vault: &Vault, listed: &Listed) -> Result<(Publ
     Ok(account::ask(&sessions.base(), listed, &keys).await?)
 }
 
+/// Verifies a run, in a bundle or in an audit bucket, if that is what is asked for.
+fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
+    let file = args.path.as_ref().filter(|path| path.is_file());
+    if file.is_none() && args.run.is_none() {
+        return if args.public_key.is_empty() { Ok(None) } else { Err(CommandError::PublicKeyWithoutRun) };
+    }
+    let keys: Vec<VerifyingKey> = args.public_key.iter().map(|path| VerifyingKey::load(path)).collect::<Result<_, _>>()?;
+    super::runtime()?.block_on(async {
+        if let Some(file) = file {
+            let mut cloudtrail = PublicKeys::default();
+            args.keys.iter().try_for_each(|folder| cloudtrail.add_folder(folder))?;
+            return Ok(Some(bundle::verify::verify(file, args.run.as_deref(), &keys, cloudtrail).await?));
+        }
+        let Some(run) = args.run.as_deref() else { return Ok(None) };
+        let vault = audit_at(args.path.as_deref(), args.config.as_deref()).await?;
+        Ok(Some(of_run::verify(&vault.bucket, &Asked { run, keys: &keys, part: None }).await.map_err(BundleError::from)?))
+    })
+}
+
 /// A folder: one that an audit bucket was copied into, or CloudTrail's own.
 fn copy(folder: &Path) -> Result<Vault, CommandError> {
     let bucket = LocalFolder::open(folder).map_err(CommandError::Evidence)?;
@@ -95,15 +126,30 @@ fn copy(folder: &Path) -> Result<Vault, CommandError> {
 /// The bucket that CloudTrail writes to, `BUCKET[/PREFIX]`, with the credentials of the environment.
 async fn original(place: &str) -> Result<Vault, CommandError> {
     let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
-    let failed = |error| CommandError::Run(Box::new(RunError::Audit(AuditError::Cloud(error))));
-    let sessions = Sessions::open(SessionOptions::default()).await.map_err(failed)?;
-    let options = S3Options { bucket: name.to_owned(), ..S3Options::default() };
-    let bucket = sessions.base().bucket(options).await.map_err(failed)?;
-    Ok(Vault { bucket: Arc::new(bucket), layout: Layout::Original { bucket: name.to_owned(), prefix: prefix.to_owned() } })
+    let bucket = s3_bucket(S3Options { bucket: name.to_owned(), ..S3Options::default() }).await?;
+    Ok(Vault { bucket, layout: Layout::Original { bucket: name.to_owned(), prefix: prefix.to_owned() } })
 }
 
-async fn audit(args: &VerifyArgs) -> Result<Vault, CommandError> {
-    let config = Config::load(&args.config.clone().unwrap_or_else(Config::default_path))?;
+async fn s3_bucket(options: S3Options) -> Result<Arc<dyn Bucket>, CommandError> {
+    let failed = |error| CommandError::Run(Box::new(RunError::Audit(AuditError::Cloud(error))));
+    let sessions = Sessions::open(SessionOptions::default()).await.map_err(failed)?;
+    Ok(Arc::new(sessions.base().bucket(options).await.map_err(failed)?))
+}
+
+/// An audit bucket: a folder or `s3://BUCKET/PREFIX`, or else that of the configuration.
+pub(super) async fn audit_at(place: Option<&Path>, config: Option<&Path>) -> Result<Vault, CommandError> {
+    let Some(place) = place else { return audit(config).await };
+    let Some(s3) = place.to_str().and_then(|place| place.strip_prefix("s3://")) else { return copy(place) };
+    let (name, prefix) = s3.split_once('/').unwrap_or((s3, ""));
+    let prefix = prefix.trim_matches('/');
+    let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+    let bucket = s3_bucket(S3Options { bucket: name.to_owned(), prefix, ..S3Options::default() }).await?;
+    Ok(Vault { bucket, layout: Layout::Audit })
+}
+
+/// The audit bucket of the configuration.
+async fn audit(config: Option<&Path>) -> Result<Vault, CommandError> {
+    let config = Config::load(&config.map_or_else(Config::default_path, Path::to_owned))?;
     let bucket = run::audit_to_read(&config).await.map_err(Box::new)?;
     Ok(Vault { bucket, layout: Layout::Audit })
 }

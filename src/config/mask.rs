@@ -1,4 +1,5 @@
-//! Hides external ids in the text of a configuration, so that showing the line of a mistake shows none.
+//! Hides external ids in the text of a configuration, so that showing the line of a mistake shows none; and what stands
+//! under `key-env`, where a key may have been pasted in place of its variable's name.
 //!
 //! The text keeps its length in characters: carets still point at what they mean. It is better to mask too much, so
 //! keys that only resemble `external-id` count too, and after a syntax error lines are searched instead of the tree.
@@ -18,9 +19,10 @@ pub(super) fn external_ids(text: &str, documents: &[Node]) -> String {
     masked.split_inclusive('\n').map(|text| line(text, &mut key_column)).collect()
 }
 
-/// Whether a key means an external id, however it is written.
+/// Whether a key means an external id, or the place of a signing key, however it is written.
 fn is_external_id(key: &str) -> bool {
-    key.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase).eq("externalid".chars())
+    let letters = || key.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase);
+    letters().eq("externalid".chars()) || letters().eq("keyenv".chars())
 }
 
 /// The values of external ids below a node; `inside` if the node is such a value itself, whatever its kind.
@@ -113,6 +115,7 @@ mod tests {
         assert_eq!(masked("role: {external_id: s3cret-1, name: x}\n"), "role: {external_id: ********, name: x}\n");
         assert_eq!(masked("{\"external-id\": \"s3cret-1\"}"), "{\"external-id\": \"********\"}");
         assert_eq!(masked("external-id: |\n  s3cret-1\nname: s3cret-1\n"), "external-id: |\n  ********\nname: ********\n");
+        assert_eq!(masked("signing: {key-env: MC4CAQAwBQYD}\n"), "signing: {key-env: ************}\n");
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) judge: JudgeConfig,
     /// A queue that names new objects.
     pub(crate) notifications: Option<Notifications>,
+    /// The key that signs the manifests of runs.
+    pub(crate) signing: Option<SigningKeyPlace>,
     /// Warnings. They stop nothing.
     pub(crate) warnings: Vec<Diagnostic>,
     /// The text for showing the line of a warning; external ids are masked.
@@ -523,6 +525,18 @@ impl JudgeConfig {
     pub(crate) fn settle_seconds(&self) -> i64 {
         i64::try_from(self.settle.as_secs()).unwrap_or(3600)
     }
+}
+
+/// Where the private key is that signs the manifests of runs. The key itself is read when a run begins, and is never part of
+/// the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum SigningKeyPlace {
+    /// A file with the key.
+    File(PathBuf),
+    /// The name of the environment variable that holds it.
+    Variable(String),
+    /// ARN of a key in KMS.
+    Kms(String),
 }
 
 /// An SQS queue with messages about new objects.

@@ -132,6 +132,7 @@ waivers: waivers.yaml
 report: {fail-on: critical, min-coverage: 99.5, formats: [text, html], templates: templates, timezone: '+09:00'}
 judge: {settle: 90m, horizon: 4h, period: 30d}
 notifications: {queue: 'https://sqs.eu-west-1.amazonaws.com/012345678901/assize', account: 012345678901}
+signing: {key-file: signing.pem}
 ";
 
 fn variables(name: &str) -> Option<String> {
@@ -179,6 +180,7 @@ fn every_part_is_read() {
     assert_eq!(config.report.templates, Some(PathBuf::from("etc/templates")));
     assert_eq!(config.notifications.as_ref().unwrap().region, "eu-west-1");
     assert_eq!(config.limits.deadline, Some(Duration::from_secs(3000)));
+    assert_eq!(config.signing, Some(SigningKeyPlace::File(PathBuf::from("etc/signing.pem"))));
 }
 
 #[test]
@@ -330,6 +332,23 @@ fn the_rest_must_make_sense() {
     assert_eq!(codes("notifications: {region: eu-west-1}\n"), ["4:16 missing-key"]);
     let audit = "name: e\naudit: {bucket: 'file://x', kms-key: 'arn:aws:kms:eu-west-1:111122223333:key/a'}\naccounts: {organization: {}}\n";
     assert!(mistakes(audit).contains("error[only-for-s3]"));
+}
+
+#[test]
+fn a_signing_key_is_named_once_and_never_written_down() {
+    assert_eq!(codes("signing: {}\n"), ["4:10 missing-key"]);
+    assert_eq!(codes("signing: {key-file: a.pem, key-env: KEY}\n"), ["4:37 two-keys"]);
+    assert_eq!(codes("signing: {kms: arn}\n"), ["4:16 bad-kms-key"]);
+    assert_eq!(codes("signing: {kms: 'arn:aws:kms:eu-west-1:111122223333:alias/a'}\n"), ["4:16 bad-kms-key"]);
+    assert_eq!(codes("signing: {kms: 'arn:aws-cn:kms:cn-north-1:111122223333:key/a'}\n"), ["4:16 wrong-partition"]);
+    assert_eq!(codes("signing: {kms: 'arn:aws:kms:eu-west-1:111122223333:key/a'}\n"), [""; 0]);
+    assert_eq!(codes("signing: a.pem\n"), ["4:10 wrong-type"]);
+    let config = good(&format!("{SMALL}signing: {{key-env: ASSIZE_SIGNING_KEY}}\n"));
+    assert_eq!(config.signing, Some(SigningKeyPlace::Variable("ASSIZE_SIGNING_KEY".to_owned())));
+    for pasted in ["MC4CAQAwBQYDK2VwBCIEINkK+canary", "|\n    -----BEGIN PRIVATE KEY-----\n    MC4CAQcanary\n"] {
+        let shown = mistakes(&format!("{SMALL}signing:\n  key-env: {pasted}\n"));
+        assert!(shown.contains("error[bad-variable]") && !shown.contains("canary") && !shown.contains("MC4"), "{shown}");
+    }
 }
 
 /// What is left of a good file when something is cut off or broken is refused or read, and shows no external id.

@@ -130,7 +130,6 @@ pub(crate) struct Counts {
     pub(crate) orphan: u64,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

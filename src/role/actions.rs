@@ -43,6 +43,8 @@ pub(crate) enum Feature {
     AuditKey,
     /// Object Lock retention for the audit bucket.
     ObjectLock,
+    /// A KMS key that signs what a run puts out.
+    SigningKey,
 }
 
 /// On what an action is allowed. `documents` says what that is in ARNs and conditions.
@@ -78,6 +80,8 @@ pub(crate) enum Scope {
     AuditObjects,
     /// The audit bucket's key, through S3 only.
     AuditKey,
+    /// The key that signs manifests.
+    SigningKey,
 }
 
 impl Scope {
@@ -99,6 +103,7 @@ impl Scope {
             Scope::AuditBucket => "ListAuditBucket",
             Scope::AuditObjects => "KeepEvidence",
             Scope::AuditKey => "EncryptEvidence",
+            Scope::SigningKey => "SignManifests",
         }
     }
 }
@@ -236,4 +241,10 @@ pub(crate) const TABLE: &[Permission] = &[
     row(("kms:Decrypt", Hub, Feature::AuditKey, Scope::AuditKey),
         "S3 decrypts what is read, and checks parts of large objects.",
         "The run cannot start.", STOPS),
+    row(("kms:GetPublicKey", Hub, Feature::SigningKey, Scope::SigningKey),
+        "The public half of the key that signs the manifests of runs, kept beside them.",
+        "The run cannot start.", STOPS),
+    row(("kms:Sign", Hub, Feature::SigningKey, Scope::SigningKey),
+        "Signs the manifest of each run.",
+        "The run ends without a manifest, and is not finished.", STOPS),
 ];

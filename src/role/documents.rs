@@ -170,6 +170,7 @@ fn of_audit(scope: Scope, needs: &Needs) -> Granted {
         Scope::AuditBucket => (vec![bucket], vec![Condition::new("StringLike", "s3:prefix", Text::literal(&below).then("*"))]),
         Scope::AuditObjects => (vec![bucket.then("/").then(&below).then("*")], vec![]),
         Scope::AuditKey => audit_key(needs),
+        Scope::SigningKey => (needs.signing_key.iter().map(|arn| Text::literal(arn)).collect(), vec![]),
         _ => (vec![bucket], vec![]),
     }
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::Feature;
 use crate::config::{
-    Config, Location, ObjectLock, Partition, RegionsConfig, RoleConfig, RoleStep, S3Location, SourceConfig, SourceKind,
+    Config, Location, ObjectLock, Partition, RegionsConfig, RoleConfig, RoleStep, S3Location, SigningKeyPlace, SourceConfig,
+    SourceKind,
 };
 
 /// What a configuration needs.
@@ -26,6 +27,8 @@ pub(crate) struct Needs {
     pub(crate) queue: Option<Queue>,
     /// The audit bucket, if it is one on S3.
     pub(crate) audit: Option<Audit>,
+    /// ARN of the KMS key that signs manifests.
+    pub(crate) signing_key: Option<String>,
 }
 
 /// A role that is assumed, and how.
@@ -133,6 +136,10 @@ impl Needs {
                 key: location.kms_key.clone(),
                 lock: location.object_lock,
             }),
+            signing_key: match &config.signing {
+                Some(SigningKeyPlace::Kms(arn)) => Some(arn.clone()),
+                _ => None,
+            },
         };
         let switched_on = needs.switched_on(config, audit);
         needs.features.extend(switched_on);
@@ -152,6 +159,7 @@ impl Needs {
             (Feature::AuditBucket, audit.is_some()),
             (Feature::AuditKey, audit.is_some_and(|location| location.kms_key.is_some())),
             (Feature::ObjectLock, audit.is_some_and(|location| location.object_lock.is_some())),
+            (Feature::SigningKey, self.signing_key.is_some()),
         ];
         switches.into_iter().filter_map(|(feature, on)| on.then_some(feature)).collect()
     }

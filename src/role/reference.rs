@@ -46,6 +46,7 @@ fn when(feature: Feature) -> &'static str {
         Feature::AuditBucket => "an audit bucket on S3",
         Feature::AuditKey => "an audit bucket with `kms-key`",
         Feature::ObjectLock => "an audit bucket with `object-lock`",
+        Feature::SigningKey => "`signing` with `kms`",
     }
 }
 
@@ -67,6 +68,7 @@ fn on(scope: Scope) -> &'static str {
         Scope::AuditBucket => "the audit bucket, listing below its prefix",
         Scope::AuditObjects => "objects below the audit bucket's prefix",
         Scope::AuditKey => "the audit bucket's key, through S3",
+        Scope::SigningKey => "the key that signs",
     }
 }
 

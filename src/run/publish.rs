@@ -4,11 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use assize_bucket::{Bucket, Metadata, PutCondition, PutOutcome};
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Context, RunError, run_of};
+use super::{Context, RunError, manifest, run_of};
 use crate::cli::Format;
 use crate::collect::collected::{Collected, Owed};
 use crate::collect::{Collector, Outcome, kept};
@@ -21,7 +20,7 @@ use crate::report::{self, Terminal, findings_jsonl, scanned, told, v1};
 use crate::scan::ScanContext;
 use crate::scan::evidence::{self, Wanted};
 use crate::scan::input::{Inputs, Object};
-use crate::state::{State, StateError};
+use crate::state::{self, State, StateError};
 
 /// Objects fetched at once for the report.
 const FETCHES: usize = 32;
@@ -42,6 +41,8 @@ pub(crate) struct Published {
     pub(crate) findings: Vec<u8>,
     /// Keys in the audit bucket.
     pub(crate) keys: Vec<String>,
+    /// SHA-256 of each report by its name.
+    pub(crate) digests: BTreeMap<String, String>,
 }
 
 /// Makes the document and keeps the reports.
@@ -56,7 +57,7 @@ pub(super) async fn publish(
     let wanted = build::wanted(&judgement.findings, &judgement.partial, Detail::Full);
     let evidence = read_again(context, collector, wanted).await?;
     let abandoned = state.abandoned().iter().map(|run| run.run_id.clone()).collect();
-    let judged = told::of(&told::Told {
+    let mut judged = told::of(&told::Told {
         config: context.config,
         estate: told.estate,
         discovered: told.discovered,
@@ -68,6 +69,9 @@ pub(super) async fn publish(
         run_id: &context.run_id,
         abandoned,
     });
+    if context.config.signing.is_none() {
+        judged.scope.notes.push(manifest::UNSIGNED.to_owned());
+    }
     let levels = |policy: usize, account: &str| context.level(told.estate, policy, account);
     let document = build::document(&Parts {
         pack: context.pack,
@@ -86,8 +90,8 @@ pub(super) async fn publish(
     });
     let mut findings = Vec::new();
     findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
-    let keys = keep(context, &document, &findings, templates).await?;
-    Ok(Published { document, findings, keys })
+    let (keys, digests) = keep(context, &document, &findings, templates).await?;
+    Ok(Published { document, findings, keys, digests })
 }
 
 fn missed(owed: &Owed) -> v1::Problem {
@@ -152,13 +156,13 @@ async fn write(path: &std::path::Path, bytes: Vec<u8>) -> std::io::Result<()> {
     tokio::task::spawn_blocking(move || std::fs::write(path, bytes)).await.map_err(std::io::Error::other)?
 }
 
-/// Writes every format to `runs/<run id>/`.
+/// Writes every format to `runs/<run id>/`: keys, and SHA-256 by name.
 async fn keep(
     context: &Context<'_>,
     document: &v1::Document,
     findings: &[u8],
     templates: &Templates,
-) -> Result<Vec<String>, RunError> {
+) -> Result<(Vec<String>, BTreeMap<String, String>), RunError> {
     let terminal = Terminal { colour: false, width: 110, findings: usize::MAX };
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     for format in [Format::Json, Format::Html, Format::Markdown, Format::Text] {
@@ -168,22 +172,14 @@ async fn keep(
     files.push(("findings.jsonl".to_owned(), findings.to_vec()));
     let coverage = serde_json::to_vec_pretty(&document.scope).map_err(report::ReportError::from)?;
     files.push(("coverage.json".to_owned(), coverage));
-    let mut keys = Vec::new();
+    let (mut keys, mut digests) = (Vec::new(), BTreeMap::new());
     for (name, bytes) in files {
         let key = format!("runs/{}/{name}", context.run_id);
-        put_once(&*context.audit, &key, bytes).await?;
+        digests.insert(name, state::sha256(&bytes));
+        manifest::put_once(&*context.audit, &key, bytes).await?;
         keys.push(key);
     }
-    Ok(keys)
-}
-
-async fn put_once(bucket: &dyn Bucket, key: &str, bytes: Vec<u8>) -> Result<(), StateError> {
-    let outcome = bucket.put(key, bytes.clone(), Metadata::new(), PutCondition::IfAbsent).await?;
-    if matches!(outcome, PutOutcome::Stored { .. }) || bucket.get(key, None).await?.bytes == bytes {
-        return Ok(());
-    }
-    let reason = "another object has the name of this run's report".to_owned();
-    Err(StateError::Damaged { key: key.to_owned(), reason, advice: "find out who else writes to the bucket" })
+    Ok((keys, digests))
 }
 
 /// What `runs/<run id>/run.json` says. Version 1.

@@ -96,7 +96,6 @@ pub(crate) struct DigestRow {
     pub(crate) damaged: Option<String>,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_zero(number: &u64) -> bool {
     *number == 0
 }

@@ -16,7 +16,7 @@ const AROUND: i64 = 180 * 86_400;
 /// Where the keys came from that digests were checked with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct KeySource {
-    /// `archive` (beside the evidence, and what --keys gave) or `account`.
+    /// `archive` (beside the evidence, and what --keys gave), `bundle` or `account`.
     pub(crate) source: &'static str,
     /// The regions in which AWS was asked.
     pub(crate) regions: Vec<String>,
@@ -32,6 +32,11 @@ impl KeySource {
     /// The keys beside the evidence, and those of --keys.
     pub(crate) fn archive() -> KeySource {
         KeySource { source: "archive", ..KeySource::default() }
+    }
+
+    /// The keys in a bundle, and those of --keys.
+    pub(crate) fn bundle() -> KeySource {
+        KeySource { source: "bundle", ..KeySource::default() }
     }
 }
 

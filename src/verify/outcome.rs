@@ -38,6 +38,10 @@ pub(crate) struct Verified {
     pub(crate) chains: Vec<ChainOutcome>,
 }
 
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
 /// How many objects came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Counts {
@@ -52,6 +56,7 @@ pub(crate) struct Counts {
     /// Named by no digest of their time.
     pub(crate) orphan: u64,
     /// Named by a valid digest, and not looked at because they were not drawn.
+    #[serde(skip_serializing_if = "is_zero")]
     pub(crate) not_sampled: u64,
 }
 
@@ -76,6 +81,10 @@ pub(crate) struct ChainOutcome {
     pub(crate) digests: Counts,
     /// Log objects.
     pub(crate) logs: Counts,
+    /// In a bundle: log objects that are named here and not in it. The run's list says the same of them as the digest does, or
+    /// they are of days that it does not speak of.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) not_here: u64,
     /// What is not valid, or was recovered; a thousand of each chain.
     pub(crate) objects: Vec<ItemOutcome>,
 }
@@ -224,6 +233,7 @@ impl ChainOutcome {
             complete_hours: 0,
             digests: Counts::default(),
             logs: Counts::default(),
+            not_here: 0,
             objects: Vec::new(),
         }
     }

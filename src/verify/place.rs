@@ -1,10 +1,10 @@
 //! Where evidence is: an audit bucket, the bucket that CloudTrail writes to, or a folder with a copy.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use assize_bucket::{Bucket, BucketError};
-use assize_engine::digest;
+use assize_engine::digest::{self, LogEntry};
 use assize_engine::layout::{self, Folder, LogKey};
 use futures::TryStreamExt;
 
@@ -86,6 +86,29 @@ pub(crate) struct Choice {
     pub(crate) until: Option<i64>,
     /// Accounts; none: all.
     pub(crate) accounts: Vec<String>,
+    /// For a part of an audit bucket: what else is known of the log objects that digests name.
+    pub(crate) elsewhere: Option<Elsewhere>,
+}
+
+/// Log objects that a run judged and that are not in the part of its audit bucket that is looked at.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Elsewhere {
+    /// SHA-256 of their inflated bytes, by bucket and key.
+    pub(crate) hashes: BTreeMap<(String, String), BTreeSet<String>>,
+    /// Days of listing (days since 1970 UTC) of which the run listed its objects: of others nothing is known.
+    pub(crate) days: std::ops::Range<i64>,
+    /// Up to where digests were due when the run judged, seconds since 1970 UTC: chains end at different minutes.
+    pub(crate) horizon: Option<i64>,
+}
+
+impl Elsewhere {
+    /// Whether a log object that a digest names is accounted for without being looked at.
+    pub(crate) fn accounts_for(&self, entry: &LogEntry) -> bool {
+        match self.hashes.get(&entry.place) {
+            Some(hashes) => hashes.contains(&entry.hash),
+            None => layout::parse(&entry.place.1).is_ok_and(|key| !self.days.contains(&key.day)),
+        }
+    }
 }
 
 impl Choice {

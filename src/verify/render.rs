@@ -22,6 +22,14 @@ pub(crate) fn text(verified: &Verified) -> String {
     line(&mut out, &format!("log objects: {}", counts(verified.logs)));
     line(&mut out, &read_again(&verified.reading));
     keys(verified, &mut out);
+    let not_here: u64 = verified.chains.iter().map(|chain| chain.not_here).sum();
+    if not_here > 0 {
+        let objects = words::plural(not_here, "log object", "log objects");
+        line(
+            &mut out,
+            &format!("{objects} more that digests name are not here; the run's list, where it speaks of them, agrees"),
+        );
+    }
     line(
         &mut out,
         &format!(
@@ -76,6 +84,10 @@ fn keys(verified: &Verified, out: &mut String) {
     let known = words::plural(verified.public_keys as u64, "public key", "public keys");
     if *source == "archive" {
         line(out, &format!("{known}: as kept; --keys-from-account compares them with AWS's"));
+        return;
+    }
+    if *source == "bundle" {
+        line(out, &format!("{known}: as in the bundle"));
         return;
     }
     let kept = words::plural((same.len() + different.len() + unknown.len()) as u64, "kept key", "kept keys");

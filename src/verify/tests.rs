@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::state::{Batch, LedgerRow, RowStatus, RunIdentity, State, View, sha256};
 
 impl Written {
-    async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
+    pub(crate) async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
         let bucket = Arc::new(Memory::new());
         for digest in &self.digests {
             let signed = [("signature", digest.signature.clone()), ("signature-algorithm", "SHA256withRSA".to_owned())];
@@ -37,7 +37,7 @@ impl Written {
     }
 }
 
-async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
+pub(crate) async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Metadata) {
     bucket.put(key, bytes, metadata, PutCondition::Always).await.unwrap();
 }
 
@@ -60,7 +60,7 @@ async fn asked(
     verify(Question { vault, listed, keys, choice, again, noted, limits }).await
 }
 
-const AUDIT: &str = "evidence/aws/trail-logs/";
+pub(crate) const AUDIT: &str = "evidence/aws/trail-logs/";
 
 #[tokio::test]
 async fn a_whole_chain_is_valid_wherever_it_lies() {
@@ -349,4 +349,28 @@ async fn a_kept_key_that_is_another_at_aws_is_tampering() {
     let junit = render::junit(&result);
     assert!(junit.contains("failures=\"1\"") && junit.contains("<failure>another key at AWS: eu-west-1/aa</failure>"), "{junit}");
     assert!(text.contains("kept key eu-west-1/aa: another key at AWS") && text.contains("kept key eu-west-1/cc: no key at AWS"));
+}
+
+#[tokio::test]
+async fn chains_whose_windows_end_at_other_minutes_miss_nothing() {
+    let (mut early, late) = (written("111122223333"), written("444455556666"));
+    // The first account's last window is not over yet.
+    early.digests.truncate(5);
+    let named: Vec<String> = early.logs.iter().take(10).map(|(key, _)| key.clone()).collect();
+    early.logs.retain(|(key, _)| named.contains(key));
+    let bucket = early.store(AUDIT, true).await;
+    for digest in late.digests.iter().take(5) {
+        let signed = Metadata::from([("signature".to_owned(), digest.signature.clone())]);
+        put(&bucket, &format!("{AUDIT}{}", digest.key), gzip(&digest.text), signed).await;
+    }
+    let last = verified(bucket, Layout::Audit, None).await;
+    assert!(
+        last.chains.iter().all(|chain| chain.windows.iter().all(|window| window.state == "VALID")),
+        "{}",
+        render::text(&last)
+    );
+    assert_eq!(
+        (super::due(10_000, Some(9_000)), super::due(10_000, Some(6_000)), super::due(10_000, None)),
+        (9_000, 10_000, 10_000)
+    );
 }

@@ -2,7 +2,7 @@
 
 STS: rules of roles, the hour of chained sessions. Organizations: what members may ask. S3: another region's bucket, its expected
 owner, other accounts' buckets, checksums. EC2: an account's regions. CloudTrail: Event history, public keys, organisation trails
-seen by members, selectors and status as AWS gives them. Every region: refused where the account has it disabled.
+seen by members, selectors and status as AWS gives them. KMS: signatures over digests. Every region: refused where the account has it disabled.
 """
 
 import base64
@@ -13,7 +13,10 @@ import re
 import time
 import uuid
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from moto.cloudtrail.models import cloudtrail_backends
+from moto.kms.models import kms_backends
 from moto.organizations.models import organizations_backends
 from moto.s3.models import s3_backends
 
@@ -50,9 +53,21 @@ def own(call):
         ("cloudtrail", "GetTrailStatus"): trail_status,
         ("cloudtrail", "GetEventSelectors"): event_selectors,
         ("ec2", "DescribeRegions"): describe_regions,
+        ("kms", "Sign"): sign,
         ("sts", "GetCallerIdentity"): caller_identity,
     }.get((call.service, call.operation))
     return answering(call) if answering else None
+
+
+def sign(call):
+    """A signature over a digest; moto would hash what is hashed already."""
+    if call.parameters.get("MessageType") != "DIGEST" or call.parameters.get("SigningAlgorithm") != "ECDSA_SHA_256":
+        return None
+    key = kms_backends[call.account][call.region].describe_key(call.parameters["KeyId"])
+    digest = base64.b64decode(call.parameters["Message"])
+    signature = key.private_key.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    said = {"KeyId": key.arn, "Signature": base64.b64encode(signature).decode(), "SigningAlgorithm": "ECDSA_SHA_256"}
+    return 200, JSON, json.dumps(said).encode()
 
 
 def refused(call, environ, body):

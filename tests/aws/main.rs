@@ -4,6 +4,7 @@
 mod collecting;
 mod emulator_checks;
 mod environment;
+mod manifests;
 mod notified;
 mod organization;
 mod organization_checks;

@@ -18,6 +18,7 @@ pub mod queue;
 pub mod region;
 mod s3;
 mod session;
+pub mod signing_key;
 pub mod trail;
 
 pub use call::{CallLimit, MadeCall, Operation, Protocol, Service};

@@ -10,7 +10,7 @@ use crate::answer::{flag, malformed, text};
 use crate::ask::Ask;
 use crate::{CloudError, Operation, Protocol, Service, Session};
 
-const KMS: Service = Service {
+pub(crate) const KMS: Service = Service {
     id: "KMS",
     signing_name: "kms",
     endpoint_prefix: "kms",

@@ -1,6 +1,12 @@
 //! Coverage and verdicts of a large organisation: 180 accounts in 17 regions over 30 days, 100 policies. Ignored, because it is a
 //! measurement: `cargo test --release --workspace --test scale -- --ignored --nocapture`.
 
+#![expect(
+    clippy::disallowed_types,
+    clippy::print_stdout,
+    reason = "the engine has no clock and does not print; a measurement of it does both"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 

@@ -36,26 +36,21 @@ fn statement((cells, proven, lost, pending): (u64, u64, u64, u64), since: Option
         return "No call of an earlier run was looked for in the logs, so it is not proven that what happens is recorded."
             .to_owned();
     }
-    let mut text = format!(
-        "In {} of {} recording itself is proven: a call that an earlier run made stands in their logs",
-        words::count(proven),
-        words::plural(cells, "account-region", "account-regions")
-    );
-    if let Some(since) = since {
-        text.push_str(&format!(", everywhere at {} or later", words::time(&time::format(since))));
-    }
-    if let Some(longest) = longest {
-        text.push_str(&format!(", {} after the call at most", duration(longest)));
-    }
+    let places = words::plural(cells, "account-region", "account-regions");
+    let mut parts = vec![format!(
+        "In {} of {places} recording itself is proven: a call that an earlier run made stands in their logs",
+        words::count(proven)
+    )];
+    parts.extend(since.map(|since| format!(", everywhere at {} or later", words::time(&time::format(since)))));
+    parts.extend(longest.map(|longest| format!(", {} after the call at most", duration(longest))));
     if lost > 0 {
         let calls = words::plural(lost, "call is", "calls are");
-        text.push_str(&format!("; {calls} NOT in a log that is proven to be complete"));
+        parts.push(format!("; {calls} NOT in a log that is proven to be complete"));
     }
     if pending > 0 {
-        text.push_str(&format!("; {} waited for", words::plural(pending, "call is", "calls are")));
+        parts.push(format!("; {} waited for", words::plural(pending, "call is", "calls are")));
     }
-    text.push('.');
-    text
+    format!("{}.", parts.concat())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{ALL, ARCHIVE, EVERYTHING, config, made, needs};
 use crate::role::parameter::Values;
@@ -111,6 +111,17 @@ fn chains_are_assumed_step_by_step() {
     let own = made(EVERYTHING, Some(Part::Member), Format::Json);
     let trust = document(&own, "member-222233334444.trust.json");
     assert_eq!(trust["Statement"][0]["Principal"]["AWS"], "arn:aws:iam::121212121212:role/Gate");
+}
+
+#[test]
+fn the_hub_may_use_the_signing_key_and_no_other() {
+    let key = "arn:aws:kms:eu-west-1:444455556666:key/0a0a0a0a-1111-2222-3333-444444444444";
+    let signed = format!("{ARCHIVE}signing: {{kms: '{key}'}}\n");
+    let hub = document(&made(&signed, Some(Part::Hub), Format::Json), "hub.permissions.json");
+    let of_key = statements(&hub).iter().find(|one| one["Sid"] == "SignManifests").unwrap();
+    assert_eq!((&of_key["Action"], &of_key["Resource"]), (&json!(["kms:GetPublicKey", "kms:Sign"]), &json!([key])));
+    let without = document(&made(ARCHIVE, Some(Part::Hub), Format::Json), "hub.permissions.json");
+    assert!(statements(&without).iter().all(|one| one["Sid"] != "SignManifests"));
 }
 
 #[test]

@@ -1,0 +1,107 @@
+//! An audit bucket with two judged runs, for the tests of those who read manifests. Its evidence is a chain of signed digests
+//! and the log objects that they name; one finding rests on one of these.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use assize_bucket::{Bucket, Memory};
+use assize_engine::layout;
+use assize_engine::partial::RecordCounts;
+use futures::TryStreamExt;
+use serde_json::json;
+
+use super::super::{Asked, Context, Published};
+use super::{put_once, write};
+use crate::collect::meter::Requests;
+use crate::config::Config;
+use crate::manifest;
+use crate::manifest::key::Signer;
+use crate::pack;
+use crate::report::example;
+use crate::state::{self, Batch, LedgerRow, RowStatus, RunIdentity, State};
+use crate::verify::chain::written;
+use crate::verify::tests::AUDIT;
+
+/// The two runs.
+pub(crate) const RUNS: [&str; 2] = ["20261002T030000Z-00000001", "20261002T040000Z-00000002"];
+
+/// 2026-10-02T03:00:00Z.
+const AS_OF: i64 = 1_790_910_000;
+
+const CONFIG: &str = "name: example\naudit: {bucket: s3://example-audit}\naccounts: {list: [111122223333]}\n";
+
+/// The bucket. `signer` signs both runs.
+pub(crate) async fn bucket(signer: Option<&Signer>) -> Arc<Memory> {
+    let evidence = written("111122223333");
+    let bucket = evidence.store(AUDIT, true).await;
+    let finding = format!("{{\"object\":\"{AUDIT}{}\"}}\n", evidence.logs[4].0);
+    let mut rows = rows(&bucket).await;
+    rows.push(in_place(&rows[0]));
+    for (at, run) in (0..).zip(RUNS) {
+        one_run(&bucket, run, AS_OF + at * 3600, (std::mem::take(&mut rows), &finding), signer).await;
+    }
+    bucket
+}
+
+/// A row for each object that is kept.
+async fn rows(bucket: &Memory) -> Vec<LedgerRow> {
+    let entries: Vec<_> = bucket.list(AUDIT, None).try_collect().await.unwrap();
+    let mut rows = Vec::new();
+    for entry in entries {
+        let bytes = bucket.get(&entry.key, None).await.unwrap().bytes;
+        let key = entry.key.strip_prefix(AUDIT).unwrap();
+        let mut inflated = Vec::new();
+        assize_engine::inflate::inflate(&bytes, &assize_engine::inflate::Limits::default(), &mut inflated).unwrap();
+        rows.push(LedgerRow {
+            source: "s3://trail-logs".to_owned(),
+            key: key.to_owned(),
+            day: layout::parse(key).unwrap().day,
+            size: bytes.len() as u64,
+            etag: "etag".to_owned(),
+            version_id: None,
+            stored_sha256: state::sha256(&bytes),
+            inflated_sha256: Some(state::sha256(&inflated)),
+            inflated_bytes: inflated.len() as u64,
+            evidence_key: Some(entry.key.clone()),
+            delivered: None,
+            taken: AS_OF,
+            status: RowStatus::Taken,
+            records: RecordCounts::default().into(),
+            policy_set: String::new(),
+            note: None,
+            digest: None,
+        });
+    }
+    rows
+}
+
+/// The same object at a source that is read in place.
+fn in_place(row: &LedgerRow) -> LedgerRow {
+    LedgerRow { source: "s3://other-logs".to_owned(), evidence_key: None, version_id: Some("v1".to_owned()), ..row.clone() }
+}
+
+async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (Vec<LedgerRow>, &str), signer: Option<&Signer>) {
+    let audit: Arc<dyn Bucket> = Arc::clone(bucket) as Arc<dyn Bucket>;
+    let identity = RunIdentity { run_id: run.to_owned(), as_of, tool: "0.0.0".to_owned() };
+    let mut state = State::open(Arc::clone(&audit), identity, None).await.unwrap();
+    state.commit(Batch { rows, ..Batch::default() }).await.unwrap();
+    let config = Config::parse("assize.yaml", CONFIG, &|_| None).unwrap();
+    let pack = pack::load(&[]).unwrap();
+    let asked = Asked { command: "run", ..Asked::for_doctor(as_of, Vec::new()) };
+    let hashes = pack.policies.iter().map(|policy| format!("hash of {}", policy.id)).collect();
+    let requests = Arc::new(Requests::default());
+    let tell = |_: &str| ();
+    let (config, pack, asked) = (&config, &pack, &asked);
+    let context =
+        Context { config, asked, pack, hashes, run_id: run.to_owned(), audit, requests, signer: signer.cloned(), tell: &tell };
+    let mut digests = BTreeMap::new();
+    for (name, text) in [("report.html", "<p>a report</p>"), ("findings.jsonl", finding)] {
+        digests.insert(name.to_owned(), state::sha256(text.as_bytes()));
+        put_once(&**bucket, &manifest::place(run, name), text.as_bytes().to_vec()).await.unwrap();
+    }
+    let published = Published { document: example::document(), findings: finding.as_bytes().to_vec(), keys: Vec::new(), digests };
+    let record = json!({"version": 1, "run": run, "result": {"exit_code": 4}});
+    let hours = as_of / 3600 - 12..as_of / 3600 - 3;
+    write(&context, &mut state, &hours, (&published, &record)).await.unwrap();
+    state.finish(&record).await.unwrap();
+}
