@@ -255,6 +255,21 @@ pub(crate) struct VerifyArgs {
     /// A folder with CloudTrail's public keys as FINGERPRINT.der, beside those that are kept with the evidence
     #[arg(long, value_name = "DIR")]
     pub(crate) keys: Vec<PathBuf>,
+    /// Ask AWS for CloudTrail's public keys, with the credentials of the environment, and compare the kept ones with them; needs
+    /// cloudtrail:ListPublicKeys
+    #[arg(long, conflicts_with = "keys")]
+    pub(crate) keys_from_account: bool,
+    /// Read all log objects again [default: where there is a ledger, only those that it does not know, and of the others
+    /// compare the hash that it has]
+    #[arg(long, conflicts_with = "sample")]
+    pub(crate) full: bool,
+    /// Read only N of the log objects again that valid digests name, those with the smallest SHA-256 of "SEED", a line break and
+    /// "BUCKET/KEY"
+    #[arg(long, value_name = "N", requires = "seed")]
+    pub(crate) sample: Option<u64>,
+    /// The seed of the sample: the same one draws the same objects
+    #[arg(long, value_name = "SEED", requires = "sample")]
+    pub(crate) seed: Option<u64>,
     /// Only what was delivered at or after this time (2026-10-01, or 2026-10-01T00:00:00Z)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,

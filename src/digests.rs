@@ -17,7 +17,7 @@ use assize_engine::digest::{self, Content, DigestDocument, FoundDigest, Held, Un
 use assize_engine::layout::{self, Folder};
 use futures::TryStreamExt;
 
-use crate::collect::collected::{CellKey, Collected};
+use crate::collect::collected::{CellKey, Collected, Owed};
 use crate::scan::on_threads;
 use crate::state::{self, DigestRow, LedgerRow, StateError, View};
 use crate::verify::keys::PublicKeys;
@@ -62,14 +62,19 @@ pub(crate) async fn is_up_to_date(view: &View, verified: &Verified, keys: u64) -
 /// # Errors
 /// The state cannot be read.
 pub(crate) async fn check(view: &View, evidence: &Evidence, verified: &mut Verified) -> Result<Found, StateError> {
-    let (rows, keys) = (view.row_counts().await?, evidence.keys.count() as u64);
+    let (mut rows, keys) = (view.row_counts().await?, evidence.keys.count() as u64);
+    let owed = Arc::new(owed(&evidence.collected));
+    for digest in owed.iter() {
+        // A day is another, too, when a digest of it is owed or no longer so.
+        *rows.entry(digest.day).or_default() += OWED;
+    }
     let mut found = Found::default();
     let mut days = Days::new(view.clone());
     for day in verified.stale(&rows, keys) {
         let around = days.around(day).await?;
         let named = days.others(&around, day).await?;
-        let evidence = evidence.clone();
-        let outcome = state::blocking("checking digests", move || Ok(one_day(day, &around, &named, &evidence))).await?;
+        let (evidence, owed) = (evidence.clone(), Arc::clone(&owed));
+        let outcome = state::blocking("checking digests", move || Ok(one_day(day, &around, (&named, &owed), &evidence))).await?;
         verified.forget(day);
         for cell in outcome {
             cell.days.into_iter().for_each(|day| verified.add(day));
@@ -81,6 +86,33 @@ pub(crate) async fn check(view: &View, evidence: &Evidence, verified: &mut Verif
     found.absent.sort();
     found.absent.dedup();
     Ok(found)
+}
+
+/// What an owed digest adds to the number of a day's rows; more than there ever are.
+const OWED: u64 = 1 << 40;
+
+/// A digest that is listed and could not be read.
+struct OwedDigest {
+    /// Days since 1970.
+    day: i64,
+    cell: CellKey,
+    /// Trail, and whether it was written long after its window.
+    trail: (String, bool),
+    found: FoundDigest,
+}
+
+fn owed(collected: &Collected) -> Vec<OwedDigest> {
+    let one = |owed: &Owed| {
+        let trail = digest::trail_of(&owed.key)?;
+        let place = (owed.source.strip_prefix("s3://")?.to_owned(), owed.key.clone());
+        Some(OwedDigest {
+            day: layout::parse(&owed.key).ok()?.day,
+            cell: (owed.account.clone(), owed.region.clone()),
+            trail: (trail.trail.to_owned(), trail.backfill),
+            found: FoundDigest { place, content: Err(Unreadable::Denied(owed.message.clone())) },
+        })
+    };
+    collected.owed.iter().filter_map(one).collect()
 }
 
 /// The ledger's rows of one day, as far as digests speak of them.
@@ -114,14 +146,20 @@ impl DayRows {
             if parsed.folder == Folder::CloudTrail {
                 cell.logs.push(FoundLog { place: place.clone(), delivered: parsed.delivered });
             }
-            let held = match (row.inflated_sha256, row.note.unwrap_or_default()) {
-                (_, note) if note.contains("trailing-bytes") => Held::Trailing(0),
-                (_, note) if note.contains("gzip") || note.contains("bomb") || note.contains("too-large") => Held::Damaged(note),
-                (Some(hash), _) => Held::Hash(hash),
-                (None, note) => Held::Damaged(note),
-            };
-            self.held.entry(place).or_default().push(held);
+            self.held.entry(place).or_default().push(held(&row));
         }
+    }
+}
+
+/// What the ledger knows of a log object since it was taken.
+pub(crate) fn held(row: &LedgerRow) -> Held {
+    match (&row.inflated_sha256, row.note.as_deref().unwrap_or_default()) {
+        (_, note) if note.contains("trailing-bytes") => Held::Trailing(0),
+        (_, note) if note.contains("gzip") || note.contains("bomb") || note.contains("too-large") => {
+            Held::Damaged(note.to_owned())
+        }
+        (Some(hash), _) => Held::Hash(hash.clone()),
+        (None, note) => Held::Damaged(note.to_owned()),
     }
 }
 
@@ -192,10 +230,17 @@ impl Days {
 }
 
 /// Checks a day of every cell.
-fn one_day(day: i64, around: &Around, others: &[Arc<DayRows>], evidence: &Evidence) -> Vec<day::Outcome> {
+fn one_day(
+    day: i64,
+    around: &Around,
+    (others, unread): (&[Arc<DayRows>], &[OwedDigest]),
+    evidence: &Evidence,
+) -> Vec<day::Outcome> {
     let [_, today, _] = around;
-    let cells: BTreeSet<&CellKey> =
-        around.iter().flat_map(|rows| &rows.cells).filter(|(_, cell)| !cell.digests.is_empty()).map(|(key, _)| key).collect();
+    let with_digests =
+        around.iter().flat_map(|rows| &rows.cells).filter(|(_, cell)| !cell.digests.is_empty()).map(|(key, _)| key);
+    let unread: Vec<&OwedDigest> = unread.iter().filter(|digest| (day - 1..=day + 1).contains(&digest.day)).collect();
+    let cells: BTreeSet<&CellKey> = with_digests.chain(unread.iter().map(|digest| &digest.cell)).collect();
     let cells: Vec<&CellKey> = cells.into_iter().collect();
     let owed: HashMap<(&str, &str), &str> =
         evidence.collected.owed.iter().map(|owed| ((owed.source.as_str(), owed.key.as_str()), owed.message.as_str())).collect();
@@ -224,6 +269,13 @@ fn one_day(day: i64, around: &Around, others: &[Arc<DayRows>], evidence: &Eviden
             let mut chains: BTreeMap<(String, bool), Vec<FoundDigest>> = BTreeMap::new();
             for (trail, found) in around.iter().filter_map(|rows| rows.cells.get(cell)).flat_map(|cell| &cell.digests) {
                 chains.entry(trail.clone()).or_default().extend(found.iter().cloned());
+            }
+            for digest in unread.iter().filter(|digest| digest.cell == *cell) {
+                let chain = chains.entry(digest.trail.clone()).or_default();
+                // One that was replaced and cannot be read now is there as it was.
+                if !chain.iter().any(|known| known.place == digest.found.place) {
+                    chain.push(digest.found.clone());
+                }
             }
             let logs = today.cells.get(cell).map(|cell| cell.logs.as_slice()).unwrap_or_default();
             let (unvalidated, settle) = (&*evidence.unvalidated, evidence.settle);

@@ -3,17 +3,19 @@
 //!
 //! What a verdict is, is decided by [`assize_engine::digest`]; here objects are listed, fetched and hashed.
 
+pub(crate) mod account;
 #[cfg(test)]
 pub(crate) mod chain;
 pub(crate) mod keys;
 pub(crate) mod outcome;
 pub(crate) mod place;
+pub(crate) mod reading;
 pub(crate) mod render;
 pub(crate) mod run;
 #[cfg(test)]
 pub(crate) mod tests;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 
 use assize_bucket::BucketError;
@@ -21,12 +23,15 @@ use assize_engine::digest::{
     self, Chain, Check, Content, DigestDocument, Doubt, Expected, FoundDigest, Held, LogEntry, Unreadable, Window,
 };
 use assize_engine::inflate::{self, Limits};
+use assize_engine::layout::{self, Folder};
 use futures::{StreamExt, stream};
 
 use crate::state::sha256;
+use account::KeySource;
 use keys::PublicKeys;
 use outcome::{ChainOutcome, Item, ItemKind, Verified};
 use place::{ChainName, Choice, Listed, Stored, Vault};
+use reading::{Again, Basis, Noted, Plan, Reading};
 
 /// Objects fetched at once.
 const FETCHES: usize = 32;
@@ -35,13 +40,28 @@ const HOUR: i64 = 3_600;
 /// Seconds from an event to the digest that proves it, as a rule; see [`digest::complete`].
 const SETTLE: i64 = 3_600;
 
-/// Verifies what a vault holds. `until` of the choice is where digests are due; without it, the end of the newest that any
-/// chain has: of the time after it nothing is said.
-///
-/// # Errors
-/// The vault cannot be listed. An object that cannot be read is an outcome.
-pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, limits: Limits) -> Result<Verified, BucketError> {
-    let listed = vault.list(choice).await?;
+/// What is verified, and how.
+pub(crate) struct Question<'q> {
+    /// Where the evidence is.
+    pub(crate) vault: &'q Vault,
+    /// What is there.
+    pub(crate) listed: &'q Listed,
+    /// Public keys, and where they came from.
+    pub(crate) keys: (&'q PublicKeys, KeySource),
+    /// What is looked at. Its `until` is where digests are due; without it, the end of the newest that any chain has: of
+    /// the time after it nothing is said.
+    pub(crate) choice: &'q Choice,
+    /// Which log objects are read again.
+    pub(crate) again: Again,
+    /// What the ledger knows of them, if there is one.
+    pub(crate) noted: Option<&'q Noted>,
+    /// Of what may be inflated.
+    pub(crate) limits: Limits,
+}
+
+/// Verifies what a vault holds. An object that cannot be read is an outcome.
+pub(crate) async fn verify(question: Question<'_>) -> Verified {
+    let Question { vault, listed, keys: (keys, source), choice, again, noted, limits } = question;
     let mut read = Vec::new();
     for (name, stored) in &listed.chains {
         read.push((name.clone(), digests(vault, name, stored, limits).await));
@@ -50,9 +70,7 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
     let newest = documents().map(|document| document.end).max();
     let horizon = choice.elsewhere.as_ref().and_then(|elsewhere| elsewhere.horizon).unwrap_or(i64::MAX);
     let until = choice.until.or(newest.map(|newest| newest.min(horizon)));
-    let named = by_place(&listed);
-    let mut outcomes = Vec::new();
-    let mut mentioned = HashSet::new();
+    let mut chains = Vec::new();
     let mut windows: BTreeMap<place::Cell, Vec<(Range<i64>, Window)>> = BTreeMap::new();
     for (name, found) in read {
         let first = found.iter().filter_map(document_of).map(|document| document.start).min();
@@ -65,10 +83,34 @@ pub(crate) async fn verify(vault: &Vault, keys: &PublicKeys, choice: &Choice, li
         let chain = digest::check(found, &Expected { span, validating: true }, keys);
         let cell = (name.bucket.clone(), name.root.clone(), name.account.clone(), name.region.clone());
         windows.entry(cell).or_default().extend(chain.windows.iter().cloned());
-        outcomes.push(one_chain(vault, &named, (name, chain), (&mut mentioned, choice), limits).await);
+        chains.push((name, chain));
     }
-    unnamed(&listed, &windows, &mentioned, &mut outcomes);
-    Ok(Verified::new(outcomes, (choice.since, until), keys.count()))
+    let entries = chains.iter().flat_map(|(_, chain)| entries(chain)).map(|(_, entry)| entry);
+    let population = entries.map(|entry| (entry.place.0.as_str(), entry.place.1.as_str())).collect();
+    let plan = Plan::new(again, noted, &population);
+    let mut reading = plan.reading();
+    let logs = Logs { vault, named: by_place(listed), plan, limits };
+    let mut outcomes = Vec::new();
+    let mut mentioned = HashSet::new();
+    for (name, chain) in &chains {
+        outcomes.push(one_chain(&logs, (name, chain), (&mut mentioned, choice), &mut reading).await);
+    }
+    unnamed((listed, choice), &windows, &mentioned, &mut outcomes);
+    Verified::new(outcomes, (choice.since, until), (keys.count(), source), reading)
+}
+
+/// The log objects that valid digests of a chain name.
+fn entries(chain: &Chain) -> impl Iterator<Item = (&DigestDocument, &LogEntry)> {
+    let documents = chain.digests.iter().filter_map(|digest| digest.document.as_ref());
+    documents.flat_map(|document| document.logs.iter().map(move |entry| (document, entry)))
+}
+
+/// How log objects are judged.
+struct Logs<'l> {
+    vault: &'l Vault,
+    named: ByPlace<'l>,
+    plan: Plan<'l>,
+    limits: Limits,
 }
 
 /// Where a chain's digests are due if nobody says: its own end if another chain's newest digest is less than a window later,
@@ -133,64 +175,80 @@ fn content(stored: &[u8], metadata: &assize_bucket::Metadata, limits: Limits) ->
 
 /// Checks the log objects that the valid digests of a chain name.
 async fn one_chain(
-    vault: &Vault,
-    named: &ByPlace<'_>,
-    (name, chain): (ChainName, Chain),
+    logs: &Logs<'_>,
+    (name, chain): (&ChainName, &Chain),
     (mentioned, choice): (&mut HashSet<(String, String)>, &Choice),
-    limits: Limits,
+    reading: &mut Reading,
 ) -> ChainOutcome {
     let known = |entry: &LogEntry| -> (String, String) {
         let bucket = if name.bucket.is_empty() { String::new() } else { entry.place.0.clone() };
         (bucket, entry.place.1.clone())
     };
-    let documents = chain.digests.iter().filter_map(|digest| digest.document.as_ref());
-    let mut entries: Vec<(&DigestDocument, &LogEntry)> =
-        documents.flat_map(|document| document.logs.iter().map(move |entry| (document, entry))).collect();
+    let mut entries: Vec<(&DigestDocument, &LogEntry)> = entries(chain).collect();
     mentioned.extend(entries.iter().map(|(_, entry)| known(entry)));
     let absent = |entry: &LogEntry| {
         let (bucket, key) = known(entry);
-        !named.contains_key(&(bucket.as_str(), key.as_str()))
+        !logs.named.contains_key(&(bucket.as_str(), key.as_str()))
     };
     let accounted = |entry: &LogEntry| choice.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.accounts_for(entry));
     let not_here: Vec<_> = entries.extract_if(.., |(_, entry)| accounted(entry) && absent(entry)).collect();
     let checking = entries.iter().map(async |(document, entry)| {
         let (bucket, key) = known(entry);
-        let versions = named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
-        (*document, *entry, log(vault, entry, versions, limits).await)
+        let versions = logs.named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
+        let basis = logs.plan.basis(entry, versions);
+        (*document, *entry, logs.judge(entry, &basis).await, basis)
     });
-    let checked: Vec<(&DigestDocument, &LogEntry, Check)> = stream::iter(checking).buffered(FETCHES).collect().await;
-    let doubted = checked.iter().filter(|(_, _, check)| *check != Check::Valid);
-    let doubted = doubted.map(|(document, entry, _)| entry.events(document, SETTLE));
+    let checked: Vec<(&DigestDocument, &LogEntry, Option<Check>, Basis)> =
+        stream::iter(checking).buffered(FETCHES).collect().await;
+    let doubted = checked.iter().filter(|(_, _, check, _)| *check != Some(Check::Valid));
+    let doubted = doubted.map(|(document, entry, ..)| entry.events(document, SETTLE));
     let unseen = not_here.iter().map(|(document, entry)| entry.events(document, SETTLE));
     let doubtful: Vec<Range<i64>> = doubted.chain(unseen).collect();
     let complete = digest::complete(&chain.windows, &doubtful, SETTLE);
-    let mut outcome = ChainOutcome::new(name, &chain, &complete);
+    let mut outcome = ChainOutcome::new(name.clone(), chain, &complete);
     outcome.not_here = not_here.len() as u64;
     for digest in &chain.digests {
         let place = format!("s3://{}/{}", digest.place.0, digest.place.1);
         outcome.add(Item { kind: ItemKind::Digest, place, check: digest.check.clone(), recovered: digest.recovered });
     }
-    for (_, entry, check) in checked {
+    for (_, entry, check, basis) in checked {
+        reading.count(&basis);
         let place = format!("s3://{}/{}", entry.place.0, entry.place.1);
-        outcome.add(Item { kind: ItemKind::Log, place, check, recovered: false });
+        match check {
+            Some(check) => outcome.add(Item { kind: ItemKind::Log, place, check, recovered: false }),
+            None => outcome.not_sampled(),
+        }
     }
     outcome
 }
 
-/// One log object: valid if one of its versions is, else what is wrong with the first.
-async fn log(vault: &Vault, entry: &LogEntry, versions: &[&Stored], limits: Limits) -> Check {
-    let mut worst = None;
-    for version in versions {
-        let held = match vault.bucket.get(&version.key, None).await {
-            Ok(object) => off_thread(move || held(&object.bytes, limits)).await,
-            Err(error) => Held::Unreadable(error.to_string()),
-        };
-        match digest::judge_log(entry, &held) {
-            Check::Valid => return Check::Valid,
-            other => worst = worst.or(Some(other)),
+impl Logs<'_> {
+    /// One log object; none if nothing is to be said of it.
+    async fn judge(&self, entry: &LogEntry, basis: &Basis) -> Option<Check> {
+        match basis {
+            Basis::Read(keys) => Some(self.read(entry, keys).await),
+            Basis::Ledger(check) => Some(check.clone()),
+            Basis::NotSampled => None,
+            Basis::Elsewhere => Some(Check::Unverifiable(Doubt::Elsewhere(entry.place.0.clone()))),
         }
     }
-    worst.unwrap_or(Check::Missing)
+
+    /// Valid if one of its versions is, else what is wrong with the first.
+    async fn read(&self, entry: &LogEntry, keys: &[String]) -> Check {
+        let (mut worst, limits) = (None, self.limits);
+        for key in keys {
+            let held = match self.vault.bucket.get(key, None).await {
+                Ok(object) => off_thread(move || held(&object.bytes, limits)).await,
+                Err(BucketError::NotFound { .. }) => Held::Absent,
+                Err(error) => Held::Unreadable(error.to_string()),
+            };
+            match digest::judge_log(entry, &held) {
+                Check::Valid => return Check::Valid,
+                other => worst = worst.or(Some(other)),
+            }
+        }
+        worst.unwrap_or(Check::Missing)
+    }
 }
 
 fn held(stored: &[u8], limits: Limits) -> Held {
@@ -204,7 +262,7 @@ fn held(stored: &[u8], limits: Limits) -> Held {
 
 /// Log objects that no valid digest names: orphans where valid digests cover their time, and without proof elsewhere.
 fn unnamed(
-    listed: &Listed,
+    (listed, choice): (&Listed, &Choice),
     windows: &BTreeMap<place::Cell, Vec<(Range<i64>, Window)>>,
     mentioned: &HashSet<(String, String)>,
     outcomes: &mut Vec<ChainOutcome>,
@@ -212,9 +270,11 @@ fn unnamed(
     for (cell, logs) in &listed.logs {
         let (bucket, root, account, region) = cell;
         let windows = windows.get(cell).map(Vec::as_slice).unwrap_or_default();
-        let distinct: BTreeSet<&Stored> = logs.iter().collect();
+        // Each once, in how many versions it may be there.
+        let asked = logs.iter().filter(|log| choice.asks_for(log));
+        let distinct: BTreeMap<&str, &Stored> = asked.map(|log| (log.original.as_str(), log)).collect();
         let left: Vec<&Stored> =
-            distinct.into_iter().filter(|log| !mentioned.contains(&(bucket.clone(), log.original.clone()))).collect();
+            distinct.into_values().filter(|log| !mentioned.contains(&(bucket.clone(), log.original.clone()))).collect();
         if left.is_empty() {
             continue;
         }
@@ -232,15 +292,19 @@ fn unnamed(
                 *window == Window::Valid && range.contains(&log.delivered) && range.contains(&(log.delivered + 59))
             });
             let check = match (covered, windows.is_empty()) {
-                (true, _) => Check::Orphan,
+                (true, _) if is_digested(log) => Check::Orphan,
+                (true, _) => Check::Unverifiable(Doubt::OtherKind),
                 (false, true) => Check::Unverifiable(Doubt::ValidationOff),
-                (false, false) => {
-                    Check::Unverifiable(Doubt::Unreadable("no valid digest covers the time of its delivery".to_owned()))
-                }
+                (false, false) => Check::Unverifiable(Doubt::NotCovered),
             };
             let bucket = if bucket.is_empty() { "…" } else { bucket };
             outcome.add(Item { kind: ItemKind::Log, place: format!("s3://{bucket}/{}", log.original), check, recovered: false });
         }
         outcomes.push(outcome);
     }
+}
+
+/// Whether digests are sure to name objects of its kind. Of Insights and others AWS's documentation does not say so.
+fn is_digested(log: &Stored) -> bool {
+    layout::parse(&log.original).is_ok_and(|parsed| parsed.folder == Folder::CloudTrail)
 }

@@ -65,6 +65,8 @@ async fn a_bundle_is_verified_alone_and_its_bytes_depend_on_nothing_else() {
       VALID         2026-10-01T14:01:31Z to 2026-10-01T20:01:31Z
     digests: 6 = 6 valid
     log objects: 1 = 1 valid
+    read again: all digests, and 1 of 12 log objects that they name
+    2 public keys: as in the bundle
     11 log objects more that digests name are not here; the run's list, where it speaks of them, agrees
     0 account-region-hours of event time are proven to be complete
     nothing is said of the time after 2026-10-01T20:01:31Z; --until asks for more

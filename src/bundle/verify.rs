@@ -14,8 +14,11 @@ use super::{BundleError, CONTENTS, Contents, archive, is_expected, off_thread};
 use crate::manifest::key::VerifyingKey;
 use crate::manifest::statement::Statement;
 use crate::manifest::{self, FormatError};
+use crate::verify::Question;
+use crate::verify::account::KeySource;
 use crate::verify::keys::PublicKeys;
 use crate::verify::place::{Choice, Elsewhere, Layout, Vault};
+use crate::verify::reading::Again;
 use crate::verify::run::outcome::{Kind, RunVerified, Standing};
 use crate::verify::run::{self, Asked};
 
@@ -71,7 +74,10 @@ pub(crate) async fn verify(
     let elsewhere = Elsewhere { horizon, ..copies.elsewhere };
     let choice = Choice { elsewhere: Some(elsewhere), ..Choice::default() };
     let vault = Vault { bucket, layout: Layout::Audit };
-    out.digests = Some(crate::verify::verify(&vault, &cloudtrail, &choice, Limits::default()).await?);
+    let listed = vault.list(&choice).await?;
+    let (keys, limits) = ((&cloudtrail, KeySource::bundle()), Limits::default());
+    let question = Question { vault: &vault, listed: &listed, keys, choice: &choice, again: Again::All, noted: None, limits };
+    out.digests = Some(crate::verify::verify(question).await);
     Ok(out)
 }
 

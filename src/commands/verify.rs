@@ -18,8 +18,11 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::manifest::key::VerifyingKey;
 use crate::run::{self, RunError};
+use crate::state::{StateError, View};
+use crate::verify::account::{self, KeySource};
 use crate::verify::keys::PublicKeys;
-use crate::verify::place::{Choice, Layout, Vault};
+use crate::verify::place::{Choice, Layout, Listed, Vault};
+use crate::verify::reading::{Again, Noted};
 use crate::verify::run::outcome::RunVerified;
 use crate::verify::run::{self as of_run, Asked};
 use crate::verify::{self, render};
@@ -44,10 +47,13 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandE
             },
             None => audit(args.config.as_deref()).await?,
         };
-        let mut keys = PublicKeys::default();
-        keys.add_archive(&*vault.bucket).await?;
-        args.keys.iter().try_for_each(|folder| keys.add_folder(folder))?;
-        verify::verify(&vault, &keys, &choice, Limits::default()).await.map_err(CommandError::Evidence)
+        let mut listed = vault.list(&choice).await.map_err(CommandError::Evidence)?;
+        let noted = noted(&vault, &choice, &mut listed).await?;
+        let (keys, source) = keys(args, &vault, &listed).await?;
+        let again = again(args, noted.is_some());
+        let (keys, noted, limits) = ((&keys, source), noted.as_ref(), Limits::default());
+        let question = verify::Question { vault: &vault, listed: &listed, keys, choice: &choice, again, noted, limits };
+        Ok::<_, CommandError>(verify::verify(question).await)
     })?;
     console.result(&match args.format {
         VerifyFormat::Text => render::text(&verified),
@@ -55,6 +61,40 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandE
         VerifyFormat::Junit => render::junit(&verified),
     })?;
     Ok(verified.exit())
+}
+
+/// Without a ledger, everything is read unless a sample is asked for.
+fn again(args: &VerifyArgs, has_ledger: bool) -> Again {
+    match (args.sample, args.seed) {
+        (Some(count), Some(seed)) => Again::Sample { count, seed },
+        _ if args.full || !has_ledger => Again::All,
+        _ => Again::Unknown,
+    }
+}
+
+/// The ledger of an audit bucket, if there is one.
+async fn noted(vault: &Vault, choice: &Choice, listed: &mut Listed) -> Result<Option<Noted>, CommandError> {
+    let failed = |error: StateError| Box::new(RunError::State(error));
+    if vault.layout != Layout::Audit {
+        return Ok(None);
+    }
+    let view = View::open(Arc::clone(&vault.bucket)).await.map_err(failed)?;
+    if view.row_count() == 0 {
+        return Ok(None);
+    }
+    Ok(Some(Noted::read(&view, choice, listed).await.map_err(failed)?))
+}
+
+async fn keys(args: &VerifyArgs, vault: &Vault, listed: &Listed) -> Result<(PublicKeys, KeySource), CommandError> {
+    let mut keys = PublicKeys::default();
+    keys.add_archive(&*vault.bucket).await?;
+    if !args.keys_from_account {
+        args.keys.iter().try_for_each(|folder| keys.add_folder(folder))?;
+        return Ok((keys, KeySource::archive()));
+    }
+    let failed = |error| Box::new(RunError::Credentials(error));
+    let sessions = Sessions::open(SessionOptions::default()).await.map_err(failed)?;
+    Ok(account::ask(&sessions.base(), listed, &keys).await?)
 }
 
 /// Verifies a run, in a bundle or in an audit bucket, if that is what is asked for.

@@ -196,7 +196,9 @@ impl Verified {
         // A digest speaks of the day before it, and an object is named by a digest of the day after it.
         let mut stale: BTreeSet<i64> = others.flat_map(|day| [day - 1, day, day + 1]).collect();
         let days = self.chains.iter().flat_map(|chain| &chain.days);
-        stale.extend(days.filter(|day| day.waiting || (keys != self.keys && day.digests.unverifiable > 0)).map(|day| day.day));
+        let open = days.filter(|day| day.waiting || (keys != self.keys && day.digests.unverifiable > 0));
+        // Its first window began the day before, and it says which digest was the last of that day.
+        stale.extend(open.flat_map(|day| [day.day - 1, day.day]));
         stale
     }
 

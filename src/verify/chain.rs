@@ -53,26 +53,33 @@ pub(crate) struct Written {
     pub(crate) logs: Vec<(String, String)>,
 }
 
-/// Six windows, two log objects each, the key changed after the third.
+/// Six windows from [`START`] on, two log objects each, the key changed after the third.
 pub(crate) fn written(account: &str) -> Written {
+    written_from(account, START)
+}
+
+/// The same, from another time on.
+pub(crate) fn written_from(account: &str, first: i64) -> Written {
     let (mut digests, mut logs): (Vec<Digest>, _) = (Vec::new(), Vec::new());
     for hour in 0..6 {
-        let (start, end) = (START + hour * HOUR, START + (hour + 1) * HOUR);
+        let (start, end) = (first + hour * HOUR, first + (hour + 1) * HOUR);
         let stamp = |at: i64| time::format(at).replace(['-', ':'], "");
-        let place = |folder: &str, name: &str| {
-            format!("AWSLogs/{account}/{folder}/eu-west-1/2026/10/01/{account}_{folder}_eu-west-1_{name}.json.gz")
+        let place = |folder: &str, name: &str, at: i64| {
+            let day = time::format(at).get(..10).unwrap().replace('-', "/");
+            format!("AWSLogs/{account}/{folder}/eu-west-1/{day}/{account}_{folder}_eu-west-1_{name}.json.gz")
         };
         let mut files = Vec::new();
         for number in 0..2 {
-            let minute = stamp(start + 300 + 600 * number).get(..13).unwrap().to_owned();
+            let at = start + 300 + 600 * number;
+            let minute = stamp(at).get(..13).unwrap().to_owned();
             let (key, text) =
-                (place("CloudTrail", &format!("{minute}Z_log{number}")), format!("{{\"Records\":[{hour},{number}]}}"));
+                (place("CloudTrail", &format!("{minute}Z_log{number}"), at), format!("{{\"Records\":[{hour},{number}]}}"));
             files.push(json!({"s3Bucket": "trail-logs", "s3Object": key, "hashValue": sha256(text.as_bytes()), "hashAlgorithm": "SHA-256",
                 "oldestEventTime": time::format(start), "newestEventTime": time::format(start + 60)}));
             logs.push((key, text));
         }
         let signer = usize::from(hour > 2);
-        let key_name = place("CloudTrail-Digest", &format!("main.trail_eu-west-1_{}", stamp(end)));
+        let key_name = place("CloudTrail-Digest", &format!("main.trail_eu-west-1_{}", stamp(end)), end);
         let last = digests.last();
         let fingerprint = if signer == 0 { "aa" } else { "bb" };
         let text = json!({

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use assize_bucket::{Bucket, BucketError};
+use assize_cloud::CloudError;
 use assize_engine::digest::Keys;
 use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use futures::{StreamExt, TryStreamExt};
@@ -15,6 +16,8 @@ pub(crate) const ARCHIVE: &str = "evidence/_keys/";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PublicKeys {
     keys: BTreeMap<String, Vec<u8>>,
+    /// Those kept beside the evidence: region, fingerprint, bytes.
+    kept: Vec<(String, String, Vec<u8>)>,
 }
 
 /// Why keys cannot be read.
@@ -31,6 +34,17 @@ pub(crate) enum KeysError {
         /// Why.
         source: std::io::Error,
     },
+    /// AWS.
+    #[error(
+        "CloudTrail cannot be asked for its public keys in {region}: {source}; allow cloudtrail:ListPublicKeys there, or verify \
+         with kept keys, without --keys-from-account"
+    )]
+    Account {
+        /// The region.
+        region: String,
+        /// Why.
+        source: Box<CloudError>,
+    },
 }
 
 impl PublicKeys {
@@ -42,6 +56,12 @@ impl PublicKeys {
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Those kept beside the evidence for a region: fingerprint and bytes.
+    pub(super) fn kept_in(&self, region: &str) -> impl Iterator<Item = (&str, &[u8])> {
+        let there = self.kept.iter().filter(move |(theirs, _, _)| theirs == region);
+        there.map(|(_, fingerprint, der)| (fingerprint.as_str(), der.as_slice()))
     }
 
     /// Adds those kept beside the evidence.
@@ -62,6 +82,8 @@ impl PublicKeys {
             .buffer_unordered(16);
         while let Some((der, place)) = reading.try_next().await? {
             if let Some(fingerprint) = fingerprint_of(Path::new(&place)) {
+                let region = place.strip_prefix(ARCHIVE).and_then(|rest| rest.split_once('/')).map_or("", |(region, _)| region);
+                self.kept.push((region.to_owned(), fingerprint.to_ascii_lowercase(), der.clone()));
                 self.add(&fingerprint, der);
             }
         }

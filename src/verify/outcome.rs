@@ -7,7 +7,9 @@ use assize_engine::digest::{Chain, Check, Window};
 use assize_engine::time;
 use serde::Serialize;
 
+use super::account::KeySource;
 use super::place::ChainName;
+use super::reading::Reading;
 use crate::exit::Exit;
 
 /// Objects that are not valid and are shown for each chain; all are counted.
@@ -24,6 +26,10 @@ pub(crate) struct Verified {
     pub(crate) until: Option<String>,
     /// Public keys that were known.
     pub(crate) public_keys: usize,
+    /// Where they came from.
+    pub(crate) keys: KeySource,
+    /// What was read again, and what was not.
+    pub(crate) reading: Reading,
     /// All digests together.
     pub(crate) digests: Counts,
     /// All log objects together.
@@ -49,6 +55,9 @@ pub(crate) struct Counts {
     pub(crate) unverifiable: u64,
     /// Named by no digest of their time.
     pub(crate) orphan: u64,
+    /// Named by a valid digest, and not looked at because they were not drawn.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) not_sampled: u64,
 }
 
 /// One trail's digests for one account and region.
@@ -127,14 +136,19 @@ pub(crate) struct Item {
 }
 
 impl Verified {
-    pub(super) fn new(chains: Vec<ChainOutcome>, (since, until): (Option<i64>, Option<i64>), public_keys: usize) -> Verified {
+    pub(super) fn new(
+        chains: Vec<ChainOutcome>,
+        (since, until): (Option<i64>, Option<i64>),
+        (public_keys, keys): (usize, KeySource),
+        reading: Reading,
+    ) -> Verified {
         let (mut digests, mut logs) = (Counts::default(), Counts::default());
         for chain in &chains {
             digests.add(chain.digests);
             logs.add(chain.logs);
         }
         let (since, until) = (since.map(time::format), until.map(time::format));
-        Verified { version: 1, since, until, public_keys, digests, logs, chains }
+        Verified { version: 1, since, until, public_keys, keys, reading, digests, logs, chains }
     }
 
     /// 1 if something is proven to be altered, added or taken away, 3 if something is not proven, 4 for both.
@@ -142,8 +156,9 @@ impl Verified {
         let counts = [self.digests, self.logs];
         let windows = || self.chains.iter().flat_map(|chain| &chain.windows);
         let altered = counts.iter().any(|counts| counts.invalid + counts.missing + counts.orphan > 0)
-            || windows().any(|window| matches!(window.state, "MISSING" | "INVALID"));
-        let unproven = counts.iter().any(|counts| counts.unverifiable > 0)
+            || windows().any(|window| matches!(window.state, "MISSING" | "INVALID"))
+            || !self.keys.different.is_empty();
+        let unproven = counts.iter().any(|counts| counts.unverifiable + counts.not_sampled > 0)
             || windows().any(|window| matches!(window.state, "GAP" | "UNVERIFIABLE"))
             || self.digests.valid == 0;
         Exit::decide(altered, !unproven)
@@ -157,6 +172,7 @@ impl Counts {
         self.missing += other.missing;
         self.unverifiable += other.unverifiable;
         self.orphan += other.orphan;
+        self.not_sampled += other.not_sampled;
     }
 
     fn count(&mut self, check: &Check) {
@@ -171,7 +187,7 @@ impl Counts {
 
     /// All of them.
     pub(crate) fn total(&self) -> u64 {
-        self.valid + self.invalid + self.missing + self.unverifiable + self.orphan
+        self.valid + self.invalid + self.missing + self.unverifiable + self.orphan + self.not_sampled
     }
 
     /// The counts by name, without those that are zero.
@@ -182,6 +198,7 @@ impl Counts {
             ("missing", self.missing),
             ("unverifiable", self.unverifiable),
             ("orphan", self.orphan),
+            ("not sampled", self.not_sampled),
         ];
         all.into_iter().filter(|(_, count)| *count > 0).collect()
     }
@@ -219,6 +236,11 @@ impl ChainOutcome {
             not_here: 0,
             objects: Vec::new(),
         }
+    }
+
+    /// A log object that was not drawn.
+    pub(super) fn not_sampled(&mut self) {
+        self.logs.not_sampled += 1;
     }
 
     pub(super) fn add(&mut self, item: Item) {

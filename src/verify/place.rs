@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use assize_bucket::{Bucket, BucketError};
 use assize_engine::digest::{self, LogEntry};
-use assize_engine::layout::{self, Folder};
+use assize_engine::layout::{self, Folder, LogKey};
 use futures::TryStreamExt;
 
 use crate::state;
+
+/// Seconds before its end in which a digest may name log objects; as a rule it is an hour.
+const WINDOW: i64 = 2 * 86_400;
 
 /// Where evidence is.
 pub(crate) struct Vault {
@@ -37,8 +40,10 @@ pub(crate) enum Layout {
 /// An object of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Stored {
-    /// Its key in the vault.
+    /// Its key in the vault; empty if only the ledger tells of it, because it is read in place.
     pub(crate) key: String,
+    /// Stored bytes.
+    pub(crate) size: u64,
     /// The key that CloudTrail gave it.
     pub(crate) original: String,
     /// The time in its name, seconds since 1970 UTC.
@@ -106,6 +111,22 @@ impl Elsewhere {
     }
 }
 
+impl Choice {
+    /// Whether an object is looked at, if only because a digest of the time may name it.
+    pub(super) fn admits(&self, key: &LogKey<'_>) -> bool {
+        let before = if key.folder == Folder::Digest { 0 } else { WINDOW };
+        self.since.is_none_or(|since| key.delivered >= since - before)
+            // A digest comes after the hour that it covers, and so do the last logs of it.
+            && self.until.is_none_or(|until| key.delivered < until + 2 * 3_600)
+            && (self.accounts.is_empty() || self.accounts.iter().any(|account| account == key.account))
+    }
+
+    /// Whether a log object was delivered in the time itself.
+    pub(super) fn asks_for(&self, log: &Stored) -> bool {
+        self.since.is_none_or(|since| log.delivered >= since) && self.until.is_none_or(|until| log.delivered < until)
+    }
+}
+
 impl Vault {
     /// Lists digests and log objects.
     ///
@@ -120,30 +141,14 @@ impl Vault {
         let mut entries = self.bucket.list(prefix, None);
         let mut listed = Listed::default();
         while let Some(entry) = entries.try_next().await? {
-            self.sort(entry.key, choice, &mut listed);
+            self.sort(entry.key, entry.size, choice, &mut listed);
         }
         Ok(listed)
     }
 
-    fn sort(&self, key: String, choice: &Choice, listed: &mut Listed) {
+    fn sort(&self, key: String, size: u64, choice: &Choice, listed: &mut Listed) {
         let Some((bucket, original)) = self.original(&key) else { return };
-        let Ok(parsed) = layout::parse(original) else { return };
-        let within = choice.since.is_none_or(|since| parsed.delivered >= since)
-            // A digest comes after the hour that it covers, and so do the last logs of it.
-            && choice.until.is_none_or(|until| parsed.delivered < until + 2 * 3_600);
-        if !within || !(choice.accounts.is_empty() || choice.accounts.iter().any(|account| account == parsed.account)) {
-            return;
-        }
-        let (root, account, region) = (parsed.root.to_owned(), parsed.account.to_owned(), parsed.region.to_owned());
-        let stored = Stored { original: original.to_owned(), delivered: parsed.delivered, key: key.clone() };
-        match parsed.folder {
-            Folder::Digest => {
-                let Some(trail) = trail_of(original) else { return };
-                let name = ChainName { bucket: bucket.to_owned(), root, account, region, trail };
-                listed.chains.entry(name).or_default().push(stored);
-            }
-            _ => listed.logs.entry((bucket.to_owned(), root, account, region)).or_default().push(stored),
-        }
+        listed.put(bucket, original, (key.clone(), size), choice);
     }
 
     /// Bucket (empty: not known) and key that CloudTrail gave.
@@ -152,6 +157,26 @@ impl Vault {
             Layout::Original { bucket, .. } => Some((bucket, key)),
             Layout::Copy => Some(("", key)),
             Layout::Audit => state::original_place(key).map(|(bucket, original, _)| (bucket, original)),
+        }
+    }
+}
+
+impl Listed {
+    /// Adds an object, if it is one of CloudTrail's and of the choice.
+    pub(super) fn put(&mut self, bucket: &str, original: &str, (key, size): (String, u64), choice: &Choice) {
+        let Ok(parsed) = layout::parse(original) else { return };
+        if !choice.admits(&parsed) {
+            return;
+        }
+        let (root, account, region) = (parsed.root.to_owned(), parsed.account.to_owned(), parsed.region.to_owned());
+        let stored = Stored { original: original.to_owned(), delivered: parsed.delivered, key, size };
+        match parsed.folder {
+            Folder::Digest => {
+                let Some(trail) = trail_of(original) else { return };
+                let name = ChainName { bucket: bucket.to_owned(), root, account, region, trail };
+                self.chains.entry(name).or_default().push(stored);
+            }
+            _ => self.logs.entry((bucket.to_owned(), root, account, region)).or_default().push(stored),
         }
     }
 }
@@ -176,16 +201,16 @@ mod tests {
                       111122223333_CloudTrail-Digest_eu-west-1_a.trail_of-ours_us-east-1_20261122T080131Z";
         let hash = "a".repeat(64);
         for end in [".json.gz".to_owned(), format!(".json.gz@{hash}"), "_backfill.json.gz".to_owned()] {
-            vault.sort(format!("evidence/aws/logs/{digest}{end}"), &Choice::default(), &mut listed);
+            vault.sort(format!("evidence/aws/logs/{digest}{end}"), 1, &Choice::default(), &mut listed);
         }
-        vault.sort("evidence/_keys/eu-west-1/ab.der".to_owned(), &Choice::default(), &mut listed);
+        vault.sort("evidence/_keys/eu-west-1/ab.der".to_owned(), 1, &Choice::default(), &mut listed);
         let trails: Vec<_> = listed.chains.iter().map(|(name, found)| (name.trail.as_str(), found.len())).collect();
         assert_eq!(trails, [("a.trail_of-ours_us-east-1", 2), ("a.trail_of-ours_us-east-1_backfill", 1)]);
         let name = listed.chains.keys().next().unwrap();
         assert_eq!((name.bucket.as_str(), name.root.as_str()), ("logs", "AWSLogs/o-abcdefghij/"));
         let early = Choice { until: Some(0), ..Choice::default() };
         let mut none = Listed::default();
-        vault.sort(format!("evidence/aws/logs/{digest}.json.gz"), &early, &mut none);
+        vault.sort(format!("evidence/aws/logs/{digest}.json.gz"), 1, &early, &mut none);
         assert!(none.chains.is_empty());
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::account::KeySource;
 use super::outcome::{ChainOutcome, Counts, Verified};
+use super::reading::Reading;
 use crate::report::escape::{self, terminal};
 use crate::report::words;
 
@@ -18,6 +20,8 @@ pub(crate) fn text(verified: &Verified) -> String {
     let hours: u64 = verified.chains.iter().map(|chain| chain.complete_hours).sum();
     line(&mut out, &format!("digests: {}", counts(verified.digests)));
     line(&mut out, &format!("log objects: {}", counts(verified.logs)));
+    line(&mut out, &read_again(&verified.reading));
+    keys(verified, &mut out);
     let not_here: u64 = verified.chains.iter().map(|chain| chain.not_here).sum();
     if not_here > 0 {
         let objects = words::plural(not_here, "log object", "log objects");
@@ -61,6 +65,41 @@ fn one_chain(chain: &ChainOutcome, out: &mut String) {
     }
 }
 
+/// "read again: all digests, and 50 of 12,345 log objects that they name (drawn with seed 7); of 12,295 the ledger has the hash"
+fn read_again(reading: &Reading) -> String {
+    let Reading { seed, population, read, by_ledger, not_sampled, .. } = *reading;
+    let named = words::plural(population, "log object", "log objects");
+    let read = if read >= population { "all".to_owned() } else { format!("{} of", words::count(read)) };
+    let drawn = seed.map(|seed| format!(" (drawn with seed {seed})")).unwrap_or_default();
+    let full = if seed.is_none() { " (--full reads all)" } else { "" };
+    let noted = (by_ledger > 0).then(|| format!("{} compared by the hash in the ledger{full}", words::count(by_ledger)));
+    let open = (not_sampled > 0).then(|| format!("of {} nothing is said", words::count(not_sampled)));
+    let first = format!("read again: all digests, and {read} {named} that they name{drawn}");
+    [Some(first), noted, open].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Where the keys came from.
+fn keys(verified: &Verified, out: &mut String) {
+    let KeySource { source, regions, same, different, unknown } = &verified.keys;
+    let known = words::plural(verified.public_keys as u64, "public key", "public keys");
+    if *source == "archive" {
+        line(out, &format!("{known}: as kept; --keys-from-account compares them with AWS's"));
+        return;
+    }
+    if *source == "bundle" {
+        line(out, &format!("{known}: as in the bundle"));
+        return;
+    }
+    let kept = words::plural((same.len() + different.len() + unknown.len()) as u64, "kept key", "kept keys");
+    line(out, &format!("{known}: asked of AWS in {}; of {kept} {} are the same", regions.join(", "), same.len()));
+    for (names, what) in [
+        (different, "another key at AWS: somebody wrote to the archive"),
+        (unknown, "no key at AWS at the time of these digests; it was not used"),
+    ] {
+        names.iter().for_each(|name| line(out, &format!("  kept key {}: {what}", terminal(name))));
+    }
+}
+
 fn counts(counts: Counts) -> String {
     let named: Vec<String> = counts.named().into_iter().map(|(name, count)| format!("{} {name}", words::count(count))).collect();
     if named.is_empty() { "none".to_owned() } else { format!("{} = {}", words::count(counts.total()), named.join(" + ")) }
@@ -82,7 +121,10 @@ pub(crate) fn junit(verified: &Verified) -> String {
             let objects = chain.objects.iter().filter(|object| states.contains(&object.state));
             windows.chain(objects.map(|object| format!("{} {}: {}", object.state, object.place, object.why))).collect::<Vec<_>>()
         };
-        let (failed, open) = (bad(&["INVALID", "MISSING", "ORPHAN"]), bad(&["UNVERIFIABLE", "GAP"]));
+        let (failed, mut open) = (bad(&["INVALID", "MISSING", "ORPHAN"]), bad(&["UNVERIFIABLE", "GAP"]));
+        if chain.logs.not_sampled > 0 {
+            open.push(format!("of {} nothing is said", words::plural(chain.logs.not_sampled, "log object", "log objects")));
+        }
         let inner = match (failed.is_empty(), open.is_empty()) {
             (true, true) => String::new(),
             (false, _) => {
@@ -99,9 +141,17 @@ pub(crate) fn junit(verified: &Verified) -> String {
         // Writing to a string cannot fail.
         let _written = writeln!(cases, "  <testcase classname=\"{class}\" name=\"{}\">{inner}</testcase>", xml(trail));
     }
+    let mut tests = verified.chains.len();
+    if verified.keys.source == "account" {
+        tests += 1;
+        let different = &verified.keys.different;
+        failures += usize::from(!different.is_empty());
+        let said = format!("<failure>another key at AWS: {}</failure>", xml(&different.join(", ")));
+        let inner = if different.is_empty() { "" } else { &said };
+        let _written = writeln!(cases, "  <testcase classname=\"keys\" name=\"kept public keys are AWS's\">{inner}</testcase>");
+    }
     format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"assize verify\" tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\">\n{cases}</testsuite>\n",
-        verified.chains.len()
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"assize verify\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n{cases}</testsuite>\n"
     )
 }
 

@@ -4,16 +4,20 @@ use std::sync::Arc;
 
 use assize_bucket::{Bucket, Memory, Metadata, PutCondition};
 use assize_engine::inflate::Limits;
+use assize_engine::layout;
 use assize_engine::time;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::KeyPair as _;
 
+use super::account::KeySource;
 use super::chain::{HOUR, START, Written, gzip, key, public, written};
 use super::keys::PublicKeys;
 use super::outcome::Verified;
-use super::place::{Choice, Layout, Vault};
-use super::{render, verify};
+use super::place::{Choice, Layout, Listed, Vault};
+use super::reading::{Again, Noted};
+use super::{Question, render, verify};
 use crate::exit::Exit;
+use crate::state::{Batch, LedgerRow, RowStatus, RunIdentity, State, View, sha256};
 
 impl Written {
     pub(crate) async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
@@ -40,8 +44,20 @@ pub(crate) async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>, metadata: Me
 async fn verified(bucket: Arc<Memory>, layout: Layout, until: Option<i64>) -> Verified {
     let mut keys = PublicKeys::default();
     keys.add_archive(&*bucket).await.unwrap();
-    let choice = Choice { until, ..Choice::default() };
-    verify(&Vault { bucket, layout }, &keys, &choice, Limits::default()).await.unwrap()
+    let (vault, choice) = (Vault { bucket, layout }, Choice { until, ..Choice::default() });
+    let listed = vault.list(&choice).await.unwrap();
+    asked(&vault, &listed, &keys, &choice, (Again::All, None)).await
+}
+
+async fn asked(
+    vault: &Vault,
+    listed: &Listed,
+    keys: &PublicKeys,
+    choice: &Choice,
+    (again, noted): (Again, Option<&Noted>),
+) -> Verified {
+    let (keys, limits) = ((keys, KeySource::archive()), Limits::default());
+    verify(Question { vault, listed, keys, choice, again, noted, limits }).await
 }
 
 pub(crate) const AUDIT: &str = "evidence/aws/trail-logs/";
@@ -71,6 +87,27 @@ async fn another_bucket_than_the_digests_name_is_told() {
     let result = verified(written("111122223333").store("", true).await, elsewhere, None).await;
     assert_eq!((result.digests.valid, result.digests.invalid), (0, 6));
     assert!(result.chains[0].objects[0].why.contains("s3://trail-logs/"), "{}", result.chains[0].objects[0].why);
+}
+
+/// What a first digest names may be older than what is asked for, and what comes after it waits for its digest.
+#[tokio::test]
+async fn a_part_of_the_time_is_as_whole_as_all_of_it() {
+    let whole = written("111122223333");
+    let mut vault = Vault { bucket: whole.store(AUDIT, true).await, layout: Layout::Audit };
+    let mut keys = PublicKeys::default();
+    keys.add_archive(&*vault.bucket).await.unwrap();
+    let some = Choice { since: Some(START + 3 * HOUR / 2), until: Some(START + 3 * HOUR + 100), ..Choice::default() };
+    let listed = vault.list(&some).await.unwrap();
+    let result = asked(&vault, &listed, &keys, &some, (Again::All, None)).await;
+    assert_eq!(result.exit(), Exit::Clean, "{}", render::text(&result));
+    assert_eq!((result.digests.valid, result.logs.valid), (4, 8), "the second window and up to the fifth");
+    let mut added = whole.clone();
+    added.logs.push((whole.logs[4].0.replace("_log", "_new"), "{}".to_owned()));
+    added.logs.push((whole.logs[0].0.replace("_log", "_new"), "{}".to_owned()));
+    vault.bucket = added.store(AUDIT, true).await;
+    let listed = vault.list(&some).await.unwrap();
+    let result = asked(&vault, &listed, &keys, &some, (Again::All, None)).await;
+    assert_eq!((result.logs.orphan, result.logs.unverifiable), (1, 0), "the other one is of another time");
 }
 
 /// What is done, how, what must be named, and the exit code.
@@ -170,6 +207,148 @@ fn keys_are_in_the_form_that_cloudtrail_gives() {
     assert_eq!((der[0], der[4]), (0x30, 0x02));
     let x509: aws_lc_rs::encoding::PublicKeyX509Der<'_> = key(0).public_key().as_der().unwrap();
     assert_ne!(x509.as_ref(), der);
+}
+
+/// A ledger beside what is stored, as the run that took the log objects wrote it; in place or with copies.
+async fn ledger(bucket: &Arc<Memory>, written: &Written, in_place: bool) {
+    let row = |(key, text): &(String, String)| {
+        let parsed = layout::parse(key).unwrap();
+        LedgerRow {
+            source: "s3://trail-logs".to_owned(),
+            key: key.clone(),
+            day: parsed.day,
+            size: gzip(text).len() as u64,
+            etag: sha256(text.as_bytes()),
+            version_id: None,
+            stored_sha256: sha256(&gzip(text)),
+            inflated_sha256: Some(sha256(text.as_bytes())),
+            inflated_bytes: text.len() as u64,
+            evidence_key: (!in_place).then(|| format!("{AUDIT}{key}")),
+            delivered: Some(parsed.delivered),
+            taken: 0,
+            status: RowStatus::Taken,
+            records: Default::default(),
+            policy_set: String::new(),
+            note: None,
+            digest: None,
+        }
+    };
+    let run = RunIdentity { run_id: "run-1".to_owned(), as_of: 0, tool: "test".to_owned() };
+    let mut state = State::open(Arc::clone(bucket) as Arc<dyn Bucket>, run, None).await.unwrap();
+    state.commit(Batch { rows: written.logs.iter().map(row).collect(), ..Batch::default() }).await.unwrap();
+}
+
+/// An audit bucket with a ledger, verified.
+async fn with_ledger(bucket: &Arc<Memory>, again: Again) -> Verified {
+    let vault = Vault { bucket: Arc::clone(bucket) as Arc<dyn Bucket>, layout: Layout::Audit };
+    let (mut keys, choice) = (PublicKeys::default(), Choice::default());
+    keys.add_archive(&*vault.bucket).await.unwrap();
+    let mut listed = vault.list(&choice).await.unwrap();
+    let view = View::open(Arc::clone(&vault.bucket)).await.unwrap();
+    let noted = Noted::read(&view, &choice, &mut listed).await.unwrap();
+    asked(&vault, &listed, &keys, &choice, (again, Some(&noted))).await
+}
+
+fn read(verified: &Verified) -> (u64, u64, u64) {
+    (verified.reading.read, verified.reading.by_ledger, verified.reading.not_sampled)
+}
+
+#[tokio::test]
+async fn the_ledger_stands_in_for_what_is_there_with_the_size_that_was_taken() {
+    let whole = written("111122223333");
+    let bucket = whole.store(AUDIT, true).await;
+    ledger(&bucket, &whole, false).await;
+    let result = with_ledger(&bucket, Again::Unknown).await;
+    assert_eq!((read(&result), result.logs.valid, result.exit()), ((0, 12, 0), 12, Exit::Clean));
+    let said = "read again: all digests, and 0 of 12 log objects that they name; 12 compared by the hash in the ledger (--full reads all)";
+    assert!(render::text(&result).contains(said), "{}", render::text(&result));
+    let result = with_ledger(&bucket, Again::All).await;
+    assert_eq!((read(&result), result.exit()), ((12, 0, 0), Exit::Clean));
+
+    // Another content of another size is looked at, one of the same size only by who reads everything.
+    let key = |at: usize| format!("{AUDIT}{}", whole.logs[at].0);
+    put(&bucket, &key(4), gzip("{\"Records\":[]}"), Metadata::new()).await;
+    let mut same_size = gzip(&whole.logs[5].1);
+    *same_size.last_mut().unwrap() ^= 1;
+    put(&bucket, &key(5), same_size, Metadata::new()).await;
+    let result = with_ledger(&bucket, Again::Unknown).await;
+    assert_eq!((read(&result), result.logs.invalid, result.exit()), ((1, 11, 0), 1, Exit::Findings));
+    let result = with_ledger(&bucket, Again::All).await;
+    assert_eq!((read(&result), result.logs.invalid, result.exit()), ((12, 0, 0), 2, Exit::Findings));
+    let mut less = whole.clone();
+    less.logs.remove(4);
+    let bucket = less.store(AUDIT, true).await;
+    ledger(&bucket, &whole, false).await;
+    let result = with_ledger(&bucket, Again::Unknown).await;
+    assert_eq!((read(&result), result.logs.missing, result.logs.valid), ((1, 11, 0), 1, 11), "its key is asked for");
+}
+
+#[tokio::test]
+async fn the_ledger_alone_tells_of_what_is_read_in_place() {
+    let mut whole = written("111122223333");
+    let logs = std::mem::take(&mut whole.logs);
+    let bucket = whole.store(AUDIT, true).await;
+    let mut noted = Written { digests: Vec::new(), logs };
+    noted.logs[3].1.push(' ');
+    noted.logs.push((noted.logs[4].0.replace("_log", "_new"), "{}".to_owned()));
+    ledger(&bucket, &noted, true).await;
+    let result = with_ledger(&bucket, Again::Unknown).await;
+    assert_eq!((result.logs.valid, result.logs.invalid, result.logs.orphan), (11, 1, 1), "{}", render::text(&result));
+    assert_eq!(read(&result), (0, 12, 0));
+    let result = with_ledger(&bucket, Again::All).await;
+    assert_eq!((result.logs.unverifiable, result.logs.orphan), (12, 1), "they are in another bucket");
+    assert!(render::text(&result).contains("verify s3://trail-logs itself"), "{}", render::text(&result));
+}
+
+#[tokio::test]
+async fn a_sample_says_of_how_many_it_is() {
+    let mut tampered = written("111122223333");
+    let (vault, choice) = (Vault { bucket: tampered.store(AUDIT, true).await, layout: Layout::Audit }, Choice::default());
+    let mut keys = PublicKeys::default();
+    keys.add_archive(&*vault.bucket).await.unwrap();
+    let listed = vault.list(&choice).await.unwrap();
+    let sample = |count| Again::Sample { count, seed: 7 };
+    let result = asked(&vault, &listed, &keys, &choice, (sample(3), None)).await;
+    assert_eq!((read(&result), result.logs.valid, result.logs.not_sampled), ((3, 0, 9), 3, 9));
+    assert_eq!(result.exit(), Exit::Incomplete, "what was not looked at is not proven");
+    let said = "read again: all digests, and 3 of 12 log objects that they name (drawn with seed 7); of 9 nothing is said";
+    assert!(render::text(&result).contains(said), "{}", render::text(&result));
+    assert_eq!(asked(&vault, &listed, &keys, &choice, (sample(12), None)).await.exit(), Exit::Clean);
+
+    tampered.logs[4].1.push(' ');
+    let bucket = tampered.store(AUDIT, true).await;
+    ledger(&bucket, &written("111122223333"), false).await;
+    let found = async |count| with_ledger(&bucket, sample(count)).await;
+    let result = found(12).await;
+    assert_eq!((read(&result), result.logs.invalid), ((12, 0, 0), 1));
+    let result = found(0).await;
+    assert_eq!((read(&result), result.logs.invalid), ((1, 11, 0), 1), "its size is another than the ledger says");
+}
+
+#[tokio::test]
+async fn an_insight_that_no_digest_names_is_no_orphan() {
+    let mut whole = written("111122223333");
+    let insight = whole.logs[4].0.replace("/CloudTrail/", "/CloudTrail-Insight/").replace("_CloudTrail_", "_CloudTrail-Insight_");
+    whole.logs.push((insight, "{}".to_owned()));
+    let result = verified(whole.store(AUDIT, true).await, Layout::Audit, None).await;
+    assert_eq!((result.logs.orphan, result.logs.unverifiable, result.exit()), (0, 1, Exit::Incomplete));
+}
+
+#[tokio::test]
+async fn a_kept_key_that_is_another_at_aws_is_tampering() {
+    let mut result = verified(written("111122223333").store(AUDIT, true).await, Layout::Audit, None).await;
+    assert!(render::text(&result).contains("2 public keys: as kept; --keys-from-account compares them with AWS's"));
+    let names = |name: &str| vec![format!("eu-west-1/{name}")];
+    result.keys =
+        KeySource { source: "account", regions: vec!["eu-west-1".to_owned()], unknown: names("cc"), ..KeySource::default() };
+    assert_eq!(result.exit(), Exit::Clean, "it was not used");
+    result.keys.different = names("aa");
+    assert_eq!(result.exit(), Exit::Findings);
+    let text = render::text(&result);
+    assert!(text.contains("asked of AWS in eu-west-1; of 2 kept keys 0 are the same"), "{text}");
+    let junit = render::junit(&result);
+    assert!(junit.contains("failures=\"1\"") && junit.contains("<failure>another key at AWS: eu-west-1/aa</failure>"), "{junit}");
+    assert!(text.contains("kept key eu-west-1/aa: another key at AWS") && text.contains("kept key eu-west-1/cc: no key at AWS"));
 }
 
 #[tokio::test]

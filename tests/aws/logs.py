@@ -10,6 +10,8 @@ import hashlib
 import json
 import random
 
+import signing
+
 UTC = datetime.UTC
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 PEOPLE = ["alice", "bob", "carol", "dave"]
@@ -128,23 +130,31 @@ def insight_object(draw, prefix, account, region, delivered):
             "key": key(prefix, account, "CloudTrail-Insight", region, delivered, suffix(draw)), "bytes": packed({"Records": [event]})}
 
 
-def digest_object(bucket, prefix, trail, account, region, window, objects, previous):
-    """A digest of `objects`, with the shape of CloudTrail's. Its signature is no signature: verifying is tested elsewhere."""
+def digest_object(bucket, prefix, trail, account, region, window, objects, previous, signer=None):
+    """The digest of `objects` after the digest `previous`, signed with the region's key or the one called `signer`."""
     since, until = window
-    files = [{"s3Bucket": bucket, "s3Object": one["key"], "hashAlgorithm": "SHA-256",
-              "hashValue": hashlib.sha256(gzip.decompress(one["bytes"])).hexdigest(),
+    files = [{"s3Bucket": bucket, "s3Object": one["key"], "hashAlgorithm": "SHA-256", "hashValue": inflated_sha256(one),
               "newestEventTime": max(event["eventTime"] for event in one["records"]),
               "oldestEventTime": min(event["eventTime"] for event in one["records"])} for one in objects]
     place = key(prefix, account, "CloudTrail-Digest", region, until, "", trail)
+    signer = signer or region
     body = {"awsAccountId": account, "digestStartTime": stamp(since), "digestEndTime": stamp(until), "digestS3Bucket": bucket,
-            "digestS3Object": place, "digestPublicKeyFingerprint": "0" * 32, "digestSignatureAlgorithm": "SHA256withRSA",
+            "digestS3Object": place, "digestPublicKeyFingerprint": signing.fingerprint(signer),
+            "digestSignatureAlgorithm": "SHA256withRSA",
             "newestEventTime": max((file["newestEventTime"] for file in files), default=None),
             "oldestEventTime": min((file["oldestEventTime"] for file in files), default=None),
-            "previousDigestS3Bucket": bucket if previous else None, "previousDigestS3Object": previous,
-            "previousDigestHashValue": None, "previousDigestHashAlgorithm": None, "previousDigestSignature": None, "logFiles": files}
-    signature = hashlib.sha256(place.encode()).hexdigest() * 8
-    return {"kind": "digest", "account": account, "region": region, "delivered": stamp(until), "records": [], "key": place,
-            "bytes": packed(body), "metadata": {"signature": signature, "signature-algorithm": "SHA256withRSA"}}
+            "previousDigestS3Bucket": bucket if previous else None, "previousDigestS3Object": previous and previous["key"],
+            "previousDigestHashValue": previous and inflated_sha256(previous),
+            "previousDigestHashAlgorithm": "SHA-256" if previous else None,
+            "previousDigestSignature": previous and previous["metadata"]["signature"], "logFiles": files}
+    made = {"kind": "digest", "account": account, "region": region, "delivered": stamp(until), "records": [], "key": place,
+            "bytes": packed(body)}
+    signed = "\n".join([body["digestEndTime"], f"{bucket}/{place}", inflated_sha256(made), body["previousDigestSignature"] or "null"])
+    return made | {"metadata": {"signature": signing.sign(signer, signed), "signature-algorithm": "SHA256withRSA"}}
+
+
+def inflated_sha256(one):
+    return hashlib.sha256(gzip.decompress(one["bytes"])).hexdigest()
 
 
 def draw_for(*what):

@@ -8,10 +8,12 @@ mod manifests;
 mod notified;
 mod organization;
 mod organization_checks;
+mod proven;
 mod proxy;
 mod proxy_checks;
 mod readme;
 mod roles;
+mod validate_logs;
 
 use environment::python;
 use serde_json::Value;

@@ -98,8 +98,10 @@ fn the_readme_leads_from_zero_to_a_scheduled_run() {
     assert_eq!(commands.first().map(String::as_str), Some(NOT_RUN));
     let emulator = Emulator::start();
     let members: Vec<String> = (1..=8).map(|number| format!("10000000000{number}")).collect();
-    let readers = json!({"organization_readers": members});
-    let mut organization = Organization::create(&emulator, &day("3 days ago"), 3, &readers);
+    // Its regions all enabled from the start, and digests of the whole week that a run judges and of today: everything can be proven.
+    let more = json!({"organization_readers": members, "region_enabled": true, "digests_since": day("8 days ago"),
+                      "digests_until": day("tomorrow")});
+    let mut organization = Organization::create(&emulator, &day("3 days ago"), 3, &more);
     organization.repair(Broken::Region);
     let shell = Shell::new(&emulator.url);
     let mut ran = 0;

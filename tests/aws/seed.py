@@ -28,6 +28,7 @@ import sys
 import urllib.request
 
 import logs
+import signing
 
 ORGANIZATION = "o-assize0001"
 MANAGEMENT, HUB, LOG_ARCHIVE = "100000000001", "100000000002", "100000000003"
@@ -62,7 +63,8 @@ PLANTED = [
     (5, DENIED, "us-east-1", "console-login-without-mfa"),
 ]
 DEFAULTS = {"seed": 1, "since": "2026-10-01", "days": 7, "external_id": "external-id", "objects_per_day": 3, "organization_prefix": "",
-            "organization_readers": [HUB], "first": None, "cells": None, "region_enabled": False}
+            "organization_readers": [HUB], "first": None, "cells": None, "region_enabled": False,
+            "digests_since": None, "digests_until": None}
 
 
 class Scenario:
@@ -72,6 +74,9 @@ class Scenario:
         # Planted records are counted from the first day of all.
         self.first = logs.midnight(self.options["first"] or self.options["since"])
         self.result = {"objects": [], "planted": []}
+        self.digests_since = logs.midnight(self.options["digests_since"]) if self.options["digests_since"] else self.first
+        # By account, region and day: each names the one before it.
+        self.digests = {}
 
     def post(self, path, body, method="POST"):
         data = json.dumps(body).encode()
@@ -103,17 +108,23 @@ class Scenario:
             if account != NOT_ENROLLED:
                 self.enrol(account, deny=account == DENIED)
         self.trails()
+        self.public_keys()
         self.post("/faults", {"name": "kms", "service": "s3", "operation": "GetObject", "path": f"^/{bucket_of(UNDECRYPTABLE)}/",
                               "deny": {"by": "kms", "key": f"arn:aws:kms:us-east-1:{UNDECRYPTABLE}:key/{logs.event_id(logs.draw_for('key'))}"}})
         self.markers()
         self.deliver()
 
     def deliver(self):
-        """All days from `since` on: log objects, one digest a day, and now and then an Insight."""
+        """All days from `since` on: log objects, one digest a day, and now and then an Insight. Before the first day empty
+        digests from `digests_since` on, after the last one an empty digest up to `digests_until`, if these are given."""
         since, days = logs.midnight(self.options["since"]), self.options["days"]
         for account, region in self.options["cells"] or cells(self.options["region_enabled"]):
+            for day in range((since - self.digests_since).days if since == self.first else 0):
+                self.take(place_of(account), self.digest(account, region, self.digests_since + datetime.timedelta(days=day)))
             for day in range(days):
                 self.deliver_day(account, region, since + datetime.timedelta(days=day))
+            if self.options["digests_until"]:
+                self.take(place_of(account), self.last_digest(account, region, since + datetime.timedelta(days=days - 1)))
         self.put()
         newest = max((one["delivered"] for one in self.result["objects"]), default=None)
         if newest:
@@ -206,7 +217,8 @@ class Scenario:
         count, planted = self.options["objects_per_day"], self.planted(account, region, day)
         made = []
         for number in range(count):
-            minute = 1440 * number // count + draw.randrange(20, 1440 // count - 20)
+            # Between the end of one digest's window and that of the next.
+            minute = 180 + 1260 * number // count + draw.randrange(20, 1260 // count - 20)
             events = planted if number == 0 else []
             made.append(logs.log_object(draw, self.prefix(account), account, region, day + datetime.timedelta(minutes=minute), events))
         return made
@@ -230,15 +242,39 @@ class Scenario:
         draw = logs.draw_for(self.seed, account, region, day.date(), "insight")
         if region == REGIONS[0] and draw.random() < 0.2:
             self.take(bucket, logs.insight_object(draw, self.prefix(account), account, region, day + datetime.timedelta(hours=13)))
-        self.take(bucket, self.digest(account, region, day, bucket, made))
+        self.take(bucket, self.digest(account, region, day))
 
-    def digest(self, account, region, day, bucket, made):
-        """One a day and not at midnight: real windows are not aligned either. Its predecessor is named by its time alone."""
+    def digest(self, account, region, day):
+        """One for each day's logs, and its window is not aligned to anything, as real ones are not. The first one reaches back before
+        its day, and each on into the next day, so that a day's late events are waited for."""
+        known = self.digests.get((account, region, day))
+        if known:
+            return known
+        until = day + datetime.timedelta(days=1, hours=2, minutes=30, seconds=31)
+        is_first = day <= self.digests_since
+        since = until - datetime.timedelta(days=1, hours=3 if is_first else 0)
+        previous = None if is_first else self.digest(account, region, day - datetime.timedelta(days=1))
+        objects = self.logs_of(account, region, day) if day >= self.first else []
+        made = self.signed(account, region, (since, until), objects, previous)
+        self.digests[account, region, day] = made
+        return made
+
+    def last_digest(self, account, region, day):
+        """One more after that of `day`, of the time up to `digests_until` in which nothing was delivered."""
+        since = day + datetime.timedelta(days=1, hours=2, minutes=30, seconds=31)
+        until = logs.midnight(self.options["digests_until"])
+        return self.signed(account, region, (since, until), [], self.digest(account, region, day))
+
+    def signed(self, account, region, window, objects, previous):
         trail = OWN_TRAIL if ACCOUNTS[account][2] is None else ORGANIZATION_TRAIL
-        until = day + datetime.timedelta(days=1, minutes=-30, seconds=31)
-        since, prefix = until - datetime.timedelta(days=1), self.prefix(account)
-        previous = logs.key(prefix, account, "CloudTrail-Digest", region, since, "", trail) if day > self.first else None
-        return logs.digest_object(bucket, prefix, trail, account, region, (since, until), made, previous)
+        return logs.digest_object(place_of(account), self.prefix(account), trail, account, region, window, objects, previous)
+
+    def public_keys(self):
+        """CloudTrail's, which are valid long before and after what tests look at."""
+        year = datetime.timedelta(days=365)
+        since, until = ((self.first + shift).timestamp() for shift in (-year, year))
+        for region in REGIONS:
+            self.post("/public-keys", {"region": region, "keys": [signing.listed(region, since, until)]})
 
     def one(self, dated):
         """One more log object, about `event_time`, dated in its key as said; it is there from `delivered` on."""

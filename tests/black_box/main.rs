@@ -16,6 +16,7 @@ mod roles;
 mod sample;
 mod schedules;
 mod shapes;
+mod verification;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -107,6 +107,15 @@ pub enum Doubt {
     /// It cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
+    /// No valid digest covers the time of its delivery, so none can name it.
+    #[error("no valid digest covers the time of its delivery")]
+    NotCovered,
+    /// Valid digests cover the time of its delivery and do not name it; it is neither of management nor of data events.
+    #[error("no digest names it; only those of management and data events are sure to be named")]
+    OtherKind,
+    /// It is in another bucket and not kept here.
+    #[error("it is read in place and not kept here: verify s3://{0} itself")]
+    Elsewhere(String),
     /// The trail writes no digests.
     #[error("there is no digest: log file validation was off, or the digests are gone")]
     ValidationOff,
