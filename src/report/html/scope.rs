@@ -84,6 +84,8 @@ pub(super) struct PolicyVerdicts<'a> {
 #[derive(Serialize)]
 struct Group {
     verdict: String,
+    /// The weakest grade of evidence behind a PASS.
+    grade: Option<&'static str>,
     reasons: String,
     /// Places.
     count: u64,
@@ -237,8 +239,12 @@ impl Group {
             0 => code.to_owned(),
             hours => format!("{} h {code}", words::count(hours)),
         };
+        let grades = || all.iter().filter_map(|it| it.grade);
+        // The weakest speaks for all.
+        let grade = grades().find(|grade| *grade != "verified").or_else(|| grades().next());
         Self {
             verdict: verdict.to_owned(),
+            grade: grade.filter(|_| verdict == "PASS"),
             reasons: hours.into_iter().map(reason).collect::<Vec<_>>().join(", "),
             count: all.len() as u64,
             of,
