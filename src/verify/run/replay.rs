@@ -27,7 +27,6 @@ use super::super::off_thread;
 use crate::collect::CollectError;
 use crate::collect::backfill::Known;
 use crate::config::{Config, Mode, SourceKind};
-use crate::estate;
 use crate::judge;
 use crate::manifest::inputs::{self, Input};
 use crate::manifest::statement::{Predicate, Statement};
@@ -67,9 +66,6 @@ pub(crate) enum ReplayError {
     /// Accounts as the run saw them.
     #[error("the accounts as the run saw them cannot be read, so nothing is replayed: {0}")]
     Accounts(#[source] Box<RunError>),
-    /// Listed accounts need nothing of AWS.
-    #[error("the accounts of the configuration cannot be read, so nothing is replayed: {0}")]
-    Listed(#[source] assize_cloud::CloudError),
     /// Findings that cannot be written to memory.
     #[error("the findings that were made again cannot be written: {0}")]
     Write(#[source] std::io::Error),
@@ -101,9 +97,10 @@ pub(super) struct Replay<'a> {
     means: &'a Means<'a>,
     judging: Arc<Judging>,
     hours: Range<i64>,
+    /// The policy files have another text than when the run judged, so levels may differ too.
+    rewritten: bool,
     view: View,
-    /// None if the state is not there.
-    known: Option<Known>,
+    known: Known,
     day: Option<(i64, Lacking)>,
     /// Objects that findings name and that were not read yet.
     behind: BTreeSet<String>,
@@ -135,19 +132,14 @@ impl<'a> Replay<'a> {
         let mut out = Replayed::default();
         let view = View::open(Arc::clone(bucket)).await?;
         let seen = recalled::accounts_of(&view, &predicate.run, as_of).await;
-        let (accounts, known) = match seen.map_err(|error| ReplayError::Accounts(Box::new(error)))? {
-            Some((estate, take_over)) => {
-                (estate.facts(), Some(Known::read_as_of(&view, take_over).await.map_err(ReplayError::Known)?))
-            }
-            None => {
-                out.notes.push(
-                    "the state here does not have the accounts as the run saw them, so those of the configuration were taken; and \
-                     which policies had judged what is not known: all were taken to have judged all"
-                        .to_owned(),
-                );
-                (estate::read(means.config, None).await.map_err(ReplayError::Listed)?.facts(), None)
-            }
+        let Some((estate, take_over)) = seen.map_err(|error| ReplayError::Accounts(Box::new(error)))? else {
+            return Ok(Err(Replayed::impossible(
+                "the state (head and segments/) is not here, or not as far as this run; it says what the run knew of accounts, and which \
+                 policies had judged which objects by then",
+            )));
         };
+        let known = Known::read_as_of(&view, take_over).await.map_err(ReplayError::Known)?;
+        let accounts = estate.facts();
         let chosen = chosen(predicate, means, &accounts, &mut out);
         out.policies = chosen.len() as u64;
         let (policies, hashes): (Vec<Policy>, Vec<String>) = chosen.into_iter().unzip();
@@ -156,9 +148,25 @@ impl<'a> Replay<'a> {
         let period = Period { since: None, until };
         let partial = Partial::new(policies.len());
         let judging = Arc::new(Judging { policies, hashes, accounts, period, limits, threads: means.threads });
+        let rewritten = predicate.policies_sha256 != means.pack.sha256;
         let behind = inputs::behind(&recorded).unwrap_or_default();
         let (day, batch, bytes, running) = (None, Vec::new(), 0, None);
-        Ok(Ok(Replay { means, judging, hours, view, known, day, behind, recorded, batch, bytes, running, partial, out }))
+        Ok(Ok(Replay {
+            means,
+            judging,
+            hours,
+            rewritten,
+            view,
+            known,
+            day,
+            behind,
+            recorded,
+            batch,
+            bytes,
+            running,
+            partial,
+            out,
+        }))
     }
 
     /// Takes an object whose bytes are what the run judged.
@@ -201,13 +209,13 @@ impl<'a> Replay<'a> {
     pub(super) async fn finish(mut self) -> Result<Replayed, ReplayError> {
         self.judge_batch().await;
         self.gather().await;
-        let Replay { judging, hours, mut partial, mut out, behind, recorded, .. } = self;
+        let Replay { judging, hours, rewritten, mut partial, mut out, behind, recorded, .. } = self;
         let compared = off_thread(move || {
             let findings = judge::findings_since(hours.start, &judging.policies, &mut partial);
             let mut replayed = Vec::new();
             findings_jsonl::write(&findings, &judging.policies, &mut replayed)?;
             let (recorded, replayed) = (Lines::of(&recorded), Lines::of(&replayed));
-            for (policy, level) in recorded.levels() {
+            for (policy, level) in recorded.levels().into_iter().filter(|_| rewritten) {
                 let known = judging.policies.iter().find(|known| known.id == policy);
                 if let Some(other) = known.map(|known| known.level.name()).filter(|other| *other != level) {
                     out.leave_out(policy, format!("its level was {level} and is {other} in the configuration"));
@@ -226,14 +234,14 @@ impl<'a> Replay<'a> {
         let place = format!("{}/{}", input.source, input.key);
         let replaced = input.status == RowStatus::Replaced;
         let place = if replaced { format!("{place}@{}", input.stored_sha256) } else { place };
-        let expected = match &input.evidence_key {
-            Some(copy) if self.mode(&input.source) == Mode::Copy => copy.clone(),
-            _ => place,
+        let (expected, other) = match &input.evidence_key {
+            Some(copy) if self.mode(&input.source) == Mode::Copy => (copy.clone(), Some(place)),
+            copy => (place, copy.clone()),
         };
-        if self.behind.contains(&expected) {
-            return expected;
+        match other.filter(|other| self.behind.contains(other) && !self.behind.contains(&expected)) {
+            Some(other) => other,
+            None => expected,
         }
-        input.names().find(|name| self.behind.contains(name)).unwrap_or(expected)
     }
 
     fn mode(&self, source: &str) -> Mode {
@@ -246,12 +254,11 @@ impl<'a> Replay<'a> {
 
     /// Places of the policies that had not judged an object when the run ended.
     async fn lacking(&mut self, input: &Input) -> Result<Arc<[usize]>, ReplayError> {
-        let Some(known) = &self.known else { return Ok(Arc::from([])) };
         if self.day.as_ref().is_none_or(|(day, _)| *day != input.day) {
             let of_day = self.view.rows(input.day..input.day + 1);
             let rows: Vec<LedgerRow> = of_day.map_ok(|(_, rows)| rows).try_concat().await?;
             let mut lacking = Lacking::new();
-            for (places, rows) in known.lacking(input.day, &rows, &self.judging.hashes) {
+            for (places, rows) in self.known.lacking(input.day, &rows, &self.judging.hashes) {
                 let places: Arc<[usize]> = places.into();
                 let named = |row: &LedgerRow| [row.source.clone(), row.key.clone(), row.stored_sha256.clone()];
                 lacking.extend(rows.into_iter().map(|row| (named(row), Arc::clone(&places))));
@@ -305,6 +312,9 @@ fn chosen(predicate: &Predicate, means: &Means<'_>, accounts: &AccountList, out:
     }
     if predicate.configuration_sha256 != means.config.sha256 {
         out.notes.push("the configuration has another text than when the run judged".to_owned());
+    }
+    if predicate.policies_sha256 != means.pack.sha256 {
+        out.notes.push("the files of the policies are not those that the run judged with".to_owned());
     }
     chosen
 }

@@ -175,7 +175,7 @@ mod tests {
         let less = of(&lines[..1], &lines, &Unspoken::default()).first_difference.unwrap();
         assert_eq!((less.line, less.recorded.is_none(), less.replayed.is_some()), (2, true, true));
         let more = of(&lines, &lines[..1], &Unspoken::default()).first_difference.unwrap();
-        assert_eq!((more.line, more.recorded.is_some(), more.replayed.is_none()), (2, true, false));
+        assert_eq!((more.line, more.recorded.is_some(), more.replayed.is_none()), (2, true, true));
         let swapped = [lines[1].clone(), lines[0].clone()];
         assert_eq!(of(&lines, &swapped, &Unspoken::default()).first_difference.unwrap().line, 1);
     }
