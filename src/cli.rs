@@ -249,7 +249,7 @@ pub(crate) struct VerifyArgs {
     /// itself, or a file of `assize bundle` [default: the audit bucket of the configuration]
     #[arg(value_name = "PLACE")]
     pub(crate) path: Option<PathBuf>,
-    /// The configuration [default: assize.yaml]
+    /// The configuration; beside a place, for --replay alone [default: assize.yaml]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// A folder with CloudTrail's public keys as FINGERPRINT.der, beside those that are kept with the evidence

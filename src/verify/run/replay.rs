@@ -134,8 +134,8 @@ impl<'a> Replay<'a> {
         let seen = recalled::accounts_of(&view, &predicate.run, as_of).await;
         let Some((estate, take_over)) = seen.map_err(|error| ReplayError::Accounts(Box::new(error)))? else {
             return Ok(Err(Replayed::impossible(
-                "the state (head and segments/) is not here, or not as far as this run; it says what the run knew of accounts, and which \
-                 policies had judged which objects by then",
+                "the state (head and segments/) is not here, or not as far as this run; it says what the run knew of accounts, and \
+                 which policies had judged which objects by then",
             )));
         };
         let known = Known::read_as_of(&view, take_over).await.map_err(ReplayError::Known)?;

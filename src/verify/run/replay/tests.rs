@@ -9,7 +9,7 @@ use assize_engine::time;
 use futures::TryStreamExt;
 use serde_json::{Value, json};
 
-use super::super::outcome::RunVerified;
+use super::super::outcome::{RunVerified, Vouched};
 use super::super::{Asked, render, verify};
 use super::Means;
 use super::outcome::Replayed;
@@ -204,7 +204,7 @@ async fn every_run_comes_out_as_it_was_whatever_came_after_it() {
     for mode in [Mode::Copy, Mode::InPlace] {
         let scene = scene(mode).await;
         for (run, read, findings) in [("first", 4, 3), ("second", 7, 6), ("third", 7, 6)] {
-            let verified = scene.verified(run).await;
+            let mut verified = scene.verified(run).await;
             let text = render::text(&verified);
             let replay = verified.replay.as_ref().unwrap();
             assert_eq!((replay.equal, replay.complete(), replay.differs()), (Some(true), true, false), "{mode:?} {run}: {text}");
@@ -213,6 +213,15 @@ async fn every_run_comes_out_as_it_was_whatever_came_after_it() {
             assert_eq!(replay.findings, findings, "{mode:?} {run}: {text}");
             assert!(text.contains("came out the same, byte for byte"), "{text}");
             assert_eq!(verified.exit(), Exit::Incomplete, "nobody signed it");
+            // As if somebody had, with a key that was given.
+            (verified.vouched, verified.objects) = (Some(Vouched::Given), Vec::new());
+            assert_eq!(verified.exit(), Exit::Clean, "{mode:?} {run}: {text}");
+            verified.replay.as_mut().unwrap().equal = Some(false);
+            assert_eq!(verified.exit(), Exit::Findings);
+            verified.replay.as_mut().unwrap().set_aside = 1;
+            assert_eq!(verified.exit(), Exit::FindingsAndIncomplete);
+            verified.replay = Some(Replayed::impossible("there is no state"));
+            assert_eq!(verified.exit(), Exit::Incomplete);
         }
         let named = if mode == Mode::Copy { "\"evidence/aws/logs/" } else { "\"s3://logs/" };
         let findings = scene.findings("third").await;
