@@ -249,8 +249,8 @@ pub(crate) struct VerifyArgs {
     /// itself, or a file of `assize bundle` [default: the audit bucket of the configuration]
     #[arg(value_name = "PLACE")]
     pub(crate) path: Option<PathBuf>,
-    /// The configuration [default: assize.yaml]
-    #[arg(long, short, value_name = "FILE", conflicts_with = "path")]
+    /// The configuration; beside a place, for --replay alone [default: assize.yaml]
+    #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// A folder with CloudTrail's public keys as FINGERPRINT.der, beside those that are kept with the evidence
     #[arg(long, value_name = "DIR")]
@@ -282,6 +282,9 @@ pub(crate) struct VerifyArgs {
     /// Check this run of an audit bucket instead: its files, its signature, the copies of what it judged, and the runs before it
     #[arg(long, value_name = "ID", conflicts_with_all = ["since", "until", "accounts"])]
     pub(crate) run: Option<String>,
+    /// Judge what the run judged again, with the policies of the configuration, and compare the findings
+    #[arg(long)]
+    pub(crate) replay: bool,
     /// The public key that must have signed the run, PEM or DER; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) public_key: Vec<PathBuf>,

@@ -68,6 +68,20 @@ pub(crate) enum CommandError {
     /// A public key for nothing.
     #[error("--public-key is for the signature of a run: name the run with --run, or give the file of a bundle")]
     PublicKeyWithoutRun,
+    /// Two places.
+    #[error(
+        "a place and --config both say where the evidence is: give one of them; only with --replay does the other say the policies"
+    )]
+    PlaceAndConfig,
+    /// A replay of nothing.
+    #[error("--replay judges again what a run judged: name the run with --run")]
+    ReplayWithoutRun,
+    /// A replay of a part.
+    #[error(
+        "a bundle holds the objects behind findings alone, and not those in which nothing was found, so it cannot be judged again; \
+         give the audit bucket or a copy of it"
+    )]
+    ReplayOfBundle,
     /// A format that a run has not.
     #[error("a run is verified as --format text or json; junit is for CloudTrail's digests")]
     JunitOfRun,

@@ -68,8 +68,7 @@ pub(crate) async fn judge(
     let Question { policies, hashes, hours, as_of, grade, settle, .. } = question;
     let mut partial = Partial::new(policies.len());
     let mut not_backfilled: BTreeMap<usize, Hours> = BTreeMap::new();
-    let now = as_of.div_euclid(3600) + 1;
-    for range in [NO_HOUR..NO_HOUR + 1, hours.start..now.max(hours.end)] {
+    for range in [NO_HOUR..NO_HOUR + 1, hours.start..seen_until(hours, *as_of)] {
         let mut results = view.results(range, hashes);
         while let Some(result) = results.try_next().await? {
             if result.hour != NO_HOUR {
@@ -81,8 +80,7 @@ pub(crate) async fn judge(
         }
     }
     begun_before(view, hashes, hours.start, collected, &mut partial).await?;
-    let mut findings = finding::findings(policies, &mut partial);
-    findings.retain(|finding| finding.last() >= hours.start * 3600);
+    let findings = findings_since(hours.start, policies, &mut partial);
     let cells = evidence(collected, verified, question.cells, *settle);
     let case =
         Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
@@ -99,6 +97,18 @@ pub(crate) async fn judge(
     problems.extend(lost_calls(collected, hours, in_scope));
     let integrity = verified.totals(&days, in_scope);
     Ok(Judgement { partial, findings, cells, verdicts, problems, integrity, not_backfilled })
+}
+
+/// The first hour whose events are not shown: up to now, although the last hours are not due yet.
+pub(crate) fn seen_until(hours: &Range<i64>, as_of: i64) -> i64 {
+    hours.end.max(as_of.div_euclid(3600) + 1)
+}
+
+/// The findings with a match in the period that begins with the hour `start`.
+pub(crate) fn findings_since(start: i64, policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
+    let mut findings = finding::findings(policies, partial);
+    findings.retain(|finding| finding.last() >= start * 3600);
+    findings
 }
 
 /// Adds the matches of episodes that began before the period: the start of an episode is part of its fingerprint, so it

@@ -49,7 +49,7 @@ pub(crate) async fn verify(
         Ok((statement, selection)) => (Some(statement), selection, None),
         Err(error) => (None, Selection::default(), Some(error)),
     };
-    let mut out = run::verify(&bucket, &Asked { run: &contents.run, keys, part: Some(&copies.copies) }).await?;
+    let mut out = run::verify(&bucket, &Asked { run: &contents.run, keys, part: Some(&copies.copies), replay: None }).await?;
     if let Some(why) = odd {
         out.add(Kind::Bundle, whole(&contents), Standing::Invalid(why));
     }

@@ -309,15 +309,23 @@ fn chunks<'r>(rows: &[&'r LedgerRow]) -> Vec<Vec<&'r LedgerRow>> {
 }
 
 /// What the state knows of which policies judged what.
-struct Known {
+pub(crate) struct Known {
     sets: BTreeMap<String, Arc<[String]>>,
     done: BTreeMap<i64, Vec<Done>>,
 }
 
 impl Known {
     async fn read(view: &View) -> Result<Known, CollectError> {
+        Known::read_as_of(view, u64::MAX).await
+    }
+
+    /// What it knew in the hands of a run, by the number of that run's take-over.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(crate) async fn read_as_of(view: &View, take_over: u64) -> Result<Known, CollectError> {
         let mut done: BTreeMap<i64, Vec<Done>> = BTreeMap::new();
-        for document in view.documents(DONE).await? {
+        for document in view.documents(DONE).await?.into_iter().filter(|document| document.order.0 <= take_over) {
             let one: Done = serde_json::from_value(document.value).map_err(CollectedError::from)?;
             done.entry(one.day).or_default().push(one);
         }
@@ -325,7 +333,12 @@ impl Known {
     }
 
     /// The rows of a day that hold records, by the places of the policies that have not judged them.
-    fn lacking<'r>(&self, day: i64, rows: &'r [LedgerRow], hashes: &[String]) -> BTreeMap<Vec<usize>, Vec<&'r LedgerRow>> {
+    pub(crate) fn lacking<'r>(
+        &self,
+        day: i64,
+        rows: &'r [LedgerRow],
+        hashes: &[String],
+    ) -> BTreeMap<Vec<usize>, Vec<&'r LedgerRow>> {
         let with_records: Vec<&LedgerRow> = rows.iter().filter(|row| row.records.read > 0).collect();
         let mut all: BTreeMap<Vec<usize>, Vec<&LedgerRow>> = BTreeMap::new();
         for (of_run, rows) in by_run(&with_records) {

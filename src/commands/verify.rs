@@ -17,13 +17,16 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::manifest::key::VerifyingKey;
+use crate::pack::{self, Pack};
 use crate::run::{self, RunError};
+use crate::scan;
 use crate::state::{StateError, View};
 use crate::verify::account::{self, KeySource};
 use crate::verify::keys::PublicKeys;
 use crate::verify::place::{Choice, Layout, Listed, Vault};
 use crate::verify::reading::{Again, Noted};
 use crate::verify::run::outcome::RunVerified;
+use crate::verify::run::replay::Means;
 use crate::verify::run::{self as of_run, Asked};
 use crate::verify::{self, render};
 
@@ -100,6 +103,12 @@ async fn keys(args: &VerifyArgs, vault: &Vault, listed: &Listed) -> Result<(Publ
 /// Verifies a run, in a bundle or in an audit bucket, if that is what is asked for.
 fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
     let file = args.path.as_ref().filter(|path| path.is_file());
+    if args.path.is_some() && args.config.is_some() && !args.replay {
+        return Err(CommandError::PlaceAndConfig);
+    }
+    if args.replay && (file.is_some() || args.run.is_none()) {
+        return Err(if file.is_some() { CommandError::ReplayOfBundle } else { CommandError::ReplayWithoutRun });
+    }
     if file.is_none() && args.run.is_none() {
         return if args.public_key.is_empty() { Ok(None) } else { Err(CommandError::PublicKeyWithoutRun) };
     }
@@ -112,8 +121,19 @@ fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
         }
         let Some(run) = args.run.as_deref() else { return Ok(None) };
         let vault = audit_at(args.path.as_deref(), args.config.as_deref()).await?;
-        Ok(Some(of_run::verify(&vault.bucket, &Asked { run, keys: &keys, part: None }).await.map_err(BundleError::from)?))
+        let by = if args.replay { Some(configured(args.config.as_deref())?) } else { None };
+        let threads = scan::threads(0);
+        let means = by.as_ref().map(|(config, pack)| Means { config, pack, threads });
+        let asked = Asked { run, keys: &keys, part: None, replay: means.as_ref() };
+        Ok(Some(of_run::verify(&vault.bucket, &asked).await.map_err(BundleError::from)?))
     })
+}
+
+/// The configuration, and the policies that it asks for.
+fn configured(config: Option<&Path>) -> Result<(Config, Pack), CommandError> {
+    let config = Config::load(&config.map_or_else(Config::default_path, Path::to_owned))?;
+    let pack = pack::configured(&config.policies)?;
+    Ok((config, pack))
 }
 
 /// A folder: one that an audit bucket was copied into, or CloudTrail's own.

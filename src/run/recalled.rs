@@ -50,6 +50,17 @@ pub(super) fn rows(discovered: &Discovered) -> Vec<CellRow> {
     discovered.cells.iter().map(row).collect()
 }
 
+/// The accounts as one run saw them, and the number of its take-over of the state. None if the state does not have it.
+///
+/// # Errors
+/// The state cannot be read, or was written by a newer version.
+pub(crate) async fn accounts_of(view: &View, run: &str, as_of: i64) -> Result<Option<(Estate, u64)>, RunError> {
+    let of_time = view.timeline(SNAPSHOT, as_of..as_of.saturating_add(1)).await?;
+    let Some(seen) = of_time.into_iter().rev().find(|document| document.run == run) else { return Ok(None) };
+    let snapshot: Snapshot = serde_json::from_value(seen.value).map_err(RunError::Snapshot)?;
+    Ok(Some((snapshot.estate, seen.order.0)))
+}
+
 /// What runs know.
 pub(crate) struct Recalled {
     /// The state.

@@ -1,14 +1,16 @@
 //! Verifies a run: that its files are what its manifest says, that the manifest is what was signed, that the copies of what it
-//! judged are what it judged, and that no manifest before it is gone.
+//! judged are what it judged, and that no manifest before it is gone; and if asked, that its findings follow from them.
 
 mod chain;
 pub(crate) mod outcome;
 pub(crate) mod render;
+pub(crate) mod replay;
 mod signature;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use assize_bucket::{Bucket, BucketError};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -20,6 +22,8 @@ use crate::manifest::statement::{InputCounts, Statement};
 use crate::manifest::{self, FormatError};
 use crate::state::{self, StateError, sha256};
 use outcome::{Kind, RunVerified, Standing};
+use replay::outcome::Replayed;
+use replay::{Means, Replay, ReplayError};
 
 /// What is asked of a run.
 pub(crate) struct Asked<'a> {
@@ -29,6 +33,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) keys: &'a [VerifyingKey],
     /// For a part of an audit bucket: the copies that it must hold. The others, and other runs, are not expected in it.
     pub(crate) part: Option<&'a BTreeSet<String>>,
+    /// What to judge its objects again with.
+    pub(crate) replay: Option<&'a Means<'a>>,
 }
 
 /// Why nothing can be said of a run.
@@ -46,6 +52,9 @@ pub(crate) enum RunVerifyError {
     /// A run without verdicts.
     #[error("the run {0} collected and did not judge, so it has no reports and no manifest; name a run of `assize run`")]
     NotJudged(String),
+    /// A replay.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
 }
 
 /// An object, as far as it can be had.
@@ -83,7 +92,7 @@ async fn fetch(bucket: &dyn Bucket, key: &str) -> Fetched {
 ///
 /// # Errors
 /// There is no such run, it has no manifest to have, or the bucket cannot be listed. Everything else is an outcome.
-pub(crate) async fn verify(bucket: &std::sync::Arc<dyn Bucket>, asked: &Asked<'_>) -> Result<RunVerified, RunVerifyError> {
+pub(crate) async fn verify(bucket: &Arc<dyn Bucket>, asked: &Asked<'_>) -> Result<RunVerified, RunVerifyError> {
     state::check_run_id(asked.run)?;
     let mut out = RunVerified::new(asked.run);
     let files = files(&**bucket, asked.run).await?;
@@ -102,10 +111,17 @@ pub(crate) async fn verify(bucket: &std::sync::Arc<dyn Bucket>, asked: &Asked<'_
         return Ok(out);
     };
     out.tell(&statement.predicate);
-    let kept = outputs(&**bucket, &statement, files, &mut out).await;
+    let mut kept = outputs(&**bucket, &statement, files, &mut out).await;
+    let mut replay = prepared(bucket, &statement, &mut kept, asked, &mut out).await?;
     match kept.inputs {
-        Some(list) => inputs(&**bucket, (&list, &statement.predicate.inputs), kept.findings, asked.part, &mut out).await,
+        Some(list) => {
+            let counts = &statement.predicate.inputs;
+            inputs(&**bucket, (&list, counts), kept.findings, (asked.part, replay.as_mut()), &mut out).await?;
+        }
         None => out.note("the list of inputs is not what the manifest names, so no input was checked"),
+    }
+    if let Some(replay) = replay {
+        out.replay = Some(replay.finish().await?);
     }
     match (asked.part, manifest.bytes()) {
         (None, bytes) => chain::check(bucket, asked.run, bytes, &mut out).await,
@@ -157,6 +173,31 @@ fn own(manifest: &Fetched, run: &str, out: &mut RunVerified) -> Option<Statement
 struct Kept {
     inputs: Option<Vec<u8>>,
     findings: Option<Vec<u8>>,
+    /// The findings, whatever they are.
+    as_they_are: Option<Vec<u8>>,
+}
+
+/// Prepares the replay that is asked for. Where there can be none, the outcome says so.
+async fn prepared<'a>(
+    bucket: &Arc<dyn Bucket>,
+    statement: &Statement,
+    kept: &mut Kept,
+    asked: &Asked<'a>,
+    out: &mut RunVerified,
+) -> Result<Option<Replay<'a>>, ReplayError> {
+    let Some(means) = asked.replay else { return Ok(None) };
+    let prepared = match (&kept.inputs, kept.as_they_are.take()) {
+        (None, _) => Err(Replayed::impossible("the list of inputs is not what the manifest names")),
+        (_, None) => Err(Replayed::impossible("the run's findings.jsonl cannot be read, so there is nothing to compare with")),
+        (Some(_), Some(findings)) => Replay::prepare(bucket, statement, findings, means).await?,
+    };
+    match prepared {
+        Ok(replay) => Ok(Some(replay)),
+        Err(impossible) => {
+            out.replay = Some(impossible);
+            Ok(None)
+        }
+    }
 }
 
 /// Checks the files of the run: those that the manifest names, and that there are no others.
@@ -168,6 +209,9 @@ async fn outputs(bucket: &dyn Bucket, statement: &Statement, mut files: BTreeSet
         let place = manifest::place(&run, &subject.name);
         let fetched = fetch(bucket, &place).await;
         let standing = fetched.against(&subject.digest.sha256);
+        if let (manifest::FINDINGS, Some(bytes)) = (subject.name.as_str(), fetched.bytes()) {
+            kept.as_they_are = Some(bytes.to_vec());
+        }
         if let (Standing::Valid, Fetched::Bytes(bytes)) = (&standing, fetched) {
             match subject.name.as_str() {
                 manifest::INPUTS => kept.inputs = Some(bytes),
@@ -192,7 +236,8 @@ async fn outputs(bucket: &dyn Bucket, statement: &Statement, mut files: BTreeSet
 enum Copy {
     InPlace,
     Elsewhere,
-    Checked(String, Standing),
+    /// With its bytes, if they are wanted and are what was judged.
+    Checked(String, Standing, Option<Vec<u8>>),
 }
 
 /// Checks the copies of what was judged.
@@ -200,14 +245,15 @@ async fn inputs(
     bucket: &dyn Bucket,
     (list, counts): (&[u8], &InputCounts),
     findings: Option<Vec<u8>>,
-    part: Option<&BTreeSet<String>>,
+    (part, mut replay): (Option<&BTreeSet<String>>, Option<&mut Replay<'_>>),
     out: &mut RunVerified,
-) {
+) -> Result<(), ReplayError> {
+    let wanted = replay.is_some();
     let mut behind = findings.and_then(|findings| inputs::behind(&findings).ok()).unwrap_or_default();
     let mut checking = stream::iter(inputs::lines(list))
         .map(async |input| {
             let input = input?;
-            Ok::<_, FormatError>((copy(bucket, &input, part).await, input))
+            Ok::<_, FormatError>((copy(bucket, &input, part, wanted).await, input))
         })
         .buffered(FETCHES);
     let mut found = InputCounts { first_day: counts.first_day, last_day: counts.last_day, ..InputCounts::default() };
@@ -224,10 +270,20 @@ async fn inputs(
         found.bytes += input.size;
         found.copied += u64::from(input.evidence_key.is_some());
         input.names().for_each(|name| drop(behind.take(&name)));
+        match (&mut replay, &copy) {
+            (Some(replay), Copy::InPlace) => replay.in_place(bucket, &input).await?,
+            (Some(replay), Copy::Checked(_, _, None)) => replay.missed(),
+            _ => {}
+        }
         match copy {
             Copy::InPlace => out.in_place += 1,
             Copy::Elsewhere => out.not_contained += 1,
-            Copy::Checked(key, standing) => out.add(Kind::Input, key, standing),
+            Copy::Checked(key, standing, bytes) => {
+                out.add(Kind::Input, key, standing);
+                if let (Some(replay), Some(bytes)) = (&mut replay, bytes) {
+                    replay.take(&input, bytes).await?;
+                }
+            }
         }
     }
     let said = said.or((found != *counts).then(|| "it does not hold as many objects as the manifest says".to_owned()));
@@ -238,13 +294,19 @@ async fn inputs(
         let why = "a finding names it, and the list of inputs does not".to_owned();
         out.add(Kind::Input, name, Standing::Unverifiable(why));
     }
+    Ok(())
 }
 
-async fn copy(bucket: &dyn Bucket, input: &Input, part: Option<&BTreeSet<String>>) -> Copy {
+async fn copy(bucket: &dyn Bucket, input: &Input, part: Option<&BTreeSet<String>>, wanted: bool) -> Copy {
     let Some(key) = &input.evidence_key else { return Copy::InPlace };
     if part.is_some_and(|part| !part.contains(key)) {
         return Copy::Elsewhere;
     }
     let (fetched, expected) = (fetch(bucket, key).await, input.stored_sha256.clone());
-    Copy::Checked(key.clone(), off_thread(move || fetched.against(&expected)).await)
+    let checked = off_thread(move || match (fetched.against(&expected), fetched) {
+        (Standing::Valid, Fetched::Bytes(bytes)) if wanted => (Standing::Valid, Some(bytes)),
+        (standing, _) => (standing, None),
+    });
+    let (standing, bytes) = checked.await;
+    Copy::Checked(key.clone(), standing, bytes)
 }

@@ -110,6 +110,8 @@ fn a_bundle_is_verified_where_nothing_is_configured() {
     let alone = elsewhere.run(&["verify", "bundle.tar.gz"]);
     assert_eq!(alone.code, 3, "{}", alone.out);
     assert!(alone.out.contains("it vouches for itself"), "{}", alone.out);
+    let replay = elsewhere.run(&["verify", "bundle.tar.gz", "--replay"]);
+    assert!(replay.code == 2 && replay.err.contains("it cannot be judged again"), "{}", replay.err);
     let json = elsewhere.run(&["verify", "bundle.tar.gz", "--public-key", "public.der", "--format", "json"]);
     let json: Value = serde_json::from_str(&json.out).unwrap();
     assert_eq!((&json["version"], &json["run"], &json["vouched"]), (&json!(1), &json!(RUN), &json!("given")));

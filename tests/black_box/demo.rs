@@ -55,4 +55,28 @@ fn what_was_left_is_asked(assize: &Assize) {
     for said in ["MISSING", "INVALID", "ORPHAN"] {
         assert!(verified.out.contains(said), "{said}: {}", verified.out);
     }
+    the_run_is_judged_again(assize);
+}
+
+/// Nobody signed the demo, so the exit code is 3 at best.
+fn the_run_is_judged_again(assize: &Assize) {
+    let replay = ["verify", "demo/audit", "--run", "demo", "--replay", "--config", "demo/assize.yaml"];
+    let same = assize.run(&replay);
+    assert_eq!(same.code, 3, "{}{}", same.out, same.err);
+    assert!(same.out.contains("objects judged again by 20 policies"), "{}", same.out);
+    assert!(same.out.contains("came out the same, byte for byte"), "{}", same.out);
+    let findings = assize.path("demo/audit/runs/demo/findings.jsonl");
+    let text = std::fs::read_to_string(&findings).unwrap();
+    let moved = text.replacen("\"number\":1,", "\"number\":7,", 1);
+    std::fs::write(&findings, moved).unwrap();
+    let json = assize.run(&[&replay[..], &["--format", "json"]].concat());
+    assert_eq!(json.code, 4, "{}{}", json.out, json.err);
+    let replayed = &serde_json::from_str::<serde_json::Value>(&json.out).unwrap()["replay"];
+    assert_eq!((&replayed["equal"], &replayed["first_difference"]["line"]), (&false.into(), &1.into()), "{replayed}");
+    assert_eq!(replayed["first_difference"]["replayed"].as_str(), text.lines().next(), "{replayed}");
+    std::fs::write(&findings, text).unwrap();
+    let alone = assize.run(&["verify", "demo/audit", "--replay"]);
+    assert!(alone.code == 2 && alone.err.contains("name the run with --run"), "{}", alone.err);
+    let both = assize.run(&["verify", "demo/audit", "--config", "demo/assize.yaml"]);
+    assert!(both.code == 2 && both.err.contains("give one of them"), "{}", both.err);
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::outcome::{Counts, Verified};
+use super::replay::outcome::Replayed;
 use crate::exit::Exit;
 use crate::manifest::statement::Predicate;
 
@@ -46,6 +47,8 @@ pub(crate) struct RunVerified {
     pub(crate) notes: Vec<String>,
     /// For a bundle: CloudTrail's digests in it, and the log objects that they name.
     pub(crate) digests: Option<Verified>,
+    /// If it was asked for: what judging it again gave.
+    pub(crate) replay: Option<Replayed>,
 }
 
 /// What a manifest says of its run.
@@ -166,6 +169,7 @@ impl RunVerified {
             objects: Vec::new(),
             notes: Vec::new(),
             digests: None,
+            replay: None,
         }
     }
 
@@ -213,7 +217,7 @@ impl RunVerified {
         }
     }
 
-    /// 1 if something is altered, added or gone, 3 if something is not proven, 4 for both. A key that only the archive vouches
+    /// 1 if something is altered, added or gone, or came out otherwise, 3 if something is not proven, 4 for both. A key that only the archive vouches
     /// for proves nothing against who may write there.
     pub(crate) fn exit(&self) -> Exit {
         let counts = [self.manifest, self.outputs, self.inputs, self.chain];
@@ -226,11 +230,13 @@ impl RunVerified {
         };
         let altered = counts.iter().any(|counts| counts.invalid + counts.missing + counts.orphan > 0)
             || shown(&["INVALID", "MISSING", "ORPHAN"])
-            || digests_altered;
+            || digests_altered
+            || self.replay.as_ref().is_some_and(Replayed::differs);
         let proven = counts.iter().all(|counts| counts.unverifiable == 0)
             && !shown(&["UNVERIFIABLE"])
             && (self.vouched == Some(Vouched::Given))
-            && digests_proven;
+            && digests_proven
+            && self.replay.as_ref().is_none_or(Replayed::complete);
         Exit::decide(altered, proven)
     }
 }

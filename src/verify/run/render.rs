@@ -54,8 +54,11 @@ pub(crate) fn text(verified: &RunVerified) -> String {
     for note in &verified.notes {
         line(terminal(note));
     }
+    if let Some(replay) = &verified.replay {
+        out.push_str(&replay.text());
+    }
     if let Some(digests) = &verified.digests {
-        line("CloudTrail's digests in the bundle:".to_owned());
+        out.push_str("CloudTrail's digests in the bundle:\n");
         out.push_str(&digests::text(digests));
     }
     out
