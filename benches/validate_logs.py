@@ -73,7 +73,7 @@ def main():
     url = next(line for line in emulator.stdout if line.startswith("emulator: ")).removeprefix("emulator: ").strip()
     scene = seed.Scenario(url, {"since": "2026-10-01"})
     key = fill(scene, args.hours, args.logs)
-    env = {"PATH": os.environ["PATH"], "HOME": tempfile.mkdtemp(), "AWS_ENDPOINT_URL": url, "AWS_REGION": REGION,
+    env = {"PATH": os.environ["PATH"], "HOME": tempfile.mkdtemp(), "AWS_ENDPOINT_URL": url, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION,
            "AWS_ACCESS_KEY_ID": f"AKIA{ACCOUNT}", "AWS_SECRET_ACCESS_KEY": "emulator", "AWS_EC2_METADATA_DISABLED": "true"}
     keys = pathlib.Path(env["HOME"]) / "keys"
     keys.mkdir()

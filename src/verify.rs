@@ -17,8 +17,9 @@ pub(crate) mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
-use assize_bucket::BucketError;
+use assize_bucket::{BucketError, Object};
 use assize_engine::digest::{
     self, Chain, Check, Content, DigestDocument, Doubt, Expected, FoundDigest, Held, LogEntry, Unreadable, Window,
 };
@@ -35,6 +36,8 @@ use reading::{Again, Basis, Noted, Plan, Reading};
 
 /// Objects fetched at once.
 const FETCHES: usize = 32;
+/// Stored bytes of an object that is worked at in place; it is done in a millisecond or two.
+const SMALL: usize = 64 << 10;
 /// Seconds of a digest's window.
 const HOUR: i64 = 3_600;
 /// Seconds from an event to the digest that proves it, as a rule; see [`digest::complete`].
@@ -137,10 +140,8 @@ fn by_place(listed: &Listed) -> ByPlace<'_> {
 /// Reads the digests of a chain.
 async fn digests(vault: &Vault, name: &ChainName, stored: &[Stored], limits: Limits) -> Vec<FoundDigest> {
     let reading = stored.iter().map(async |stored| {
-        let content = match vault.bucket.get(&stored.key, None).await {
-            Ok(object) => off_thread(move || content(&object.bytes, &object.metadata, limits)).await,
-            Err(error) => Err(Unreadable::Denied(error.to_string())),
-        };
+        let read = read(vault, &stored.key, move |object| content(&object.bytes, &object.metadata, limits)).await;
+        let content = read.unwrap_or_else(|error| Err(Unreadable::Denied(error.to_string())));
         let told = || content.as_ref().ok().and_then(|content| content.document.as_ref().ok());
         let bucket = if name.bucket.is_empty() {
             told().map(|told| told.place.0.clone()).unwrap_or_default()
@@ -152,13 +153,29 @@ async fn digests(vault: &Vault, name: &ChainName, stored: &[Stored], limits: Lim
     stream::iter(reading).buffered(FETCHES).collect().await
 }
 
+/// Fetches an object and makes something of it, beside the other tasks. A small one is worked at where it arrives: handing it
+/// to another thread costs as much as inflating and hashing it.
+async fn read<T: Send + 'static>(
+    vault: &Vault,
+    key: &str,
+    work: impl FnOnce(Object) -> T + Send + 'static,
+) -> Result<T, BucketError> {
+    let (bucket, key) = (Arc::clone(&vault.bucket), key.to_owned());
+    let reading = tokio::spawn(async move {
+        let object = bucket.get(&key, None).await?;
+        Ok(if object.bytes.len() <= SMALL { work(object) } else { off_thread(|| work(object)).await })
+    });
+    joined(reading.await)
+}
+
 /// The work of a processor, beside the tasks that wait for the network.
 async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        // A panic in it is a bug, and must not pass for an object that could not be read.
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+/// A panic in a task is a bug, and must not pass for an object that could not be read.
+fn joined<T>(done: Result<T, tokio::task::JoinError>) -> T {
+    done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
 fn content(stored: &[u8], metadata: &assize_bucket::Metadata, limits: Limits) -> Result<Content, Unreadable> {
@@ -237,8 +254,8 @@ impl Logs<'_> {
     async fn read(&self, entry: &LogEntry, keys: &[String]) -> Check {
         let (mut worst, limits) = (None, self.limits);
         for key in keys {
-            let held = match self.vault.bucket.get(key, None).await {
-                Ok(object) => off_thread(move || held(&object.bytes, limits)).await,
+            let held = match read(self.vault, key, move |object| held(&object.bytes, limits)).await {
+                Ok(held) => held,
                 Err(BucketError::NotFound { .. }) => Held::Absent,
                 Err(error) => Held::Unreadable(error.to_string()),
             };

@@ -359,3 +359,26 @@ async fn what_is_up_to_date_is_known_without_reading_keys() {
     let view = scene.commit(rest.to_vec()).await;
     assert!(!is_up_to_date(&view, &verified, 2).await.unwrap());
 }
+
+/// What an hour more costs: `assize demo`, then `ASSIZE_DEMO=assize-demo cargo test --release --workspace --bin assize an_hour_more --
+/// --ignored --nocapture`.
+#[tokio::test]
+#[ignore = "a measurement"]
+async fn an_hour_more() {
+    let folder = std::env::var("ASSIZE_DEMO").unwrap();
+    let bucket: Arc<dyn assize_bucket::Bucket> =
+        Arc::new(assize_bucket::LocalFolder::open(std::path::Path::new(&folder).join("audit")).unwrap());
+    let view = View::open(Arc::clone(&bucket)).await.unwrap();
+    let mut document = view.current(DOCUMENT).await.unwrap().unwrap().value;
+    let last = document["rows"].as_array_mut().unwrap().last_mut().unwrap();
+    last[1] = (last[1].as_u64().unwrap() - 1).into();
+    let mut verified = Verified::read(document).unwrap();
+    let mut keys = PublicKeys::default();
+    keys.add_archive(&*bucket).await.unwrap();
+    let whole = Collected::read(view.current(crate::collect::collected::DOCUMENT).await.unwrap().unwrap().value).unwrap();
+    let evidence = Evidence { collected: Arc::new(whole), threads: 1, ..evidence(keys) };
+    let begun = std::time::Instant::now();
+    let found = check(&view, &evidence, &mut verified).await.unwrap();
+    let totals = verified.totals(&(0..i64::MAX), |_, _| true);
+    println!("{} days of {} chains in {:.2} s", found.days, totals.chains, begun.elapsed().as_secs_f64());
+}

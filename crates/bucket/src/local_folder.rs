@@ -128,8 +128,8 @@ impl LocalFolder {
                 let reason = "it is a folder under the name of an object";
                 return Err(BucketError::UnsafePath { key: key.to_owned(), path, reason });
             }
-            let beside = name::object_path(key);
-            let sidecar = Sidecar::load(key, &file::safe_path(key, &self.root, &sidecar_path(&beside))?)?;
+            // The folders above it were looked at a moment ago, on the way to the object.
+            let sidecar = Sidecar::load(key, &file::safe_file(key, sidecar_path(&path))?)?;
             let now = fs::symlink_metadata(&path).map_err(BucketError::io("look at", key, &path))?;
             if file::is_same_file(&found, &now) {
                 return Ok((Opened { file, path, size: found.len() }, sidecar));
@@ -197,7 +197,9 @@ impl Opened {
     fn read(&self, key: &str, range: Range<u64>) -> Result<(Etag, Vec<u8>), BucketError> {
         let mut sha256 = Sha256::new();
         let mut kept = Vec::new();
-        let mut buffer = vec![0; 128 * 1024];
+        // One byte more than there is, so that a file that grew is noticed; most objects are far smaller than a chunk.
+        let chunk = usize::try_from(self.size).unwrap_or(usize::MAX).saturating_add(1).min(128 * 1024);
+        let mut buffer = vec![0; chunk];
         let mut at = 0;
         loop {
             let read = match (&self.file).read(&mut buffer) {

@@ -35,6 +35,18 @@ pub(crate) fn safe_path(key: &str, root: &Path, relative: &Path) -> Result<PathB
     Ok(path)
 }
 
+/// A file in a folder that was looked at: it must be a plain file if it exists.
+pub(crate) fn safe_file(key: &str, path: PathBuf) -> Result<PathBuf, BucketError> {
+    let reason = match fs::symlink_metadata(&path) {
+        Ok(found) if found.is_symlink() => "it is a symbolic link",
+        Ok(found) if !found.is_file() => "it is not a file",
+        Ok(_) => return Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(path),
+        Err(error) => return Err(BucketError::io("look at", key, &path)(error)),
+    };
+    Err(BucketError::UnsafePath { key: key.to_owned(), path, reason })
+}
+
 /// Whether writers wait until what they wrote is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flush {
