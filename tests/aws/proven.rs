@@ -107,3 +107,51 @@ fn public_keys_are_kept_beside_the_evidence_and_never_replaced() {
     assert_eq!(std::fs::read(&place).unwrap(), b"planted");
     assert!(!audit.path("audit/escaped.der").exists() && !audit.path("audit/evidence/escaped.der").exists());
 }
+
+/// A record of the call that runs make, with the request id that AWS answered.
+const RECORD: &str = "{'eventVersion': '1.11', 'eventTime': '2026-10-02T01:00:05Z', 'eventSource': 'cloudtrail.amazonaws.com', \
+    'eventName': 'DescribeTrails', 'awsRegion': 'us-east-1', 'sourceIPAddress': '192.0.2.20', 'userAgent': 'assize', \
+    'userIdentity': {'type': 'AssumedRole', 'arn': 'arn:aws:sts::100000000010:assumed-role/AssizeAudit/assize', \
+    'accountId': '100000000010'}, 'requestParameters': None, 'responseElements': None, 'requestID': 'own-call-1', \
+    'eventID': '0d0f0f50-361f-45d5-b9bf-e704b5c04168', 'readOnly': True, 'eventType': 'AwsApiCall', 'managementEvent': True, \
+    'recipientAccountId': '100000000010', 'eventCategory': 'Management'}";
+
+#[test]
+fn calls_of_earlier_runs_are_found_in_the_logs_or_missed() {
+    let (account, emulator) = ("100000000010", Emulator::start());
+    seeded(&emulator, 3);
+    let variables = || variables(&emulator.url, &format!("AKIA{account}"));
+    let trails = boto(variables(), "print(json.dumps({'trailList': client('cloudtrail').describe_trails()['trailList']}))\n");
+    let answered_as = |id: &str| {
+        let headers = json!({"Content-Type": "application/x-amz-json-1.1", "x-amzn-RequestId": id});
+        let call = json!({"service": "cloudtrail", "operation": "DescribeTrails", "account": account, "region": "us-east-1"});
+        let mut canned = json!({"headers": headers, "body": trails});
+        canned.as_object_mut().unwrap().extend(call.as_object().unwrap().clone());
+        emulator.post("/canned", &canned);
+    };
+    let audit = one_cell(&emulator.url);
+    let since = ["--since", "2026-10-01"];
+    answered_as("own-call-1");
+    let first = audit.run("2026-10-02T01:00:00Z", &since);
+    assert_eq!((first.number("/scope/recording/pending"), first.number("/scope/recording/proven")), (1, 0), "{}", first.err);
+
+    let key =
+        format!("AWSLogs/{account}/CloudTrail/us-east-1/2026/10/02/{account}_CloudTrail_us-east-1_20261002T0110Z_own.json.gz");
+    let put = format!(
+        "import gzip\nbody = gzip.compress(json.dumps({{'Records': [{RECORD}]}}).encode())\n\
+         client('s3').put_object(Bucket='trail-logs-{account}', Key='{key}', Body=body)\nprint('null')\n"
+    );
+    boto(variables(), &put);
+    answered_as("own-call-2");
+    let second = audit.run("2026-10-02T05:00:00Z", &since);
+    assert_eq!(second.number("/scope/recording/proven"), 1, "{}", second.document["scope"]["recording"]);
+    assert_eq!(second.number("/scope/recording/longest_seconds"), 595);
+
+    // The second call is in no log, although digests prove the logs of its hour to be complete.
+    let third = audit.run("2026-10-04T04:00:00Z", &since);
+    assert_eq!(third.number("/scope/recording/lost"), 1, "{}", third.document["scope"]["recording"]);
+    let problems = third.document["coverage"]["problems"].as_array().unwrap();
+    let named = problems.iter().find(|problem| problem["code"] == "call-not-recorded").unwrap();
+    assert!(named["message"].as_str().unwrap().contains("own-call-2"), "{named}");
+    assert_eq!(third.unknown(account).get("call-not-recorded"), Some(&1), "{:?}", third.unknown(account));
+}
