@@ -273,7 +273,8 @@ pub(crate) struct VerifyArgs {
     /// Only what was delivered at or after this time (2026-10-01, or 2026-10-01T00:00:00Z)
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
-    /// Digests were due up to this time [default: the end of the newest one that any trail has]
+    /// Digests were due up to this time [default: where they were due at the last run; without one, the end of the newest digest that
+    /// any trail has]
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
     /// Only these accounts, by id; may be repeated or separated by commas

@@ -18,7 +18,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::manifest::key::VerifyingKey;
 use crate::pack::{self, Pack};
-use crate::run::{self, RunError};
+use crate::run::{self, RunError, recalled};
 use crate::scan;
 use crate::state::{StateError, View};
 use crate::verify::account::{self, KeySource};
@@ -33,7 +33,7 @@ use crate::verify::{self, render};
 /// Runs `assize verify`.
 pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandError> {
     let Period { since, until } = period(args.since.as_deref(), args.until.as_deref())?;
-    let choice = Choice { since, until, accounts: args.accounts.clone(), elsewhere: None };
+    let mut choice = Choice { since, until, accounts: args.accounts.clone(), elsewhere: None };
     if let Some(verified) = run_of(args)? {
         console.result(&match args.format {
             VerifyFormat::Text => of_run::render::text(&verified),
@@ -48,7 +48,11 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandE
                 Some(place) => original(place).await?,
                 None => copy(place)?,
             },
-            None => audit(args.config.as_deref()).await?,
+            None => {
+                let (vault, due) = audit(args.config.as_deref()).await?;
+                choice.until = choice.until.or(due);
+                vault
+            }
         };
         let mut listed = vault.list(&choice).await.map_err(CommandError::Evidence)?;
         let noted = noted(&vault, &choice, &mut listed).await?;
@@ -158,7 +162,7 @@ async fn s3_bucket(options: S3Options) -> Result<Arc<dyn Bucket>, CommandError> 
 
 /// An audit bucket: a folder or `s3://BUCKET/PREFIX`, or else that of the configuration.
 pub(super) async fn audit_at(place: Option<&Path>, config: Option<&Path>) -> Result<Vault, CommandError> {
-    let Some(place) = place else { return audit(config).await };
+    let Some(place) = place else { return Ok(audit(config).await?.0) };
     let Some(s3) = place.to_str().and_then(|place| place.strip_prefix("s3://")) else { return copy(place) };
     let (name, prefix) = s3.split_once('/').unwrap_or((s3, ""));
     let prefix = prefix.trim_matches('/');
@@ -167,9 +171,12 @@ pub(super) async fn audit_at(place: Option<&Path>, config: Option<&Path>) -> Res
     Ok(Vault { bucket, layout: Layout::Audit })
 }
 
-/// The audit bucket of the configuration.
-async fn audit(config: Option<&Path>) -> Result<Vault, CommandError> {
+/// The audit bucket of the configuration, and the time up to which digests were due when the last run was there: later ones are
+/// not collected yet, so their absence means nothing.
+async fn audit(config: Option<&Path>) -> Result<(Vault, Option<i64>), CommandError> {
     let config = Config::load(&config.map_or_else(Config::default_path, Path::to_owned))?;
     let bucket = run::audit_to_read(&config).await.map_err(Box::new)?;
-    Ok(Vault { bucket, layout: Layout::Audit })
+    let last = recalled::last_run(Arc::clone(&bucket)).await.map_err(Box::new)?;
+    let due = last.map(|as_of| config.judge.hours(as_of, None, None).end * 3600);
+    Ok((Vault { bucket, layout: Layout::Audit }, due))
 }

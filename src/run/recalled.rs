@@ -77,6 +77,15 @@ pub(crate) struct Recalled {
     pub(crate) verified: Verified,
 }
 
+/// The time of the last run, seconds since 1970. None if there was none.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) async fn last_run(bucket: Arc<dyn Bucket>) -> Result<Option<i64>, RunError> {
+    let view = View::open(bucket).await?;
+    Ok(view.snapshot(SNAPSHOT, i64::MAX - 1).await?.map(|last| last.as_of))
+}
+
 impl Recalled {
     /// Reads it. None if no run was ever there.
     ///
