@@ -73,6 +73,7 @@ fn public_keys_are_kept_beside_the_evidence_and_never_replaced() {
     assert_eq!(with.document["scope"]["hours_verified"], with.document["scope"]["hours_due"]);
     assert_eq!(std::fs::read(&place).unwrap(), [0x30, 0x82, 0x01]);
     let verified = audit.command(&["verify", "--format", "json"]).output().unwrap();
+    assert_eq!(verified.status.code(), Some(0), "what is not due yet is no hole: {}", String::from_utf8_lossy(&verified.stdout));
     let verified: Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_eq!(verified["public_keys"], 2, "{verified}");
 
