@@ -90,6 +90,7 @@ pub(crate) fn choose(config: &Config, estate: &Estate, seen: &[Seen], cells: &BT
             tracing::debug!(trail = trail.arn, group, "also delivers to CloudWatch Logs, which is not read");
         }
     }
+    chosen.notes.extend(holes(&chosen.cells));
     for ((first, other), cells) in doubles {
         chosen.notes.push(format!(
             "{other} records the same events as {first} in {cells} account-regions; they are taken once, from {first}; every copy of \
@@ -97,6 +98,26 @@ pub(crate) fn choose(config: &Config, estate: &Estate, seen: &[Seen], cells: &BT
         ));
     }
     chosen
+}
+
+/// What the chosen trails leave out of management events, each trail once: a hole with a name.
+fn holes(cells: &BTreeMap<CellKey, Vec<ChosenTrail>>) -> Vec<String> {
+    let trails: BTreeMap<&str, &Recording> =
+        cells.values().flatten().filter_map(|trail| Some((trail.arn.as_str(), trail.recording.as_ref()?))).collect();
+    let of = |(arn, recording): (&str, &Recording)| {
+        let left_out: Vec<String> = [("reads", &recording.reads), ("writes", &recording.writes)]
+            .into_iter()
+            .filter_map(|(kind, recorded)| match recorded {
+                Recorded::All => None,
+                Recorded::Except(sources) => Some(format!("{kind} of {}", sources.join(", "))),
+                Recorded::None => Some(format!("any {kind}")),
+                Recorded::Unknown => Some(format!("all {kind}, as far as its selectors can be understood")),
+            })
+            .collect();
+        let message = "policies that need them are UNKNOWN (not-recorded) where no other trail has them";
+        (!left_out.is_empty()).then(|| format!("{arn} does not record {}: {message}", left_out.join(" and ")))
+    };
+    trails.into_iter().filter_map(of).collect()
 }
 
 /// Whether a trail records an account: its own, or for an organisation trail a member of the organisation. An account that
@@ -233,5 +254,33 @@ pub(crate) fn recording(selectors: &Selectors, insights: Option<bool>) -> Record
         data: data.into_iter().collect(),
         network_activity: selectors.network_activity().into_iter().collect(),
         insight: insights.unwrap_or(false),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_trail_leaves_out_has_a_name() {
+        let trail = |arn: &str, reads: Recorded| ChosenTrail {
+            arn: arn.to_owned(),
+            bucket: 0,
+            recording: Some(Recording { reads, ..Recording::management() }),
+            logging: Some(true),
+            started: None,
+            stopped: None,
+            validating: Some(true),
+        };
+        let kms = Recorded::Except(vec!["kms.amazonaws.com".to_owned(), "rdsdata.amazonaws.com".to_owned()]);
+        let key = |region: &str| ("1".to_owned(), region.to_owned());
+        let cells = BTreeMap::from([
+            (key("a"), vec![trail("whole", Recorded::All), trail("most", kms.clone())]),
+            (key("b"), vec![trail("most", kms), trail("writes", Recorded::None)]),
+        ]);
+        let said = holes(&cells);
+        assert_eq!(said.len(), 2, "each trail once: {said:?}");
+        assert!(said[0].starts_with("most does not record reads of kms.amazonaws.com, rdsdata.amazonaws.com: "), "{said:?}");
+        assert!(said[1].starts_with("writes does not record any reads: "), "{said:?}");
     }
 }
