@@ -36,6 +36,8 @@ use reading::{Again, Basis, Noted, Plan, Reading};
 
 /// Objects fetched at once.
 const FETCHES: usize = 32;
+/// Objects of a folder that are read on one thread before another may take over.
+const TOGETHER: usize = 64;
 /// Stored bytes of an object that is worked at in place; it is done in a millisecond or two.
 const SMALL: usize = 64 << 10;
 /// Seconds of a digest's window.
@@ -139,8 +141,9 @@ fn by_place(listed: &Listed) -> ByPlace<'_> {
 
 /// Reads the digests of a chain.
 async fn digests(vault: &Vault, name: &ChainName, stored: &[Stored], limits: Limits) -> Vec<FoundDigest> {
-    let reading = stored.iter().map(async |stored| {
-        let read = read(vault, &stored.key, move |object| content(&object.bytes, &object.metadata, limits)).await;
+    let keys = stored.iter().map(|stored| stored.key.clone()).collect();
+    let read = read_all(vault, keys, move |object: Object| content(&object.bytes, &object.metadata, limits)).await;
+    let found = |(stored, read): (&Stored, Result<Result<Content, Unreadable>, BucketError>)| {
         let content = read.unwrap_or_else(|error| Err(Unreadable::Denied(error.to_string())));
         let told = || content.as_ref().ok().and_then(|content| content.document.as_ref().ok());
         let bucket = if name.bucket.is_empty() {
@@ -149,12 +152,31 @@ async fn digests(vault: &Vault, name: &ChainName, stored: &[Stored], limits: Lim
             name.bucket.clone()
         };
         FoundDigest { place: (bucket, stored.original.clone()), content }
-    });
-    stream::iter(reading).buffered(FETCHES).collect().await
+    };
+    stored.iter().zip(read).map(found).collect()
 }
 
-/// Fetches an object and makes something of it, beside the other tasks. A small one is worked at where it arrives: handing it
-/// to another thread costs as much as inflating and hashing it.
+/// Fetches objects and makes something of each, in order. In a folder, some at a time on a thread that may block: handing each
+/// small object from thread to thread costs more than inflating and hashing it.
+async fn read_all<T: Send + 'static>(
+    vault: &Vault,
+    keys: Vec<String>,
+    work: impl Fn(Object) -> T + Clone + Send + 'static,
+) -> Vec<Result<T, BucketError>> {
+    let Some(folder) = vault.bucket.folder() else {
+        let reading = keys.into_iter().map(async |key| read(vault, &key, work.clone()).await);
+        return stream::iter(reading).buffered(FETCHES).collect().await;
+    };
+    let parts: Vec<Vec<String>> = keys.chunks(TOGETHER).map(<[String]>::to_vec).collect();
+    let reading = parts.into_iter().map(|part| {
+        let (folder, work) = (folder.clone(), work.clone());
+        off_thread(move || part.iter().map(|key| folder.get_here(key).map(&work)).collect::<Vec<_>>())
+    });
+    let read: Vec<Vec<_>> = stream::iter(reading).buffered(crate::scan::threads(0)).collect().await;
+    read.into_iter().flatten().collect()
+}
+
+/// Fetches an object and makes something of it, beside the other tasks. A small one is worked at where it arrives.
 async fn read<T: Send + 'static>(
     vault: &Vault,
     key: &str,
@@ -209,14 +231,20 @@ async fn one_chain(
     };
     let accounted = |entry: &LogEntry| choice.elsewhere.as_ref().is_some_and(|elsewhere| elsewhere.accounts_for(entry));
     let not_here: Vec<_> = entries.extract_if(.., |(_, entry)| accounted(entry) && absent(entry)).collect();
-    let checking = entries.iter().map(async |(document, entry)| {
-        let (bucket, key) = known(entry);
-        let versions = logs.named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
-        let basis = logs.plan.basis(entry, versions);
-        (*document, *entry, logs.judge(entry, &basis).await, basis)
+    let planned: Vec<Basis> = entries
+        .iter()
+        .map(|(_, entry)| {
+            let (bucket, key) = known(entry);
+            let versions = logs.named.get(&(bucket.as_str(), key.as_str())).map(Vec::as_slice).unwrap_or_default();
+            logs.plan.basis(entry, versions)
+        })
+        .collect();
+    let held = logs.read(&planned).await;
+    let checked = entries.iter().zip(planned).map(|((document, entry), basis)| {
+        let check = judge(entry, &basis, &held);
+        (*document, *entry, check, basis)
     });
-    let checked: Vec<(&DigestDocument, &LogEntry, Option<Check>, Basis)> =
-        stream::iter(checking).buffered(FETCHES).collect().await;
+    let checked: Vec<(&DigestDocument, &LogEntry, Option<Check>, Basis)> = checked.collect();
     let doubted = checked.iter().filter(|(_, _, check, _)| *check != Some(Check::Valid));
     let doubted = doubted.map(|(document, entry, ..)| entry.events(document, SETTLE));
     let unseen = not_here.iter().map(|(document, entry)| entry.events(document, SETTLE));
@@ -240,31 +268,35 @@ async fn one_chain(
 }
 
 impl Logs<'_> {
-    /// One log object; none if nothing is to be said of it.
-    async fn judge(&self, entry: &LogEntry, basis: &Basis) -> Option<Check> {
-        match basis {
-            Basis::Read(keys) => Some(self.read(entry, keys).await),
-            Basis::Ledger(check) => Some(check.clone()),
-            Basis::NotSampled => None,
-            Basis::Elsewhere => Some(Check::Unverifiable(Doubt::Elsewhere(entry.place.0.clone()))),
-        }
+    /// What is held under the keys that are to be read.
+    async fn read(&self, planned: &[Basis]) -> HashMap<String, Held> {
+        let keys = planned.iter().filter_map(|basis| match basis {
+            Basis::Read(keys) => Some(keys),
+            Basis::Ledger(_) | Basis::NotSampled | Basis::Elsewhere => None,
+        });
+        let keys: Vec<String> = keys.flatten().cloned().collect();
+        let limits = self.limits;
+        let read = read_all(self.vault, keys.clone(), move |object: Object| held(&object.bytes, limits)).await;
+        let told = |read: Result<Held, BucketError>| match read {
+            Ok(held) => held,
+            Err(BucketError::NotFound { .. }) => Held::Absent,
+            Err(error) => Held::Unreadable(error.to_string()),
+        };
+        keys.into_iter().zip(read.into_iter().map(told)).collect()
     }
+}
 
-    /// Valid if one of its versions is, else what is wrong with the first.
-    async fn read(&self, entry: &LogEntry, keys: &[String]) -> Check {
-        let (mut worst, limits) = (None, self.limits);
-        for key in keys {
-            let held = match read(self.vault, key, move |object| held(&object.bytes, limits)).await {
-                Ok(held) => held,
-                Err(BucketError::NotFound { .. }) => Held::Absent,
-                Err(error) => Held::Unreadable(error.to_string()),
-            };
-            match digest::judge_log(entry, &held) {
-                Check::Valid => return Check::Valid,
-                other => worst = worst.or(Some(other)),
-            }
+/// One log object; none if nothing is to be said of it. Valid if one of its versions is, else what is wrong with the first.
+fn judge(entry: &LogEntry, basis: &Basis, held: &HashMap<String, Held>) -> Option<Check> {
+    match basis {
+        Basis::Read(keys) => {
+            let checks: Vec<Check> = keys.iter().filter_map(|key| Some(digest::judge_log(entry, held.get(key)?))).collect();
+            let valid = checks.contains(&Check::Valid).then_some(Check::Valid);
+            Some(valid.or_else(|| checks.into_iter().next()).unwrap_or(Check::Missing))
         }
-        worst.unwrap_or(Check::Missing)
+        Basis::Ledger(check) => Some(check.clone()),
+        Basis::NotSampled => None,
+        Basis::Elsewhere => Some(Check::Unverifiable(Doubt::Elsewhere(entry.place.0.clone()))),
     }
 }
 

@@ -62,6 +62,12 @@ pub trait Bucket: Send + Sync {
         Err(BucketError::NotFound { key: key.to_owned() })
     }
 
+    /// The folder behind it, if there is one: who reads many small objects on threads of their own saves a change of threads
+    /// for each.
+    fn folder(&self) -> Option<&LocalFolder> {
+        None
+    }
+
     /// Reads what [`get`](Bucket::get) tells of an object beside its bytes.
     ///
     /// # Errors

@@ -78,6 +78,15 @@ impl LocalFolder {
         Self { flush: Flush::Later, ..self }
     }
 
+    /// As [`Bucket::get`] of a whole object, on the thread that asks: it blocks while the disk is read.
+    ///
+    /// # Errors
+    /// As [`Bucket::get`].
+    pub fn get_here(&self, key: &str) -> Result<Object, BucketError> {
+        check_key(key)?;
+        self.read(key, None)
+    }
+
     /// Checks that the folder is still there. If a disk was taken away, nothing on it is merely "not found".
     fn check_root(&self, key: &str) -> Result<(), BucketError> {
         fs::metadata(&self.root).map_err(BucketError::io("open folder", key, &self.root))?;
@@ -163,6 +172,10 @@ impl Bucket for LocalFolder {
         check_key(key)?;
         let (bucket, owned) = (self.clone(), key.to_owned());
         blocking("get", key, move || bucket.read(&owned, range)).await
+    }
+
+    fn folder(&self) -> Option<&LocalFolder> {
+        Some(self)
     }
 
     async fn head(&self, key: &str) -> Result<ObjectHead, BucketError> {
