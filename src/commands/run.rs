@@ -196,32 +196,59 @@ impl Prepared {
     }
 
     /// The first signal lets the run finish what it has begun, the second ends the process.
+    ///
+    /// The handlers stand when this returns: a signal that comes right after "next run at" is not lost to a task that has not begun.
     fn listen(&self, signals: &Signals) {
         let signals = signals.clone();
+        let mut handlers = {
+            let _within = self.runtime.enter();
+            Handlers::new()
+        };
         self.runtime.spawn(async move {
-            terminated().await;
+            handlers.next().await;
             signals.ended.store(true, std::sync::atomic::Ordering::Relaxed);
             if let Some(stop) = &*signals.stop.lock().unwrap_or_else(PoisonError::into_inner) {
                 stop.ask();
             }
             signals.wake.notify_one();
-            terminated().await;
+            handlers.next().await;
             signals.abandon.notify_one();
         });
     }
 }
 
+/// The signals that ask the process to end. One that the system does not let it handle ends the process as it always does.
 #[cfg(unix)]
-async fn terminated() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    let (terminated, interrupted) = (std::pin::pin!(terminate.recv()), std::pin::pin!(tokio::signal::ctrl_c()));
-    futures::future::select(terminated, interrupted).await;
+struct Handlers(Vec<tokio::signal::unix::Signal>);
+
+#[cfg(unix)]
+impl Handlers {
+    /// Registers the handlers. Needs the context of the runtime.
+    fn new() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        Self([SignalKind::terminate(), SignalKind::interrupt()].into_iter().filter_map(|kind| signal(kind).ok()).collect())
+    }
+
+    async fn next(&mut self) {
+        if self.0.is_empty() {
+            return std::future::pending().await;
+        }
+        futures::future::select_all(self.0.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+    }
 }
 
 #[cfg(not(unix))]
-async fn terminated() {
-    drop(tokio::signal::ctrl_c().await);
+struct Handlers;
+
+#[cfg(not(unix))]
+impl Handlers {
+    fn new() -> Self {
+        Self
+    }
+
+    async fn next(&mut self) {
+        drop(tokio::signal::ctrl_c().await);
+    }
 }
 
 fn shard(text: &str) -> Result<Shard, CommandError> {
