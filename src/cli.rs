@@ -197,7 +197,7 @@ pub(crate) struct CoverageArgs {
     /// The configuration [default: assize.yaml]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: `judge.period` back from the last run]
+    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: the hours that the last run judged]
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Up to this time [default: where evidence was due at the last run]
@@ -222,7 +222,7 @@ pub(crate) struct ExplainArgs {
     /// The configuration [default: assize.yaml]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: `judge.period` back from the last run]
+    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: the hours that the last run judged]
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<String>,
     /// Up to this time [default: where evidence was due at the last run]

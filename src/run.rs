@@ -234,7 +234,7 @@ async fn stages(
     templates: &Templates,
 ) -> Result<Done, RunError> {
     let asked = context.asked;
-    state.commit(snapshot(&estate, &discovered)).await?;
+    state.commit(snapshot(&estate, &discovered, asked)).await?;
     let (collector, discovered) = context.collector(discovered, &estate);
     stop(Arc::clone(&collector.stop));
     let mut outcome = Outcome::default();
@@ -339,8 +339,9 @@ pub(crate) async fn accounts_in_scope(config: &Config, sessions: &Sessions, aske
     if estate.accounts.is_empty() && asked.shard.is_none() { Err(RunError::NoAccounts) } else { Ok(estate) }
 }
 
-/// How accounts, regions and trails were at the time of the run, as AWS told it: the timeline that later runs read.
-fn snapshot(estate: &Estate, discovered: &Discovered) -> Batch {
+/// How accounts, regions and trails were at the time of the run, as AWS told it, and the period it was asked for: the timeline that
+/// later runs read.
+fn snapshot(estate: &Estate, discovered: &Discovered, asked: &Asked) -> Batch {
     let seen = discovered.seen.iter().map(|seen| {
         json!({
             "account": seen.account,
@@ -352,7 +353,10 @@ fn snapshot(estate: &Estate, discovered: &Discovered) -> Batch {
         })
     });
     let cells = recalled::rows(discovered);
-    let estate = json!({"version": 1, "estate": estate, "seen": seen.collect::<Vec<_>>(), "cells": cells});
+    // What is only collected was not judged: its period is no answer to what the last report says.
+    let (since, until) = if asked.collect_only { (None, None) } else { (asked.since, asked.until) };
+    let seen: Vec<_> = seen.collect();
+    let estate = json!({"version": 1, "estate": estate, "seen": seen, "cells": cells, "since": since, "until": until});
     Batch { timeline: BTreeMap::from([(recalled::SNAPSHOT.to_owned(), estate)]), ..Batch::default() }
 }
 

@@ -26,6 +26,11 @@ struct Snapshot {
     estate: Estate,
     #[serde(default)]
     cells: Vec<CellRow>,
+    /// What the run was asked to judge, where it was asked: seconds since 1970.
+    #[serde(default)]
+    since: Option<i64>,
+    #[serde(default)]
+    until: Option<i64>,
 }
 
 /// A cell in scope, and why nothing of it could be collected.
@@ -67,6 +72,8 @@ pub(crate) struct Recalled {
     pub(crate) view: View,
     /// Time of the last run, seconds since 1970.
     pub(crate) as_of: i64,
+    /// The period that it was asked to judge, if it was asked for one; seconds since 1970.
+    pub(crate) asked: (Option<i64>, Option<i64>),
     /// Its accounts.
     pub(crate) estate: Estate,
     /// Its cells, and why nothing of them could be collected.
@@ -94,7 +101,7 @@ impl Recalled {
     pub(crate) async fn read(bucket: Arc<dyn Bucket>) -> Result<Option<Recalled>, RunError> {
         let view = View::open(bucket).await?;
         let Some(last) = view.snapshot(SNAPSHOT, i64::MAX - 1).await? else { return Ok(None) };
-        let Snapshot { estate, cells } = serde_json::from_value(last.value).map_err(RunError::Snapshot)?;
+        let Snapshot { estate, cells, since, until } = serde_json::from_value(last.value).map_err(RunError::Snapshot)?;
         let cell = |row: CellRow| {
             let reason = row.reason.map(|code| Reason::named(&code).unwrap_or(Reason::NotCollected));
             let message = row.message.unwrap_or_default();
@@ -102,7 +109,7 @@ impl Recalled {
         };
         let cells = cells.into_iter().map(cell).collect();
         let (collected, verified) = (recall(&view).await?, digests::recall(&view).await?);
-        Ok(Some(Recalled { view, as_of: last.as_of, estate, cells, collected, verified }))
+        Ok(Some(Recalled { view, as_of: last.as_of, asked: (since, until), estate, cells, collected, verified }))
     }
 
     /// What is known of every cell.
@@ -110,8 +117,10 @@ impl Recalled {
         judge::evidence(&self.collected, &self.verified, &self.cells, config.judge.settle_seconds())
     }
 
-    /// The hours that a run at the time of the last one would judge, narrowed to what is asked for; seconds since 1970.
+    /// The hours that the last run judged; if a period is asked for, those that a run at its time would judge of it. Hours since
+    /// 1970.
     pub(crate) fn hours(&self, judge: &JudgeConfig, since: Option<i64>, until: Option<i64>) -> Range<i64> {
+        let (since, until) = if (since, until) == (None, None) { self.asked } else { (since, until) };
         judge.hours(self.as_of, since, until)
     }
 }

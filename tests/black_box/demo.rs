@@ -37,6 +37,9 @@ fn what_was_left_is_asked(assize: &Assize) {
     let coverage = assize.run(&[&["coverage"], &config[..]].concat());
     assert_eq!(coverage.code, 3, "{}", coverage.err);
     assert!(coverage.out.contains("2026-10-12 02:00:00Z – 05:00:00Z: digest-missing"), "{}", coverage.out);
+    // The hours of the report, not those of a run at its time.
+    let period = "hours from 2026-10-01 00:00:00Z up to 2026-10-31 00:00:00Z";
+    assert!(coverage.out.contains(period), "{}", coverage.out);
     let whole = assize.run(&[&["coverage", "--accounts", "444455556666"], &config[..]].concat());
     assert_eq!(whole.code, 0, "{}{}", whole.out, whole.err);
     assert!(whole.out.contains("all 2,880 are proven complete by signed digests"), "{}", whole.out);
@@ -44,6 +47,7 @@ fn what_was_left_is_asked(assize: &Assize) {
     let failed = explain("333344445555");
     assert!(failed.out.contains("FAIL for 333344445555") && failed.out.contains("18 records matched"), "{}", failed.out);
     assert!(failed.out.contains("log-altered s3://kaigan-cloudtrail-logs/"), "{}", failed.out);
+    assert!(failed.out.contains(period), "{}", failed.out);
     let passed = explain("111122223333");
     assert!(passed.out.contains("PASS for 111122223333, on verified evidence"), "{}", passed.out);
     let unknown = explain("777788889999/eu-west-1");
