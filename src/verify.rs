@@ -286,14 +286,10 @@ impl Logs<'_> {
     }
 }
 
-/// One log object; none if nothing is to be said of it. Valid if one of its versions is, else what is wrong with the first.
+/// One log object; none if nothing is to be said of it.
 fn judge(entry: &LogEntry, basis: &Basis, held: &HashMap<String, Held>) -> Option<Check> {
     match basis {
-        Basis::Read(keys) => {
-            let checks: Vec<Check> = keys.iter().filter_map(|key| Some(digest::judge_log(entry, held.get(key)?))).collect();
-            let valid = checks.contains(&Check::Valid).then_some(Check::Valid);
-            Some(valid.or_else(|| checks.into_iter().next()).unwrap_or(Check::Missing))
-        }
+        Basis::Read(keys) => Some(digest::judge_versions(entry, keys.iter().filter_map(|key| held.get(key)))),
         Basis::Ledger(check) => Some(check.clone()),
         Basis::NotSampled => None,
         Basis::Elsewhere => Some(Check::Unverifiable(Doubt::Elsewhere(entry.place.0.clone()))),

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use assize_engine::coverage::Reason;
-use assize_engine::digest::{self, Chain, Check, DigestDocument, Doubt, Expected, FoundDigest, Held, Keys, LogEntry, judge_log};
+use assize_engine::digest::{
+    self, Chain, Check, DigestDocument, Doubt, Expected, FoundDigest, Held, Keys, LogEntry, judge_versions,
+};
 use assize_engine::layout;
 
 use super::document::{CheckedDay, Counts, DAY, DayRow, MAX_SHOWN, State};
@@ -90,13 +92,8 @@ fn merge(into: &mut CheckedDay, other: CheckedDay) {
     into.windows.extend(other.windows);
     into.windows.sort_unstable();
     let (row, theirs) = (&mut into.row, other.row);
-    for (ours, theirs) in [(&mut row.digests, theirs.digests), (&mut row.logs, theirs.logs)] {
-        ours.valid += theirs.valid;
-        ours.invalid += theirs.invalid;
-        ours.missing += theirs.missing;
-        ours.unverifiable += theirs.unverifiable;
-        ours.orphan += theirs.orphan;
-    }
+    row.digests.add(theirs.digests);
+    row.logs.add(theirs.logs);
     row.doubts.extend(theirs.doubts);
     row.problems.extend(theirs.problems);
     row.waiting |= theirs.waiting;
@@ -133,9 +130,7 @@ impl CellDay<'_> {
     /// A log object that a valid digest names.
     fn log(&self, entry: &LogEntry, document: &DigestDocument, row: &mut DayRow, absent: &mut Vec<Place>) {
         let held = (self.held)(&entry.place);
-        let checks: Vec<Check> = held.iter().map(|held| judge_log(entry, held)).collect();
-        let valid = checks.contains(&Check::Valid).then_some(Check::Valid);
-        let mut check = valid.or_else(|| checks.into_iter().next()).unwrap_or(Check::Missing);
+        let mut check = judge_versions(entry, &held);
         if check == Check::Missing {
             absent.push(entry.place.clone());
             if (self.may_come)(&entry.place) {

@@ -139,7 +139,7 @@ impl Counts {
         *self == Counts::default()
     }
 
-    fn add(&mut self, other: Counts) {
+    pub(super) fn add(&mut self, other: Counts) {
         self.valid += other.valid;
         self.invalid += other.invalid;
         self.missing += other.missing;
@@ -292,7 +292,8 @@ impl Verified {
 fn prove(cell: &mut CellEvidence, chains: &[&ChainRow], spoken: &[Spoken], settle: i64) {
     let complete: BTreeMap<&str, Hours> = chains.iter().map(|chain| (chain.trail.as_str(), chain.complete(settle))).collect();
     let mut off = Hours::new();
-    for Spoken { hours, trails } in spoken {
+    for stretch in spoken {
+        let Spoken { hours, trails } = stretch;
         let within = Hours::of(hours.clone());
         let mut all: Option<Hours> = None;
         for trail in trails {
@@ -304,8 +305,7 @@ fn prove(cell: &mut CellEvidence, chains: &[&ChainRow], spoken: &[Spoken], settl
             cell.proven.push((trail.recording.clone(), proven));
         }
         // Events that only the trails together record are proven where each of them is.
-        let together = Spoken { hours: hours.clone(), trails: trails.clone() }.recording();
-        if let (Some(recording), Some(all), true) = (together, all, trails.len() > 1) {
+        if let (Some(recording), Some(all), true) = (stretch.recording(), all, trails.len() > 1) {
             cell.proven.push((recording, all));
         }
     }
@@ -329,8 +329,12 @@ fn prove(cell: &mut CellEvidence, chains: &[&ChainRow], spoken: &[Spoken], settl
         all.for_each(|(from, until, _)| hours.add((from - settle).div_euclid(3600)..(until + 3599).div_euclid(3600)));
         hours
     };
+    let orphans = doubts(Reason::ObjectOrphan);
+    if !orphans.is_empty() {
+        cell.proven.iter_mut().for_each(|(_, hours)| *hours = hours.without(&orphans));
+    }
     let unproven = [
-        (doubts(Reason::ObjectOrphan), Reason::ObjectOrphan),
+        (orphans, Reason::ObjectOrphan),
         (windows(State::Invalid), Reason::DigestInvalid),
         (doubts(Reason::Unverifiable), Reason::Unverifiable),
         (windows(State::Unverifiable), Reason::Unverifiable),
@@ -338,10 +342,6 @@ fn prove(cell: &mut CellEvidence, chains: &[&ChainRow], spoken: &[Spoken], settl
         (Hours::of(i64::MIN..i64::MAX), Reason::DigestMissing),
     ];
     cell.unproven.extend(unproven.into_iter().filter(|(hours, _)| !hours.is_empty()));
-    let orphans = doubts(Reason::ObjectOrphan);
-    if !orphans.is_empty() {
-        cell.proven.iter_mut().for_each(|(_, hours)| *hours = hours.without(&orphans));
-    }
 }
 
 impl ChainRow {

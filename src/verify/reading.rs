@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use assize_engine::digest::{Check, Held, LogEntry, judge_log};
+use assize_engine::digest::{Check, Held, LogEntry, judge_versions};
 use assize_engine::layout::{self, Folder, LogKey};
 use futures::TryStreamExt;
 use serde::Serialize;
@@ -150,7 +150,7 @@ impl<'p> Plan<'p> {
             Again::Sample { .. } if rows.is_empty() => Basis::NotSampled,
             Again::Unknown if rows.is_empty() => Basis::Read(keys()),
             _ if rows.iter().any(|row| row.is_other(&here)) => Basis::Read(keys()),
-            Again::Sample { .. } | Again::Unknown => Basis::Ledger(by_ledger(entry, rows)),
+            Again::Sample { .. } | Again::Unknown => Basis::Ledger(judge_versions(entry, rows.iter().map(|row| &row.held))),
         }
     }
 }
@@ -172,18 +172,6 @@ impl Reading {
             Basis::Elsewhere => {}
         }
     }
-}
-
-/// Valid if one version is, else what is wrong with the first.
-fn by_ledger(entry: &LogEntry, rows: &[NotedRow]) -> Check {
-    let mut worst = None;
-    for row in rows {
-        match judge_log(entry, &row.held) {
-            Check::Valid => return Check::Valid,
-            other => worst = worst.or(Some(other)),
-        }
-    }
-    worst.unwrap_or(Check::Missing)
 }
 
 /// The objects for which SHA-256 of `SEED`, a line break and `BUCKET/KEY` is smallest: anybody can draw them again.

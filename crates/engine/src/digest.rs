@@ -11,7 +11,7 @@ mod trail;
 
 pub use chain::{Chain, CheckedDigest, Content, Expected, FoundDigest, Unreadable, Window, check};
 pub use document::{DigestDocument, DocumentError, HASH_ALGORITHM, LogEntry, Previous, SIGNATURE_ALGORITHM};
-pub use logs::{Held, complete, judge_log};
+pub use logs::{Held, complete, judge_log, judge_versions};
 pub use trail::{DigestTrail, trail_of};
 
 use std::fmt;

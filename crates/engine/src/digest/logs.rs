@@ -32,6 +32,19 @@ pub fn judge_log(entry: &LogEntry, held: &Held) -> Check {
     }
 }
 
+/// A log object that may be there in several versions, by the valid digest that names it: valid if one of them is, else what is
+/// wrong with the first; missing if there is none.
+pub fn judge_versions<'h>(entry: &LogEntry, versions: impl IntoIterator<Item = &'h Held>) -> Check {
+    let mut first = None;
+    for held in versions {
+        match judge_log(entry, held) {
+            Check::Valid => return Check::Valid,
+            other => first = first.or(Some(other)),
+        }
+    }
+    first.unwrap_or(Check::Missing)
+}
+
 /// The hours (since 1970 UTC) whose events are complete: windows of delivery that valid digests cover reach without a hole
 /// from the hour's first second to its last and `settle` seconds on, because an event may be delivered so much later, and
 /// none of `doubtful` (event times, seconds, of log objects that are not valid) touches it.
