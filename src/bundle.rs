@@ -13,7 +13,7 @@ pub(crate) mod verify;
 
 use std::path::{Path, PathBuf};
 
-use assize_bucket::{Bucket, BucketError, LocalFolder, Metadata, PutCondition};
+use assize_bucket::{Bucket, BucketError, LocalFolder, PutCondition};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
@@ -114,9 +114,7 @@ impl Contents {
     }
 
     fn bytes(&self) -> Result<Vec<u8>, FormatError> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+        manifest::written(self)
     }
 }
 
@@ -191,8 +189,7 @@ impl Filling<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        let metadata: Metadata = object.metadata;
-        self.local.put(key, object.bytes.clone(), metadata, PutCondition::Always).await?;
+        self.local.put(key, object.bytes.clone(), object.metadata, PutCondition::Always).await?;
         Ok(Some(object.bytes))
     }
 }
@@ -202,8 +199,7 @@ async fn off_thread<T: Send + 'static>(
     work: &'static str,
     run: impl FnOnce() -> Result<T, BundleError> + Send + 'static,
 ) -> Result<T, BundleError> {
-    let joined = tokio::task::spawn_blocking(run).await;
-    joined.map_err(|error| StateError::Stopped { work, reason: error.to_string() })?
+    state::blocking(work, move || Ok(run())).await?
 }
 
 /// The keys that a bundle of a run may hold beside copies of evidence.

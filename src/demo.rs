@@ -20,6 +20,8 @@ mod stage;
 mod tests;
 mod traffic;
 
+use std::collections::BTreeMap;
+
 use calendar::{END, HOURS, START, rfc3339};
 use cast::Cast;
 pub(crate) use delivery::BUCKET;
@@ -70,7 +72,7 @@ pub(crate) struct LogObject {
     /// One gzip member that holds `{"Records":[…]}`, or a digest.
     pub(crate) bytes: Vec<u8>,
     /// Of a digest: its signature and the algorithm.
-    pub(crate) metadata: Vec<(String, String)>,
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// An account of the organisation.

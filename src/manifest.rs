@@ -94,7 +94,10 @@ pub(crate) async fn newest(view: &View) -> Result<Option<Link>, StateError> {
 }
 
 /// Pretty JSON and a line feed: one form for one content.
-fn written(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
+///
+/// # Errors
+/// Never in practice: what is written can be written as JSON.
+pub(crate) fn written(value: &impl Serialize) -> Result<Vec<u8>, FormatError> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     bytes.push(b'\n');
     Ok(bytes)

@@ -38,7 +38,7 @@ use segment::{FOLDER, Origin};
 pub(crate) use batch::Batch;
 pub(crate) use compact::Compaction;
 pub(crate) use error::{StateError, blocking};
-pub(crate) use evidence::{Kept, evidence_key, keep, original_place, sha256, split_change, store};
+pub(crate) use evidence::{Kept, evidence_key, hex, keep, original_place, sha256, split_change, store};
 pub(crate) use ledger::{KeyStatus, Ledger};
 pub(crate) use row::{DigestRow, LedgerRow, Listed, RowStatus};
 pub(crate) use shard::Shard;

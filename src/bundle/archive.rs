@@ -9,6 +9,7 @@ use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
 use super::{BundleError, CONTENTS, Contents, ContentsFile};
+use crate::state::hex;
 
 /// The folder in which a local bucket keeps its locks.
 const LOCKS: &str = "%locks";
@@ -104,7 +105,7 @@ pub(super) struct Hashing(Sha256);
 
 impl Hashing {
     pub(super) fn hex(self) -> String {
-        self.0.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0.finalize())
     }
 
     pub(super) fn update(&mut self, bytes: &[u8]) {

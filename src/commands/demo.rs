@@ -39,8 +39,7 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     let spec = Spec { events: args.events, seed: args.seed, threads };
     let logs: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.logs)?.without_flushing());
     let summary = demo::generate(&spec, &mut |object| {
-        let metadata = organization::metadata(object.metadata);
-        runtime.block_on(logs.put(&object.key, object.bytes, metadata, PutCondition::Always)).map(|_| ())
+        runtime.block_on(logs.put(&object.key, object.bytes, object.metadata, PutCondition::Always)).map(|_| ())
     })
     .map_err(CommandError::from)?;
     into_file(&folders.config, |out| out.write_all(organization::configuration(&summary).as_bytes()))?;

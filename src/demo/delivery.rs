@@ -147,7 +147,7 @@ impl Delivery {
                 text = joined(rest);
             }
             self.objects += 1;
-            sink(LogObject { key, bytes: compress(text.as_bytes()), metadata: Vec::new() })?;
+            sink(LogObject { key, bytes: compress(text.as_bytes()), metadata: BTreeMap::new() })?;
         }
         Ok(())
     }
@@ -161,7 +161,7 @@ impl Delivery {
     ) -> Result<(), E> {
         let key = key((member, region, false), minute(delivered), &self.random.letters(16));
         (self.objects, self.records) = (self.objects + 1, self.records + 1);
-        sink(LogObject { key, bytes: compress(joined(&[(delivered, text)]).as_bytes()), metadata: Vec::new() })
+        sink(LogObject { key, bytes: compress(joined(&[(delivered, text)]).as_bytes()), metadata: BTreeMap::new() })
     }
 }
 

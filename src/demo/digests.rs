@@ -16,7 +16,7 @@ use crate::demo::calendar::{END, START, format, rfc3339};
 use crate::demo::calls::oversight::local_trail_name;
 use crate::demo::delivery::{BUCKET, compress, root};
 use crate::demo::estate::{MEMBERS, Member, REGIONS, Region};
-use crate::state::sha256;
+use crate::state::{hex, sha256};
 
 /// The private key, PKCS #8.
 const KEY: &[u8] = include_bytes!("digest-key.pk8");
@@ -168,9 +168,9 @@ fn digest(
     let mut signature = vec![0; key.public_modulus_len()];
     key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
         .expect("the buffer is as long as the modulus");
-    let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = hex(&signature);
     let metadata = [("signature", signature.as_str()), ("signature-algorithm", "SHA256withRSA")];
-    let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let metadata = metadata.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     (LogObject { key: place.clone(), bytes: compress(text.as_bytes()), metadata }, Last { key: place, hash, signature })
 }
 

@@ -59,6 +59,15 @@ impl Input {
     }
 }
 
+impl InputCounts {
+    /// Counts an object.
+    pub(crate) fn add(&mut self, input: &Input) {
+        self.objects += 1;
+        self.bytes += input.size;
+        self.copied += u64::from(input.evidence_key.is_some());
+    }
+}
+
 /// Writes the list. The same objects give the same bytes.
 pub(crate) struct Writer {
     out: GzEncoder<Vec<u8>>,
@@ -77,9 +86,7 @@ impl Writer {
     /// # Errors
     /// Never in practice: it is written to memory.
     pub(crate) fn add(&mut self, input: &Input) -> Result<(), FormatError> {
-        self.counts.objects += 1;
-        self.counts.bytes += input.size;
-        self.counts.copied += u64::from(input.evidence_key.is_some());
+        self.counts.add(input);
         serde_json::to_writer(&mut self.out, input)?;
         self.out.write_all(b"\n").map_err(FormatError::Inflate)
     }

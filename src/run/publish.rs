@@ -174,7 +174,7 @@ async fn keep(
     files.push(("coverage.json".to_owned(), coverage));
     let (mut keys, mut digests) = (Vec::new(), BTreeMap::new());
     for (name, bytes) in files {
-        let key = format!("runs/{}/{name}", context.run_id);
+        let key = crate::manifest::place(&context.run_id, &name);
         digests.insert(name, state::sha256(&bytes));
         manifest::put_once(&*context.audit, &key, bytes).await?;
         keys.push(key);

@@ -11,7 +11,7 @@ use aws_lc_rs::signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 
-use crate::state::sha256;
+use crate::state::{hex, sha256};
 
 pub(crate) const HOUR: i64 = 3_600;
 
@@ -95,7 +95,7 @@ pub(crate) fn written_from(account: &str, first: i64) -> Written {
         let signed = DigestDocument::read(text.as_bytes()).unwrap().signed_text(&sha256(text.as_bytes()));
         let mut signature = vec![0; key(signer).public_modulus_len()];
         key(signer).sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
-        let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        let signature = hex(&signature);
         digests.push(Digest { key: key_name, text, signature });
     }
     Written { digests, logs }

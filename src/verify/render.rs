@@ -100,7 +100,8 @@ fn keys(verified: &Verified, out: &mut String) {
     }
 }
 
-fn counts(counts: Counts) -> String {
+/// "12 = 11 valid + 1 missing", or "none".
+pub(super) fn counts(counts: Counts) -> String {
     let named: Vec<String> = counts.named().into_iter().map(|(name, count)| format!("{} {name}", words::count(count))).collect();
     if named.is_empty() { "none".to_owned() } else { format!("{} = {}", words::count(counts.total()), named.join(" + ")) }
 }

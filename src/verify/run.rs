@@ -266,9 +266,7 @@ async fn inputs(
                 break;
             }
         };
-        found.objects += 1;
-        found.bytes += input.size;
-        found.copied += u64::from(input.evidence_key.is_some());
+        found.add(&input);
         input.names().for_each(|name| drop(behind.take(&name)));
         match (&mut replay, &copy) {
             (Some(replay), Copy::InPlace) => replay.in_place(bucket, &input).await?,

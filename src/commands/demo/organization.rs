@@ -1,7 +1,6 @@
 //! What discovery would find of the synthetic organisation: its accounts, its trails and where they write to. One account has
 //! never let the auditor in.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -147,9 +146,4 @@ impl Folders {
     pub(super) fn of(folder: &Path) -> Folders {
         Folders { logs: folder.join("bucket"), audit: folder.join("audit"), config: folder.join("assize.yaml") }
     }
-}
-
-/// The metadata of an object, as a bucket takes it.
-pub(super) fn metadata(pairs: Vec<(String, String)>) -> assize_bucket::Metadata {
-    pairs.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect()
 }

@@ -79,8 +79,7 @@ pub(crate) enum Vouched {
 }
 
 /// What something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// `manifest.json`.
     Manifest,

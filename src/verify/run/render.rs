@@ -3,8 +3,7 @@
 use super::outcome::{RunVerified, Vouched};
 use crate::report::escape::terminal;
 use crate::report::words;
-use crate::verify::outcome::Counts;
-use crate::verify::render as digests;
+use crate::verify::render::{self as digests, counts};
 
 /// Things shown in the terminal.
 const SHOWN: usize = 30;
@@ -74,9 +73,4 @@ fn signature(verified: &RunVerified) -> String {
         ),
         (state, _) => state.to_owned(),
     }
-}
-
-fn counts(counts: Counts) -> String {
-    let named: Vec<String> = counts.named().into_iter().map(|(name, count)| format!("{} {name}", words::count(count))).collect();
-    if named.is_empty() { "none".to_owned() } else { format!("{} = {}", words::count(counts.total()), named.join(" + ")) }
 }
