@@ -194,21 +194,11 @@ pub(crate) struct RunArgs {
 /// Of what to show the coverage.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct CoverageArgs {
-    /// The configuration [default: assize.yaml]
-    #[arg(long, short, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-    /// From this time on (2026-10-01, or 2026-10-01T00:00:00Z) [default: the hours that the last run judged]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) since: Option<String>,
-    /// Up to this time [default: where evidence was due at the last run]
-    #[arg(long, value_name = "TIME")]
-    pub(crate) until: Option<String>,
+    #[command(flatten)]
+    pub(crate) from: RecalledArgs,
     /// Only these accounts, by id; may be repeated or separated by commas
     #[arg(long, value_name = "ACCOUNT", value_delimiter = ',')]
     pub(crate) accounts: Vec<String>,
-    /// Format of the result
-    #[arg(long, value_enum, default_value_t = PlainFormat::Text, value_name = "FORMAT")]
-    pub(crate) format: PlainFormat,
 }
 
 /// What to explain.
@@ -219,6 +209,13 @@ pub(crate) struct ExplainArgs {
     /// The account, or the account and a region: 111122223333, 111122223333/eu-west-1
     #[arg(value_name = "ACCOUNT[/REGION]")]
     pub(crate) place: String,
+    #[command(flatten)]
+    pub(crate) from: RecalledArgs,
+}
+
+/// What is asked of the last run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecalledArgs {
     /// The configuration [default: assize.yaml]
     #[arg(long, short, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -85,6 +85,14 @@ pub(crate) enum ConfigError {
 }
 
 impl Config {
+    /// Reads the file that an option names, or else [`Config::default_path`].
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn of_option(named: Option<&Path>) -> Result<Config, ConfigError> {
+        Config::load(&named.map_or_else(Config::default_path, Path::to_owned))
+    }
+
     /// The file that is meant when none is named: the first of `assize.yaml`, `assize.yml`, `assize.json` that exists.
     pub(crate) fn default_path() -> PathBuf {
         let found = DEFAULT_FILES.iter().find(|name| Path::new(name).exists());

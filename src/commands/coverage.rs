@@ -19,15 +19,15 @@ use crate::run::recalled::Recalled;
 
 /// Runs `assize coverage`: 0 if every hour due is covered, else 3.
 pub(crate) fn run(args: &CoverageArgs, console: &Console) -> Result<Exit, CommandError> {
-    let Period { since, until } = period(args.since.as_deref(), args.until.as_deref())?;
-    let config = Config::load(&args.config.clone().unwrap_or_else(Config::default_path))?;
+    let Period { since, until } = period(args.from.since.as_deref(), args.from.until.as_deref())?;
+    let config = Config::of_option(args.from.config.as_deref())?;
     let mut recalled = super::runtime()?.block_on(recalled(&config))?;
     if !args.accounts.is_empty() {
         recalled.estate.accounts.retain(|account| args.accounts.contains(&account.id));
         recalled.cells.retain(|(account, _), _| args.accounts.contains(account));
     }
     let document = document(&config, &recalled, (since, until));
-    console.result(&match args.format {
+    console.result(&match args.from.format {
         PlainFormat::Text => coverage::text(&document),
         PlainFormat::Json => serde_json::to_string_pretty(&document).map_err(CommandError::Json)? + "\n",
     })?;
@@ -45,7 +45,7 @@ pub(super) async fn recalled(config: &Config) -> Result<Recalled, CommandError> 
 fn document(config: &Config, recalled: &Recalled, (since, until): (Option<i64>, Option<i64>)) -> CoverageDocument {
     let (cells, grade) = (recalled.evidence(config), config.judge.evidence);
     let hours = recalled.hours(&config.judge, since, until);
-    let covered = Covered { cells: &cells, hours: &hours, grade };
+    let covered = Covered::of(&cells, &hours, grade);
     let total = covered.total();
     let in_scope = |account: &str, region: &str| cells.contains_key(&(account.to_owned(), region.to_owned()));
     let days = hours.start.div_euclid(24)..recalled.as_of.div_euclid(86_400) + 1;

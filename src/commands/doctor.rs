@@ -31,8 +31,7 @@ const HOUR: i64 = 3_600;
 
 /// Runs `assize doctor`.
 pub(crate) fn run(args: &DoctorArgs, console: &Console) -> Result<Exit, CommandError> {
-    let path = args.config.clone().unwrap_or_else(Config::default_path);
-    let config = Config::load(&path)?;
+    let config = Config::of_option(args.config.as_deref())?;
     let report = super::runtime()?.block_on(examine(&config, args)).map_err(Box::new)?;
     console.result(&report.text)?;
     Ok(if report.troubles == 0 { Exit::Clean } else { Exit::Incomplete })

@@ -34,8 +34,8 @@ const CAUSES: usize = 50;
 
 /// Runs `assize explain`. It ends with 0 whatever the verdict is: it was asked why, and says so.
 pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, CommandError> {
-    let Period { since, until } = period(args.since.as_deref(), args.until.as_deref())?;
-    let config = Config::load(&args.config.clone().unwrap_or_else(Config::default_path))?;
+    let Period { since, until } = period(args.from.since.as_deref(), args.from.until.as_deref())?;
+    let config = Config::of_option(args.from.config.as_deref())?;
     let pack = pack::configured(&config.policies)?;
     let policy = pack.policies.iter().find(|policy| policy.id == args.policy);
     let policy = policy.ok_or_else(|| CommandError::NoPolicy(args.policy.clone()))?;
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, Command
         let judged = judged.map_err(|error| Box::new(RunError::from(error)))?;
         Ok(explanation(policy, (&account, region.as_deref()), &question, &judged, &recalled))
     })?;
-    console.result(&match args.format {
+    console.result(&match args.from.format {
         PlainFormat::Text => explain::text(&explanation),
         PlainFormat::Json => serde_json::to_string_pretty(&explanation).map_err(CommandError::Json)? + "\n",
     })?;

@@ -13,8 +13,7 @@ use crate::role::{self, Artifact, Format, Made, Part};
 
 /// Runs `assize role`.
 pub(crate) fn run(args: &RoleArgs, console: &Console) -> Result<Exit, CommandError> {
-    let path = args.config.clone().unwrap_or_else(Config::default_path);
-    let config = Config::load(&path)?;
+    let config = Config::of_option(args.config.as_deref())?;
     let (part, format) = (part(args.part), format(args.format));
     let made = role::make(&config, part, format, &args.set)?;
     match &args.out {

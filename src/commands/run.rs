@@ -77,8 +77,7 @@ struct Signals {
 
 impl Prepared {
     fn new(args: &CollectArgs, console: &Console) -> Result<Prepared, CommandError> {
-        let path = args.config.clone().unwrap_or_else(Config::default_path);
-        let config = Config::load(&path)?;
+        let config = Config::of_option(args.config.as_deref())?;
         if !config.warnings.is_empty() {
             let count = words::plural(config.warnings.len() as u64, "warning", "warnings");
             console.note(&format!("{count} about the configuration; `assize config check` shows them"));

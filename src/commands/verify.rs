@@ -43,19 +43,22 @@ pub(crate) fn run(args: &VerifyArgs, console: &Console) -> Result<Exit, CommandE
         return Ok(verified.exit());
     }
     let verified = super::runtime()?.block_on(async {
-        let vault = match &args.path {
+        let (vault, config) = match &args.path {
             Some(place) => match place.to_str().and_then(|place| place.strip_prefix("s3://")) {
-                Some(place) => original(place).await?,
-                None => copy(place)?,
+                Some(place) => (original(place).await?, None),
+                None => (copy(place)?, None),
             },
             None => {
-                let (vault, due) = audit(args.config.as_deref()).await?;
-                choice.until = choice.until.or(due);
-                vault
+                let (vault, config) = audit(args.config.as_deref()).await?;
+                (vault, Some(config))
             }
         };
+        let view = state_of(&vault).await?;
+        if let (Some(config), Some(view), None) = (&config, &view, choice.until) {
+            choice.until = due(config, view).await?;
+        }
         let mut listed = vault.list(&choice).await.map_err(CommandError::Evidence)?;
-        let noted = noted(&vault, &choice, &mut listed).await?;
+        let noted = noted(view.as_ref(), &choice, &mut listed).await?;
         let (keys, source) = keys(args, &vault, &listed).await?;
         let again = again(args, noted.is_some());
         let (keys, noted, limits) = ((&keys, source), noted.as_ref(), Limits::default());
@@ -79,17 +82,29 @@ fn again(args: &VerifyArgs, has_ledger: bool) -> Again {
     }
 }
 
+fn failed(error: StateError) -> Box<RunError> {
+    Box::new(RunError::State(error))
+}
+
+/// What runs know, in an audit bucket.
+async fn state_of(vault: &Vault) -> Result<Option<View>, CommandError> {
+    match vault.layout {
+        Layout::Audit => Ok(Some(View::open(Arc::clone(&vault.bucket)).await.map_err(failed)?)),
+        Layout::Original { .. } | Layout::Copy => Ok(None),
+    }
+}
+
+/// The time up to which digests were due when the last run was there: later ones are not collected yet, so their absence means
+/// nothing.
+async fn due(config: &Config, view: &View) -> Result<Option<i64>, CommandError> {
+    let last = recalled::last_run(view).await.map_err(failed)?;
+    Ok(last.map(|as_of| config.judge.hours(as_of, None, None).end * 3600))
+}
+
 /// The ledger of an audit bucket, if there is one.
-async fn noted(vault: &Vault, choice: &Choice, listed: &mut Listed) -> Result<Option<Noted>, CommandError> {
-    let failed = |error: StateError| Box::new(RunError::State(error));
-    if vault.layout != Layout::Audit {
-        return Ok(None);
-    }
-    let view = View::open(Arc::clone(&vault.bucket)).await.map_err(failed)?;
-    if view.row_count() == 0 {
-        return Ok(None);
-    }
-    Ok(Some(Noted::read(&view, choice, listed).await.map_err(failed)?))
+async fn noted(view: Option<&View>, choice: &Choice, listed: &mut Listed) -> Result<Option<Noted>, CommandError> {
+    let Some(view) = view.filter(|view| view.row_count() > 0) else { return Ok(None) };
+    Ok(Some(Noted::read(view, choice, listed).await.map_err(failed)?))
 }
 
 async fn keys(args: &VerifyArgs, vault: &Vault, listed: &Listed) -> Result<(PublicKeys, KeySource), CommandError> {
@@ -135,7 +150,7 @@ fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
 
 /// The configuration, and the policies that it asks for.
 fn configured(config: Option<&Path>) -> Result<(Config, Pack), CommandError> {
-    let config = Config::load(&config.map_or_else(Config::default_path, Path::to_owned))?;
+    let config = Config::of_option(config)?;
     let pack = pack::configured(&config.policies)?;
     Ok((config, pack))
 }
@@ -171,12 +186,9 @@ pub(super) async fn audit_at(place: Option<&Path>, config: Option<&Path>) -> Res
     Ok(Vault { bucket, layout: Layout::Audit })
 }
 
-/// The audit bucket of the configuration, and the time up to which digests were due when the last run was there: later ones are
-/// not collected yet, so their absence means nothing.
-async fn audit(config: Option<&Path>) -> Result<(Vault, Option<i64>), CommandError> {
-    let config = Config::load(&config.map_or_else(Config::default_path, Path::to_owned))?;
+/// The audit bucket of the configuration.
+async fn audit(config: Option<&Path>) -> Result<(Vault, Config), CommandError> {
+    let config = Config::of_option(config)?;
     let bucket = run::audit_to_read(&config).await.map_err(Box::new)?;
-    let last = recalled::last_run(Arc::clone(&bucket)).await.map_err(Box::new)?;
-    let due = last.map(|as_of| config.judge.hours(as_of, None, None).end * 3600);
-    Ok((Vault { bucket, layout: Layout::Audit }, due))
+    Ok((Vault { bucket, layout: Layout::Audit }, config))
 }

@@ -39,7 +39,7 @@ pub(crate) struct Told<'a> {
 /// Tells it.
 pub(crate) fn of(told: &Told<'_>) -> Judged {
     let (hours, grade) = (&told.question.hours, told.question.grade);
-    let covered = Covered { cells: &told.judgement.cells, hours, grade };
+    let covered = Covered::of(&told.judgement.cells, hours, grade);
     let total = covered.total();
     let exceptions = excepted::of(&told.config.exceptions, &told.judgement.cells, (hours, grade), told.question.as_of);
     let accepted = total.covered() + excepted::hours(&exceptions);

@@ -15,7 +15,7 @@ use crate::digests::Verified;
 use crate::discover::{Discovered, Trouble};
 use crate::estate::Estate;
 use crate::judge;
-use crate::state::View;
+use crate::state::{StateError, View};
 
 /// The name of the document in the timeline of runs.
 pub(super) const SNAPSHOT: &str = "estate";
@@ -88,8 +88,7 @@ pub(crate) struct Recalled {
 ///
 /// # Errors
 /// The state cannot be read.
-pub(crate) async fn last_run(bucket: Arc<dyn Bucket>) -> Result<Option<i64>, RunError> {
-    let view = View::open(bucket).await?;
+pub(crate) async fn last_run(view: &View) -> Result<Option<i64>, StateError> {
     Ok(view.snapshot(SNAPSHOT, i64::MAX - 1).await?.map(|last| last.as_of))
 }
 

@@ -13,26 +13,35 @@ use crate::estate::Account;
 use crate::report::{v1, words};
 
 /// What coverage is told from.
-#[derive(Clone, Copy)]
 pub(crate) struct Covered<'a> {
-    /// What is known of every cell in scope.
-    pub(crate) cells: &'a BTreeMap<CellKey, CellEvidence>,
-    /// The hours that count.
-    pub(crate) hours: &'a Range<i64>,
-    /// The grade of evidence that covers.
-    pub(crate) grade: Evidence,
+    cells: &'a BTreeMap<CellKey, CellEvidence>,
+    hours: &'a Range<i64>,
+    grade: Evidence,
+    /// The hours of each cell, counted.
+    tallies: BTreeMap<&'a CellKey, Tally>,
 }
 
-impl Covered<'_> {
+impl<'a> Covered<'a> {
+    /// Counts the hours of every cell in scope at the grade of evidence that covers.
+    pub(crate) fn of(cells: &'a BTreeMap<CellKey, CellEvidence>, hours: &'a Range<i64>, grade: Evidence) -> Covered<'a> {
+        let tally = |(key, cell): (&'a CellKey, &CellEvidence)| (key, cell.tally(hours.clone(), &Ask::any(grade)));
+        Covered { cells, hours, grade, tallies: cells.iter().map(tally).collect() }
+    }
+
     /// All hours together.
     pub(crate) fn total(&self) -> Tally {
         let mut total = Tally::default();
-        self.cells.values().for_each(|cell| total.add(&self.tally(cell)));
+        self.tallies.values().for_each(|tally| total.add(tally));
         total
     }
 
-    fn tally(&self, cell: &CellEvidence) -> Tally {
-        cell.tally(self.hours.clone(), &Ask::any(self.grade))
+    /// The hours of each account.
+    fn by_account(&self) -> BTreeMap<&str, Tally> {
+        let mut accounts: BTreeMap<&str, Tally> = BTreeMap::new();
+        for ((account, _), tally) in &self.tallies {
+            accounts.entry(account).or_default().add(tally);
+        }
+        accounts
     }
 
     /// The period in steps.
@@ -43,10 +52,7 @@ impl Covered<'_> {
     /// The accounts in scope, with the findings in each.
     pub(crate) fn accounts(&self, accounts: &[Account], findings: &dyn Fn(&str) -> u64) -> Vec<v1::ScopeAccount> {
         let mut by_step = over_time::by_account(self.cells, &over_time::steps(self.hours), self.grade);
-        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
-        for ((account, _), cell) in self.cells {
-            tallies.entry(account).or_default().add(&self.tally(cell));
-        }
+        let mut tallies = self.by_account();
         let mut of = |account: &Account| {
             let tally = tallies.remove(account.id.as_str()).unwrap_or_default();
             v1::ScopeAccount {
@@ -66,10 +72,7 @@ impl Covered<'_> {
 
     /// Organisational units, each with all that is below it, by name.
     pub(crate) fn units(&self, accounts: &[Account]) -> Vec<v1::UnitShare> {
-        let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
-        for ((account, _), cell) in self.cells {
-            tallies.entry(account).or_default().add(&self.tally(cell));
-        }
+        let tallies = self.by_account();
         let mut units: BTreeMap<String, v1::UnitShare> = BTreeMap::new();
         for account in accounts {
             let tally = tallies.get(account.id.as_str()).cloned().unwrap_or_default();
@@ -87,8 +90,7 @@ impl Covered<'_> {
 
     /// Accounts and regions, with the records that were evaluated in each.
     pub(crate) fn cells(&self, records: &dyn Fn(&CellKey) -> u64) -> Vec<v1::ScopeCell> {
-        let of = |(key, cell): (&CellKey, &CellEvidence)| {
-            let tally = self.tally(cell);
+        let of = |((key, cell), tally): ((&CellKey, &CellEvidence), &Tally)| {
             let (holes, holes_total) = over_time::holes(cell, self.hours, &Ask::any(self.grade));
             v1::ScopeCell {
                 account: key.0.clone(),
@@ -98,13 +100,14 @@ impl Covered<'_> {
                 verified: tally.verified,
                 covered: tally.covered(),
                 not_applicable: tally.not_applicable,
-                unknown: reason_hours(&tally),
+                unknown: reason_hours(tally),
                 holes,
                 holes_total,
                 records: records(key),
             }
         };
-        self.cells.iter().map(of).collect()
+        // Both are in the order of the keys.
+        self.cells.iter().zip(self.tallies.values()).map(of).collect()
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Scope {
     pub(crate) horizon: String,
     /// Account-region-hours in the denominator.
     pub(crate) hours_due: u64,
-    /// Those covered.
+    /// Those of which everything listed was taken.
     pub(crate) hours_delivered: u64,
     /// Whether coverage is at least what the configuration asks for.
     pub(crate) complete: bool,
