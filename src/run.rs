@@ -465,10 +465,12 @@ impl Context<'_> {
         (state, collected): (&mut State, &mut Collected),
         verified: &Verified,
     ) -> Result<(), RunError> {
+        let due = self.hours().end;
+        if !collected.has_calls_due(due) {
+            return Ok(());
+        }
         let evidence = judge::evidence(collected, verified, &discovered.cells, self.config.judge.settle_seconds());
-        let before = collected.clone();
-        collected.settle_calls(&evidence, self.hours().end, self.asked.as_of);
-        if *collected != before {
+        if collected.settle_calls(&evidence, due, self.asked.as_of) {
             state.commit(collect::documents(collector, collected)?).await?;
         }
         Ok(())

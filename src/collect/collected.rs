@@ -250,13 +250,20 @@ impl Collected {
         ours
     }
 
-    /// Judges calls that should have been seen by now; hours before `due` (since 1970) are due.
-    pub(crate) fn settle_calls(&mut self, evidence: &BTreeMap<CellKey, CellEvidence>, due: i64, now: i64) {
+    /// Whether a call of our own is waited for that was made in an hour before `due` (since 1970).
+    pub(crate) fn has_calls_due(&self, due: i64) -> bool {
+        self.cells.iter().any(|cell| cell.calls.is_due(due))
+    }
+
+    /// Judges calls that should have been seen by now; hours before `due` (since 1970) are due. Says whether any was judged.
+    pub(crate) fn settle_calls(&mut self, evidence: &BTreeMap<CellKey, CellEvidence>, due: i64, now: i64) -> bool {
+        let mut settled = false;
         for cell in &mut self.cells {
             if let Some(known) = evidence.get(&(cell.account.clone(), cell.region.clone())) {
-                cell.calls.settle(known, due, now);
+                settled |= cell.calls.settle(known, due, now);
             }
         }
+        settled
     }
 
     /// The calls of our own of each cell that has any.

@@ -102,8 +102,15 @@ impl OwnCalls {
         known
     }
 
+    /// Whether a call is waited for that was made in an hour before `due` (since 1970).
+    pub(super) fn is_due(&self, due: i64) -> bool {
+        self.pending.iter().any(|(at, _)| at.div_euclid(3600) < due)
+    }
+
     /// Judges calls that should have been seen by now: hours before `due` (hours since 1970) are complete where the evidence says so.
-    pub(super) fn settle(&mut self, cell: &CellEvidence, due: i64, now: i64) {
+    /// Says whether any was judged.
+    pub(super) fn settle(&mut self, cell: &CellEvidence, due: i64, now: i64) -> bool {
+        let waited_for = self.pending.len();
         let (categories, resources, sources) = (vec![Category::Management], Vec::new(), Vec::new());
         let needs = Needs { categories, read_write: ReadWrite::Read, resources, sources };
         let mut lost = Vec::new();
@@ -126,6 +133,7 @@ impl OwnCalls {
         });
         lost.truncate(MOST_LOST.saturating_sub(self.lost.len()));
         self.lost.extend(lost);
+        self.pending.len() != waited_for
     }
 
     /// When calls are missing (seconds since 1970), with their request ids.
