@@ -7,7 +7,7 @@ use proptest::strategy::Strategy as _;
 
 use super::*;
 use crate::collect::timeline::TrailLook;
-use crate::state::{Batch, RowStatus, RunIdentity, State};
+use crate::state::{Batch, RunIdentity, State};
 use crate::verify::chain::{self, HOUR, Written};
 
 const ACCOUNT: &str = "111122223333";
@@ -19,26 +19,8 @@ fn cell() -> CellKey {
 }
 
 fn row(key: &str, text: &str, digest: Option<DigestRow>) -> LedgerRow {
-    let parsed = layout::parse(key).unwrap();
-    LedgerRow {
-        source: format!("s3://{}", chain::BUCKET),
-        key: key.to_owned(),
-        day: parsed.day,
-        size: text.len() as u64,
-        etag: state::sha256(text.as_bytes()),
-        version_id: None,
-        stored_sha256: state::sha256(text.as_bytes()),
-        inflated_sha256: Some(state::sha256(text.as_bytes())),
-        inflated_bytes: text.len() as u64,
-        evidence_key: None,
-        delivered: Some(parsed.delivered),
-        taken: 0,
-        status: RowStatus::Taken,
-        records: Default::default(),
-        policy_set: String::new(),
-        note: None,
-        digest: digest.map(Box::new),
-    }
+    let source = format!("s3://{}", chain::BUCKET);
+    LedgerRow { digest: digest.map(Box::new), ..LedgerRow::example(&source, key, text.as_bytes(), text.as_bytes()) }
 }
 
 /// The rows of a chain, in the order of delivery.

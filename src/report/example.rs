@@ -199,7 +199,7 @@ fn steps() -> Vec<Step> {
     days.map(|(since, until)| Step { since: midnight(since), until: midnight(until) }).to_vec()
 }
 
-fn exception() -> Exception {
+pub(super) fn exception() -> Exception {
     Exception {
         accounts: vec!["111122223333".to_owned()],
         regions: Vec::new(),
@@ -212,7 +212,7 @@ fn exception() -> Exception {
     }
 }
 
-fn recording() -> Recording {
+pub(super) fn recording() -> Recording {
     Recording {
         statement: "In 3 of 4 account-regions recording itself is proven.".to_owned(),
         cells: 4,

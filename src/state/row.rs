@@ -100,6 +100,33 @@ fn is_zero(number: &u64) -> bool {
     *number == 0
 }
 
+#[cfg(test)]
+impl LedgerRow {
+    /// An object of CloudTrail's at a source, with its stored and inflated bytes; read in place and without records.
+    pub(crate) fn example(source: &str, key: &str, stored: &[u8], inflated: &[u8]) -> LedgerRow {
+        let parsed = assize_engine::layout::parse(key).unwrap();
+        LedgerRow {
+            source: source.to_owned(),
+            key: key.to_owned(),
+            day: parsed.day,
+            size: stored.len() as u64,
+            etag: "etag".to_owned(),
+            version_id: None,
+            stored_sha256: super::sha256(stored),
+            inflated_sha256: Some(super::sha256(inflated)),
+            inflated_bytes: inflated.len() as u64,
+            evidence_key: None,
+            delivered: Some(parsed.delivered),
+            taken: 0,
+            status: RowStatus::Taken,
+            records: RowRecords::default(),
+            policy_set: String::new(),
+            note: None,
+            digest: None,
+        }
+    }
+}
+
 impl LedgerRow {
     /// The row's object as a listing names it.
     pub(crate) fn listed(&self) -> Listed<'_> {

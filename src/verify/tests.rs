@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use assize_bucket::{Bucket, Memory, Metadata, PutCondition};
 use assize_engine::inflate::Limits;
-use assize_engine::layout;
 use assize_engine::time;
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::signature::KeyPair as _;
@@ -17,7 +16,7 @@ use super::place::{Choice, Layout, Listed, Vault};
 use super::reading::{Again, Noted};
 use super::{Question, render, verify};
 use crate::exit::Exit;
-use crate::state::{Batch, LedgerRow, RowStatus, RunIdentity, State, View, sha256};
+use crate::state::{Batch, LedgerRow, RunIdentity, State, View};
 
 impl Written {
     pub(crate) async fn store(&self, before: &str, metadata: bool) -> Arc<Memory> {
@@ -211,27 +210,9 @@ fn keys_are_in_the_form_that_cloudtrail_gives() {
 
 /// A ledger beside what is stored, as the run that took the log objects wrote it; in place or with copies.
 async fn ledger(bucket: &Arc<Memory>, written: &Written, in_place: bool) {
-    let row = |(key, text): &(String, String)| {
-        let parsed = layout::parse(key).unwrap();
-        LedgerRow {
-            source: "s3://trail-logs".to_owned(),
-            key: key.clone(),
-            day: parsed.day,
-            size: gzip(text).len() as u64,
-            etag: sha256(text.as_bytes()),
-            version_id: None,
-            stored_sha256: sha256(&gzip(text)),
-            inflated_sha256: Some(sha256(text.as_bytes())),
-            inflated_bytes: text.len() as u64,
-            evidence_key: (!in_place).then(|| format!("{AUDIT}{key}")),
-            delivered: Some(parsed.delivered),
-            taken: 0,
-            status: RowStatus::Taken,
-            records: Default::default(),
-            policy_set: String::new(),
-            note: None,
-            digest: None,
-        }
+    let row = |(key, text): &(String, String)| LedgerRow {
+        evidence_key: (!in_place).then(|| format!("{AUDIT}{key}")),
+        ..LedgerRow::example("s3://trail-logs", key, &gzip(text), text.as_bytes())
     };
     let run = RunIdentity { run_id: "run-1".to_owned(), as_of: 0, tool: "test".to_owned() };
     let mut state = State::open(Arc::clone(bucket) as Arc<dyn Bucket>, run, None).await.unwrap();

@@ -5,8 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use assize_bucket::{Bucket, Memory};
-use assize_engine::layout;
-use assize_engine::partial::RecordCounts;
 use futures::TryStreamExt;
 use serde_json::json;
 
@@ -18,7 +16,7 @@ use crate::manifest;
 use crate::manifest::key::Signer;
 use crate::pack;
 use crate::report::example;
-use crate::state::{self, Batch, LedgerRow, RowStatus, RunIdentity, State};
+use crate::state::{self, Batch, LedgerRow, RunIdentity, State};
 use crate::verify::chain::written;
 use crate::verify::tests::AUDIT;
 
@@ -52,25 +50,8 @@ async fn rows(bucket: &Memory) -> Vec<LedgerRow> {
         let key = entry.key.strip_prefix(AUDIT).unwrap();
         let mut inflated = Vec::new();
         assize_engine::inflate::inflate(&bytes, &assize_engine::inflate::Limits::default(), &mut inflated).unwrap();
-        rows.push(LedgerRow {
-            source: "s3://trail-logs".to_owned(),
-            key: key.to_owned(),
-            day: layout::parse(key).unwrap().day,
-            size: bytes.len() as u64,
-            etag: "etag".to_owned(),
-            version_id: None,
-            stored_sha256: state::sha256(&bytes),
-            inflated_sha256: Some(state::sha256(&inflated)),
-            inflated_bytes: inflated.len() as u64,
-            evidence_key: Some(entry.key.clone()),
-            delivered: None,
-            taken: AS_OF,
-            status: RowStatus::Taken,
-            records: RecordCounts::default().into(),
-            policy_set: String::new(),
-            note: None,
-            digest: None,
-        });
+        let row = LedgerRow::example("s3://trail-logs", key, &bytes, &inflated);
+        rows.push(LedgerRow { evidence_key: Some(entry.key.clone()), delivered: None, taken: AS_OF, ..row });
     }
     rows
 }
