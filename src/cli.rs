@@ -92,9 +92,12 @@ pub(crate) struct ScanArgs {
     /// Files or folders with CloudTrail records (gzip or plain; any layout); `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Policy files or folders, instead of the built-in ones; may be repeated
+    /// Policy files or folders, instead of the built-in ones; may be repeated. The word `built-in` stands for these
     #[arg(long, value_name = "PATH")]
     pub(crate) policies: Vec<PathBuf>,
+    /// A value for a placeholder of the policies, as `NAME=VALUE`; may be repeated, also for one name
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) placeholder: Vec<Placeholder>,
     /// Only policies whose id matches; `*` stands for any text; may be repeated or separated by commas
     #[arg(long, value_name = "ID", value_delimiter = ',')]
     pub(crate) select: Vec<String>,
@@ -406,9 +409,41 @@ pub(crate) enum ConfigCommand {
 /// Which policies.
 #[derive(Args, Debug)]
 pub(crate) struct PolicyArgs {
-    /// Policy files or folders; the built-in ones if none is given
+    /// Policy files or folders; the built-in ones if none is given. The word `built-in` stands for these
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// A value for a placeholder of the policies, as `NAME=VALUE`; may be repeated, also for one name
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(crate) placeholder: Vec<Placeholder>,
+}
+
+/// A value for a placeholder of policies.
+#[derive(Clone, Debug)]
+pub(crate) struct Placeholder {
+    name: String,
+    value: String,
+}
+
+impl std::str::FromStr for Placeholder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Placeholder, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.is_empty() && !value.is_empty() && !name.contains('%') => {
+                Ok(Placeholder { name: name.to_owned(), value: value.to_owned() })
+            }
+            _ => Err("write NAME=VALUE, the name without percent signs".to_owned()),
+        }
+    }
+}
+
+/// The values by name.
+pub(crate) fn placeholders(given: &[Placeholder]) -> assize_engine::policy::Placeholders {
+    let mut all = assize_engine::policy::Placeholders::new();
+    for Placeholder { name, value } in given {
+        all.entry(name.clone()).or_default().push(value.clone());
+    }
+    all
 }
 
 /// Templates of roles and what belongs to them.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use assize_engine::coverage::{CellEvidence, Hours, Reason};
-use assize_engine::finding::{self, Finding, QUIET_GAP};
-use assize_engine::partial::{NO_HOUR, Partial, PolicyPartial};
+use assize_engine::finding::{self, Finding};
+use assize_engine::partial::{NO_HOUR, Partial};
 use assize_engine::policy::{Evidence, Policy};
 use assize_engine::verdict::{self, Case, CellVerdict, Verdict};
 use futures::TryStreamExt;
@@ -16,9 +16,6 @@ use crate::collect::{CollectError, PROBLEMS};
 use crate::digests::{Totals, Verified};
 use crate::discover::Trouble;
 use crate::state::{StateError, View};
-
-/// Hours that are read back at a time when something began before the period.
-const STEP: i64 = 7 * 24;
 
 /// What is judged.
 pub(crate) struct Question<'a> {
@@ -66,7 +63,7 @@ pub(crate) async fn judge(
     question: &Question<'_>,
 ) -> Result<Judgement, CollectError> {
     let Question { policies, hashes, hours, as_of, grade, settle, .. } = question;
-    let mut partial = Partial::new(policies.len());
+    let mut partial = Partial::of(policies);
     let mut not_backfilled: BTreeMap<usize, Hours> = BTreeMap::new();
     for range in [NO_HOUR..NO_HOUR + 1, hours.start..seen_until(hours, *as_of)] {
         let mut results = view.results(range, hashes);
@@ -79,8 +76,8 @@ pub(crate) async fn judge(
             partial.merge(result.partial);
         }
     }
-    begun_before(view, hashes, hours.start, collected, &mut partial).await?;
-    let findings = findings_since(hours.start, policies, &mut partial);
+    begun_before(view, (policies, hashes), hours.start, collected, &mut partial).await?;
+    let findings = findings_since(hours, policies, &mut partial);
     let cells = evidence(collected, verified, question.cells, *settle);
     let case =
         Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
@@ -104,10 +101,10 @@ pub(crate) fn seen_until(hours: &Range<i64>, as_of: i64) -> i64 {
     hours.end.max(as_of.div_euclid(3600) + 1)
 }
 
-/// The findings with a match in the period that begins with the hour `start`.
-pub(crate) fn findings_since(start: i64, policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
-    let mut findings = finding::findings(policies, partial);
-    findings.retain(|finding| finding.last() >= start * 3600);
+/// The findings with a match in the period. What is awaited after its last due hour may still come.
+pub(crate) fn findings_since(hours: &Range<i64>, policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
+    let mut findings = finding::findings(policies, partial, hours.end * 3600);
+    findings.retain(|finding| finding.ends() >= hours.start * 3600);
     findings
 }
 
@@ -115,30 +112,22 @@ pub(crate) fn findings_since(start: i64, policies: &[Policy], partial: &mut Part
 /// must be known however long ago it was.
 async fn begun_before(
     view: &View,
-    hashes: &[String],
+    (policies, hashes): (&[Policy], &[String]),
     start: i64,
     collected: &Collected,
     partial: &mut Partial,
 ) -> Result<(), StateError> {
     let earliest = collected.first_day().map_or(start, |day| day * 24 - 24);
     let mut from = start;
-    while from > earliest && goes_on_before(&partial.policies, from * 3600) {
-        let before = from - STEP;
+    while let Some(needed) = finding::needed_from(policies, partial, &(from * 3600..start * 3600)).filter(|_| from > earliest) {
+        let before = needed.div_euclid(3600);
         let mut results = view.results(before..from, hashes);
         while let Some(result) = results.try_next().await? {
-            let matches = result.partial.policies.into_iter();
-            let policies = matches.map(|policy| PolicyPartial { groups: policy.groups, not_evaluable: Vec::new() }).collect();
-            partial.merge(Partial { policies, ..Partial::default() });
+            partial.merge(result.partial.only_matches());
         }
         from = before;
     }
     Ok(())
-}
-
-/// Whether a match stands so near the start of what was read that its episode may have begun before.
-fn goes_on_before(policies: &[PolicyPartial], start: i64) -> bool {
-    let hits = policies.iter().flat_map(|policy| policy.groups.values().flatten());
-    hits.into_iter().any(|hit| hit.time - start <= QUIET_GAP)
 }
 
 /// What is known of each cell in scope. What was collected stays what it is even if nothing more can be. `settle`: seconds

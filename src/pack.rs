@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use assize_engine::diagnostic::Diagnostic;
-use assize_engine::policy::{self, Framework, Level, Policy};
+use assize_engine::policy::{self, Framework, Level, Placeholders, Policy};
 use sha2::{Digest, Sha256};
 
 use crate::config::PoliciesConfig;
@@ -13,11 +13,18 @@ use crate::config::PoliciesConfig;
 /// The built-in policies: (path in the repository, content).
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
 
+/// The word for them among paths.
+const BUILT_IN_WORD: &str = "built-in";
+
 /// Policies and frameworks that loaded without an error.
 #[derive(Debug)]
 pub(crate) struct Pack {
     /// By id.
     pub(crate) policies: Vec<Policy>,
+    /// Rules that only correlations look at, by id.
+    pub(crate) bases: Vec<Policy>,
+    /// How many filter documents were joined to policies.
+    pub(crate) filters: usize,
     /// By id.
     pub(crate) frameworks: Vec<Framework>,
     /// Warnings.
@@ -72,7 +79,18 @@ pub(crate) enum PackError {
 /// # Errors
 /// A path cannot be read, or a policy has a mistake: then nothing may run.
 pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
-    of(if paths.is_empty() { built_in() } else { read(paths)? })
+    load_with(paths, &Placeholders::new())
+}
+
+/// As [`load`], with values for the placeholders of policies.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_with(paths: &[PathBuf], placeholders: &Placeholders) -> Result<Pack, PackError> {
+    let own = |path: &&PathBuf| path.as_os_str() != BUILT_IN_WORD || path.exists();
+    let mut files = if paths.is_empty() || !paths.iter().all(|path| own(&path)) { built_in() } else { Vec::new() };
+    files.extend(read(&paths.iter().filter(own).cloned().collect::<Vec<_>>())?);
+    of(files, placeholders)
 }
 
 /// Loads what a configuration asks for: the built-in policies or not, those at `paths`, and of all these the ones whose id
@@ -83,7 +101,7 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
 pub(crate) fn configured(config: &PoliciesConfig) -> Result<Pack, PackError> {
     let mut files = if config.built_in { built_in() } else { Vec::new() };
     files.extend(read(&config.paths)?);
-    let mut pack = of(files)?;
+    let mut pack = of(files, &config.placeholders)?;
     pack.select(&config.select, Level::Informational)?;
     if !config.frameworks.is_empty() {
         pack.frameworks.retain(|framework| config.frameworks.contains(&framework.id));
@@ -91,16 +109,22 @@ pub(crate) fn configured(config: &PoliciesConfig) -> Result<Pack, PackError> {
     Ok(pack)
 }
 
-fn of(files: Vec<PolicyFile>) -> Result<Pack, PackError> {
-    let loaded = policy::load(files.iter().map(|file| (file.name.as_str(), file.text.as_str())));
+fn of(files: Vec<PolicyFile>, placeholders: &Placeholders) -> Result<Pack, PackError> {
+    let loaded = policy::load_with(files.iter().map(|file| (file.name.as_str(), file.text.as_str())), placeholders);
     if loaded.has_errors() {
         return Err(PackError::Mistakes { diagnostics: loaded.diagnostics, files });
     }
     let sha256 = hash(&files);
-    Ok(Pack { policies: loaded.policies, frameworks: loaded.frameworks, warnings: loaded.diagnostics, sha256, files })
+    let policy::Loaded { policies, bases, frameworks, filters, diagnostics } = loaded;
+    Ok(Pack { policies, bases, filters, frameworks, warnings: diagnostics, sha256, files })
 }
 
 impl Pack {
+    /// The values that policies bring for the placeholders in their tests.
+    pub(crate) fn examples(&self) -> Placeholders {
+        self.policies.iter().chain(&self.bases).flat_map(|policy| policy.placeholders.clone()).collect()
+    }
+
     /// Keeps the policies whose id matches one of `patterns` (all if there is none) and whose level is high enough.
     pub(crate) fn select(&mut self, patterns: &[String], min_level: Level) -> Result<(), PackError> {
         let wanted =

@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod build;
+pub(crate) mod correlated;
 pub(crate) mod coverage;
 pub(crate) mod escape;
 pub(crate) mod example;

@@ -54,8 +54,9 @@ pub(crate) struct Scanned {
 /// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
     let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs), secret());
-    let (mut partial, objects) = evaluate_all(inputs, policies.len(), &evaluation, context, progress);
-    let findings = finding::findings(policies, &mut partial);
+    let (mut partial, objects) = evaluate_all(inputs, policies, &evaluation, context, progress);
+    let known_until = last_second(&partial).saturating_add(1);
+    let findings = finding::findings(policies, &mut partial, known_until);
     let conflicts = evaluation.seen().conflicts();
     let mut reader = Reader::new(context.limits);
     let digests = digests(&conflicts, |number, read| {
@@ -64,6 +65,11 @@ pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, 
         }
     });
     Scanned { partial, findings, objects, conflicts, digests, evaluation }
+}
+
+/// The latest event time among the records that were evaluated: what comes after it, a scan cannot know.
+fn last_second(partial: &Partial) -> i64 {
+    partial.cells.values().map(|cell| cell.last).max().unwrap_or(i64::MIN)
 }
 
 /// What records are fingerprinted with: random, and the same all the time that the process runs. Nothing that is shown or
@@ -110,14 +116,14 @@ pub(crate) fn threads(asked: usize) -> usize {
 /// object does not show in the result: partial results merge in any order.
 fn evaluate_all(
     inputs: &Inputs,
-    policies: usize,
+    policies: &[Policy],
     evaluation: &Evaluation,
     context: &ScanContext,
     progress: &(dyn Fn(u64) + Sync),
 ) -> (Partial, Vec<ObjectOutcome>) {
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut partial = Partial::new(policies);
+        let mut partial = Partial::of(policies);
         let mut outcomes = Vec::new();
         let mut reader = Reader::new(context.limits);
         loop {
@@ -129,7 +135,7 @@ fn evaluate_all(
             outcomes.push((number, outcome));
         }
     };
-    let mut partial = Partial::new(policies);
+    let mut partial = Partial::of(policies);
     let mut objects: Vec<(usize, ObjectOutcome)> = Vec::new();
     for (theirs, mut outcomes) in on_threads(context.threads, work) {
         partial.merge(theirs);

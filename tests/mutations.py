@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Shows that the tests which hold the two evaluators together would notice a mistake in the fast one.
 
-Each mutation is a plausible bug, put into a copy of the workspace. The property test (`twin`) and the rules' own
-records (`sigma`, with ASSIZE_DATA set) must then fail: by a test, not because the code no longer compiles.
+Each mutation is a plausible bug, put into a copy of the workspace. The property test (`twin`, or `windows` for
+correlations) and the rules' own records (`sigma`, with ASSIZE_DATA set) must then fail: by a test, not because the code no longer compiles.
 
     python3 tests/mutations.py [--target FOLDER] [name …]
 
@@ -21,6 +21,7 @@ from pathlib import Path
 
 ENGINE = Path("crates/engine/src")
 TESTS = ["twin", "sigma"]
+WINDOW_TESTS = ["windows"]
 CASES = "512"
 
 # Name, file, exact old text (must stand there once), new text, what it breaks.
@@ -116,6 +117,84 @@ MUTATIONS = [
         ".filter(|(low, _)| (0xDC01..0xE000).contains(low));",
         "a surrogate pair with the lowest second half is not joined",
     ),
+    # Windows: these must be noticed by the property test of windows.
+    (
+        "window-open-end",
+        "correlation/slide.rs",
+        "while let Some(event) = events.get(from).filter(|event| event.time < time - window.timespan) {",
+        "while let Some(event) = events.get(from).filter(|event| event.time <= time - window.timespan) {",
+        "a window leaves out its first second",
+    ),
+    (
+        "one-at-a-time",
+        "correlation/slide.rs",
+        "        while let Some(event) = events.get(to).filter(|event| event.time == time) {",
+        "        if let Some(event) = events.get(to).filter(|event| event.time == time) {",
+        "what happens in one second is not seen together",
+    ),
+    (
+        "endless-chain",
+        "correlation/slide.rs",
+        "if before.is_some_and(|before| before >= time - window.timespan) {",
+        "if before.is_some() {",
+        "a chain may take longer than the timespan",
+    ),
+    (
+        "late-answer",
+        "correlation/slide.rs",
+        "answer.is_none_or(|answer| answer > due)",
+        "answer.is_none_or(|answer| answer >= due)",
+        "an answer in the last second does not count",
+    ),
+    (
+        "told-too-early",
+        "correlation/slide.rs",
+        " && due < known_until {",
+        " {",
+        "what may still come is said to be missing",
+    ),
+    (
+        "order-of-reading",
+        "correlation.rs",
+        "events.sort_by_key(|event| (event.time, event.match_number()));",
+        "events.sort_by_key(Event::match_number);",
+        "events stand in the order of their objects, not of time",
+    ),
+    (
+        "first-rule-only",
+        "correlation.rs",
+        "first.sources |= next.sources;",
+        "",
+        "a match of two rules belongs to the first alone",
+    ),
+    (
+        "values-stay",
+        "correlation/aggregate.rs",
+        "known.remove(texts);",
+        "",
+        "a value stays counted when its last record has left the window",
+    ),
+    (
+        "sums-stay",
+        "correlation/aggregate.rs",
+        "*sum -= number.0;",
+        "*sum -= 0;",
+        "a sum does not shrink",
+    ),
+    (
+        "no-interpolation",
+        "correlation/aggregate.rs",
+        "Some(low * 100 + (high - low) * i128::try_from(part).ok()?)",
+        "Some(low * 100 + (high - high) * i128::try_from(part).ok()?)",
+        "a percentile is not interpolated",
+    ),
+    (
+        "any-rule",
+        "correlation.rs",
+        "for of in matches.kinds.iter().filter(|of| of.legs & mine != 0) {",
+        "for of in matches.kinds.iter().filter(|of| of.legs | mine != 0) {",
+        "every match belongs to every rule",
+    ),
 ]
 
 
@@ -139,13 +218,13 @@ def cargo(arguments, tree, target):
     return done.returncode == 0, done.stdout + done.stderr
 
 
-def failing_test(tree, target):
-    """The first test that fails, with the start of its output; None if all pass. Raises if they do not compile."""
+def failing_test(tests, tree, target):
+    """The first of some tests that fails; None if all pass. Raises if they do not compile, or end without a result."""
     package = ["-p", "assize-engine"]
-    compiled, output = cargo(["test", "--no-run", "-q", *package, *(f"--test={test}" for test in TESTS)], tree, target)
+    compiled, output = cargo(["test", "--no-run", "-q", *package, *(f"--test={test}" for test in tests)], tree, target)
     if not compiled:
         raise RuntimeError(f"does not compile:\n{output}")
-    for test in TESTS:
+    for test in tests:
         passed, output = cargo(["test", "-q", *package, "--test", test], tree, target)
         if passed:
             continue
@@ -166,7 +245,7 @@ def attempt(mutation, tree, target):
     started = time.monotonic()
     path.write_text(text.replace(old, new), encoding="utf-8")
     try:
-        test = failing_test(tree, target)
+        test = failing_test(WINDOW_TESTS if file.startswith("correlation") else TESTS, tree, target)
     except RuntimeError as error:
         return f"{name}: {error}"
     finally:
@@ -196,7 +275,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="assize-mutations-") as folder:
         tree = workspace_copy(root, Path(folder))
         try:
-            failing = failing_test(tree, target)
+            failing = failing_test(TESTS + WINDOW_TESTS, tree, target)
         except RuntimeError as error:
             sys.exit(f"without a mutation the workspace {error}")
         if failing:

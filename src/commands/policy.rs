@@ -1,19 +1,18 @@
 //! `assize policy`: check, test and list policies.
 
-use assize_engine::json::Reader;
-use assize_engine::linear;
-use assize_engine::matcher::{Matcher, Subject, Tried};
-use assize_engine::policy::{Policy, PolicyTest, Truth};
+use assize_engine::matcher::{Matcher, Tried};
+use assize_engine::policy::{Policy, Truth};
 use assize_engine::record::AccountList;
+use assize_engine::trial;
 use serde::Serialize;
 use unicode_width::UnicodeWidthStr;
 
 use super::CommandError;
-use crate::cli::{ListFormat, PolicyArgs, PolicyCommand};
+use crate::cli::{self, ListFormat, PolicyArgs, PolicyCommand};
 use crate::console::Console;
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::pack;
+use crate::pack::{self, Pack, PackError};
 use crate::report::ReportError;
 use crate::report::escape::terminal;
 use crate::report::words;
@@ -28,13 +27,26 @@ pub(crate) fn run(command: &PolicyCommand, console: &Console) -> Result<Exit, Co
     }
 }
 
+fn load(args: &PolicyArgs) -> Result<Pack, PackError> {
+    pack::load_with(&args.paths, &cli::placeholders(&args.placeholder))
+}
+
 fn check(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
-    let pack = pack::load(&args.paths)?;
-    let counts = format!(
-        "{}, {}",
+    let pack = load(args)?;
+    let mut counts = vec![
         words::plural(pack.policies.len() as u64, "policy", "policies"),
-        words::plural(pack.frameworks.len() as u64, "framework", "frameworks")
-    );
+        words::plural(pack.frameworks.len() as u64, "framework", "frameworks"),
+    ];
+    if !pack.bases.is_empty() {
+        counts.push(words::plural(pack.bases.len() as u64, "rule for correlations", "rules for correlations"));
+    }
+    if pack.filters > 0 {
+        counts.push(words::plural(pack.filters as u64, "filter", "filters"));
+    }
+    let counts = counts.join(", ");
+    let unconfigured = pack.policies.iter().filter(|policy| !policy.unconfigured.is_empty());
+    let needs: Vec<String> = unconfigured.map(needs_configuration).collect();
+    console.result(&needs.concat())?;
     if pack.warnings.is_empty() {
         console.result(&format!("{counts}: no mistake found\n"))?;
     } else {
@@ -44,17 +56,25 @@ fn check(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
     Ok(Exit::Clean)
 }
 
+/// A line about a policy whose placeholders are not set.
+fn needs_configuration(policy: &Policy) -> String {
+    let names: Vec<String> = policy.unconfigured.iter().map(|name| format!("%{}%", terminal(name))).collect();
+    format!("{}: {} needs configuration: {} is not set\n", terminal(&policy.file), policy.id, names.join(", "))
+}
+
 /// Runs the tests of every policy on both evaluators. A failing test is a finding (exit 1); a policy without a test that
 /// must match and one that must not is incomplete (exit 3).
 fn test(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
-    let pack = pack::load(&args.paths)?;
-    let matcher = Matcher::new(&pack.policies, AccountList::new());
+    // Policies bring values for their own tests; what is given wins.
+    let mut placeholders = load(args)?.examples();
+    placeholders.extend(cli::placeholders(&args.placeholder));
+    let pack = pack::load_with(&args.paths, &placeholders)?;
     let (mut run, mut failed, mut untested) = (0, 0, 0);
     let mut out: Vec<String> = Vec::new();
-    for (index, policy) in pack.policies.iter().enumerate() {
+    for policy in pack.policies.iter().chain(&pack.bases) {
         for test in &policy.tests {
             run += 1;
-            if let Err(why) = one(index, policy, test, &matcher) {
+            if let Err(why) = trial::run(policy, test) {
                 failed += 1;
                 let (file, line, name) = (terminal(&policy.file), test.span.at.line, terminal(&test.name));
                 out.push(format!("{file}:{line}: FAILED {}: {name}: {why}\n", policy.id));
@@ -77,34 +97,6 @@ fn test(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
     ));
     console.result(&out.concat())?;
     Ok(Exit::decide(failed > 0, untested == 0))
-}
-
-fn one(index: usize, policy: &Policy, test: &PolicyTest, matcher: &Matcher) -> Result<(), String> {
-    let mut reader = Reader::default();
-    let text = complete(&test.event);
-    let document = reader.read(text.as_bytes(), usize::MAX).map_err(|error| format!("the event cannot be read: {error}"))?;
-    let subject = Subject::of(document.root()).ok_or("the event is no CloudTrail record: give it an eventName")?;
-    let fast = matcher.evaluate_one(index, &subject);
-    let slow = linear::judge(policy, &text, &AccountList::new()).map_err(|error| error.to_string())?.truth;
-    if fast != slow {
-        return Err(format!(
-            "the two evaluators disagree ({} and {}); this is a bug, please report it",
-            fast.name(),
-            slow.name()
-        ));
-    }
-    if fast == test.expect { Ok(()) } else { Err(format!("expected {}, got {}", test.expect.name(), fast.name())) }
-}
-
-/// A test event holds only what matters; without source and name it would not count as a record.
-fn complete(event: &str) -> String {
-    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(event) {
-        Ok(mut fields) if !["eventSource", "eventName", "eventCategory"].iter().any(|key| fields.contains_key(*key)) => {
-            fields.insert("eventCategory".to_owned(), "Management".into());
-            serde_json::Value::Object(fields).to_string()
-        }
-        _ => event.to_owned(),
-    }
 }
 
 /// The list as JSON, version 1.
@@ -138,7 +130,7 @@ struct ListedFramework<'a> {
 
 /// Lists on which records each policy is tried; those that are tried on most come first.
 fn cost(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
-    let pack = pack::load(&args.paths)?;
+    let pack = load(args)?;
     let matcher = Matcher::new(&pack.policies, AccountList::new());
     let mut rows: Vec<(Tried, &Policy)> =
         pack.policies.iter().enumerate().map(|(index, policy)| (matcher.tried(index, policy), policy)).collect();
@@ -163,7 +155,7 @@ fn cost(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandError> {
 }
 
 fn list(args: &PolicyArgs, format: ListFormat, console: &Console) -> Result<Exit, CommandError> {
-    let mut pack = pack::load(&args.paths)?;
+    let mut pack = load(args)?;
     pack.policies.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
     if format == ListFormat::Json {
         let policies = pack.policies.iter().map(|policy| ListedPolicy {

@@ -10,7 +10,7 @@ use assize_engine::policy::Level;
 use assize_engine::time;
 
 use super::CommandError;
-use crate::cli::{Format, ScanArgs};
+use crate::cli::{self, Format, ScanArgs};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::pack::{self, Pack};
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandErr
     }
     let request = Request::new(args)?;
     let templates = Templates::load(args.templates.as_deref())?;
-    let mut pack = pack::load(&args.policies)?;
+    let mut pack = pack::load_with(&args.policies, &cli::placeholders(&args.placeholder))?;
     pack.select(&args.select, args.min_level.into())?;
     if !pack.warnings.is_empty() {
         let count = words::plural(pack.warnings.len() as u64, "warning", "warnings");

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use assize_engine::coverage::Reason;
 use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
-use assize_engine::policy::{Evidence, Level, matches_glob};
+use assize_engine::policy::{Evidence, Level, Placeholders, matches_glob};
 
 use crate::cli::Format;
 use crate::pack::PolicyFile;
@@ -438,6 +438,8 @@ pub(crate) struct PoliciesConfig {
     pub(crate) frameworks: Vec<String>,
     /// Patterns of policy ids; empty for all that are loaded.
     pub(crate) select: Vec<String>,
+    /// Values for the placeholders of policies, by name.
+    pub(crate) placeholders: Placeholders,
     /// Other levels for some accounts; a later one wins.
     pub(crate) overrides: Vec<PolicyOverride>,
 }

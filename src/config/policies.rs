@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use assize_engine::policy::Level;
 use assize_engine::policy::reader;
+use assize_engine::policy::{Level, Placeholders};
 use assize_engine::yaml::{Node, Yaml};
 
 use super::context::{Context, Text};
 use super::model::{AccountSelector, Name, NameKind, PoliciesConfig, PolicyOverride};
 
-const KEYS: &[&str] = &["paths", "frameworks", "select", "overrides"];
+const KEYS: &[&str] = &["paths", "frameworks", "select", "placeholders", "overrides"];
 
 /// The word for the policies in the binary.
 const BUILT_IN: &str = "built-in";
@@ -24,8 +24,14 @@ pub(super) const LEVELS: [(&str, Level); 5] = [
 ];
 
 pub(super) fn read(root: &Node, context: &mut Context<'_>) -> PoliciesConfig {
-    let default =
-        PoliciesConfig { built_in: true, paths: Vec::new(), frameworks: Vec::new(), select: Vec::new(), overrides: Vec::new() };
+    let default = PoliciesConfig {
+        built_in: true,
+        paths: Vec::new(),
+        frameworks: Vec::new(),
+        select: Vec::new(),
+        placeholders: Placeholders::new(),
+        overrides: Vec::new(),
+    };
     let Some(node) = context.value(root, "policies") else { return default };
     if !context.keys(node, "policies", KEYS) {
         return default;
@@ -41,6 +47,7 @@ pub(super) fn read(root: &Node, context: &mut Context<'_>) -> PoliciesConfig {
     note(&frameworks, NameKind::Framework, context);
     policies.frameworks = values(frameworks);
     policies.select = patterns(node, "select", context);
+    policies.placeholders = context.tag_filter(node, "placeholders");
     for item in context.items(node, "overrides") {
         policies.overrides.extend(policy_override(item, context));
     }

@@ -8,7 +8,7 @@ use assize_engine::policy::{AnsweredBy, Evidence as Grade, Framework, Kind, Leve
 use assize_engine::time;
 
 use super::activity;
-use super::{summary, text, v1, words};
+use super::{correlated, summary, text, v1, words};
 use crate::pack::Pack;
 use crate::scan::evidence::{Evidence, Wanted};
 
@@ -249,7 +249,9 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
     let (population, population_of) = finding::population(index, policy, partial);
     let unjudged = partial.policies.get(index).map(|result| result.not_evaluable.as_slice()).unwrap_or_default();
     let not_evaluable = unjudged.len() as u64;
+    let silent = !policy.unconfigured.is_empty() || partial.policies.get(index).is_some_and(|result| result.exceeded);
     let status = match (matches, not_evaluable) {
+        _ if silent => "not evaluable",
         (0, 0) => "no match",
         (0, _) => "not evaluable",
         _ => "match",
@@ -267,6 +269,14 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
     if not_evaluable > 0 {
         let records = if not_evaluable == 1 { "record" } else { "records" };
         statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
+    }
+    if !policy.unconfigured.is_empty() {
+        let names: Vec<String> = policy.unconfigured.iter().map(|name| format!("%{name}%")).collect();
+        statement = format!("needs configuration: {} is not set, so nothing was looked for", names.join(", "));
+    }
+    if partial.policies.get(index).is_some_and(|result| result.exceeded) {
+        let most = words::count(assize_engine::correlation::MAX_MATCHES);
+        statement = format!("more than {most} matches cannot be looked at together, so nothing is said; narrow the detection");
     }
     if let Some((verdict, _)) = judged {
         // The positive control: a pass over nothing is true, and says nothing of whether the policy works.
@@ -321,6 +331,10 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
         first_seen: time::format(finding.first()),
         last_seen: time::format(finding.last()),
         count: finding.hits.len() as u64,
+        correlated: policy
+            .and_then(|policy| policy.correlation.as_ref())
+            .zip(finding.fired.as_ref())
+            .map(|(correlation, fired)| correlated::of(correlation, fired)),
         occurrences: finding.sample(SAMPLE).map(|hit| occurrence(finding.policy, hit, Truth::True, parts)).collect(),
         remediation: text(|policy| &policy.remediation),
     }

@@ -155,6 +155,7 @@ fn finding() -> Finding {
             field: "userIdentity.arn".to_owned(),
             value: Some("arn:aws:iam::111122223333:user/alice".to_owned()),
         }],
+        correlated: None,
         first_seen: "2026-11-21T08:12:30Z".to_owned(),
         last_seen: "2026-11-21T08:12:30Z".to_owned(),
         count: 1,

@@ -203,6 +203,7 @@ fn finding(at: usize, accounts: usize) -> Finding {
         account: account(at % accounts),
         region: REGIONS[at % REGIONS.len()].to_owned(),
         group: vec![FieldValue { field: "userIdentity.arn".to_owned(), value: Some(user) }],
+        correlated: None,
         first_seen: occurrences.iter().map(|it| it.time.clone()).min().unwrap(),
         last_seen: occurrences.iter().map(|it| it.time.clone()).max().unwrap(),
         count,

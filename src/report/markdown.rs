@@ -74,6 +74,8 @@ struct LevelGroup<'a> {
 #[derive(Serialize)]
 struct FindingRow<'a> {
     title: &'a str,
+    /// What a correlation asked for and came to.
+    correlated: Option<&'a str>,
     account: &'a str,
     region: &'a str,
     group: &'a [FieldValue],
@@ -174,6 +176,7 @@ impl<'a> FindingRow<'a> {
     fn of(finding: &'a Finding) -> Self {
         Self {
             title: &finding.title,
+            correlated: finding.correlated.as_ref().map(|correlated| correlated.statement.as_str()),
             account: &finding.account,
             region: &finding.region,
             group: &finding.group,

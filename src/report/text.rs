@@ -115,6 +115,9 @@ fn policy(findings: &[&Finding], screen: &mut Screen) {
         screen.put(Style::Plain, &words::plural(finding.count, "match", "matches"));
         screen.end();
         what(finding, screen);
+        if let Some(correlated) = &finding.correlated {
+            screen.wrapped(Style::Dim, "      ", &correlated.statement);
+        }
     }
 }
 

@@ -298,10 +298,30 @@ pub(crate) struct Finding {
     pub(crate) last_seen: String,
     /// Matches in the episode, duplicates not counted.
     pub(crate) count: u64,
+    /// How a correlation fired; absent of policies whose matches speak for themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) correlated: Option<Correlated>,
     /// The earliest five and the latest, in time order; the rest are in `findings.jsonl`.
     pub(crate) occurrences: Vec<Occurrence>,
     /// How to put it right.
     pub(crate) remediation: String,
+}
+
+/// What a correlation asked for, and what it came to. Times are UTC.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Correlated {
+    /// What was asked for, in words.
+    pub(crate) condition: String,
+    /// The same, and what it came to.
+    pub(crate) statement: String,
+    /// The furthest that the value went; none where nothing is counted.
+    pub(crate) peak: Option<String>,
+    /// When it first held.
+    pub(crate) fired_first: String,
+    /// The last match or moment at which it held.
+    pub(crate) fired_last: String,
+    /// When it no longer held: the value was back within its bounds, or what was awaited came. None if it never came.
+    pub(crate) over: Option<String>,
 }
 
 /// A field and its value in the record; `None` when the record does not have it.

@@ -51,6 +51,9 @@ struct StoredPolicy {
     policy: usize,
     groups: Vec<StoredGroup>,
     not_evaluable: Vec<StoredHit>,
+    /// There were more matches than are kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    exceeded: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -108,8 +111,8 @@ impl StoredPartial {
         let mut by_number: Vec<(usize, &PolicyPartial)> =
             policies.iter().enumerate().filter_map(|(policy, result)| Some((number(policy)?, result))).collect();
         by_number.sort_unstable_by_key(|(number, _)| *number);
-        for (policy, PolicyPartial { groups, not_evaluable }) in by_number {
-            if groups.is_empty() && not_evaluable.is_empty() {
+        for (policy, PolicyPartial { groups, not_evaluable, exceeded, .. }) in by_number {
+            if groups.is_empty() && not_evaluable.is_empty() && !exceeded {
                 continue;
             }
             let groups = groups.iter().map(|(GroupKey { account, region, values }, hits)| {
@@ -117,7 +120,7 @@ impl StoredPartial {
                 StoredGroup { account, region, values, hits: objects.hits(hits) }
             });
             let groups = groups.collect();
-            stored.push(StoredPolicy { policy, groups, not_evaluable: objects.hits(not_evaluable) });
+            stored.push(StoredPolicy { policy, groups, not_evaluable: objects.hits(not_evaluable), exceeded: *exceeded });
         }
         let cells = cells.iter().map(|(place, cell)| StoredCell::of(place, cell, number)).collect();
         let malformed = malformed.iter().map(|MalformedRecord { object, place: Place { index, offset }, length, why }| {
@@ -150,11 +153,12 @@ impl StoredPartial {
             let (place, cell) = cell.restore(&index)?;
             partial.cells.insert(place, cell);
         }
-        for StoredPolicy { policy, groups, not_evaluable } in stored {
+        for StoredPolicy { policy, groups, not_evaluable, exceeded } in stored {
             let Some(result) = index(policy).and_then(|index| partial.policies.get_mut(index)) else { continue };
+            result.exceeded = exceeded;
             for StoredGroup { account, region, values, hits } in groups {
                 let hits: Result<Vec<Hit>, String> = hits.into_iter().map(|hit| hit.restore(&objects)).collect();
-                result.groups.entry(GroupKey { account, region, values }).or_default().extend(hits?);
+                result.add(GroupKey { account, region, values }, hits?);
             }
             for hit in not_evaluable {
                 result.not_evaluable.push(hit.restore(&objects)?);

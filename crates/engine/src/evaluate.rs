@@ -230,9 +230,13 @@ impl Evaluating<'_, '_> {
                 policy.not_evaluable.push(hit());
                 return;
             }
-            let values = evaluation.matcher.group(index, subject).into_iter().map(|value| value.map(bounded)).collect();
+            let grouped = evaluation.matcher.group(index, subject);
+            if grouped.undecided {
+                policy.not_evaluable.push(hit());
+            }
+            let values = grouped.values.into_iter().map(|value| value.map(bounded)).collect();
             let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
-            policy.groups.entry(GroupKey { account, region, values }).or_default().push(hit());
+            policy.add(GroupKey { account, region, values }, [hit()]);
         });
         let sighting = evaluation.seen.note(entry, &event_id, (self.object.number, place.index));
         let records = &mut self.results.at(hour).records;

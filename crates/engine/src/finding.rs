@@ -1,14 +1,17 @@
 //! Makes findings from merged results: one per policy, account, region, group and episode.
 //!
 //! An episode ends after a day without a match, so that something that goes on is one finding, and something that
-//! comes back is a new one. A finding's fingerprint rests on nothing but what is in the records.
+//! comes back is a new one. A correlation's matches are findings only where they make it fire ([`crate::correlation`]). A
+//! finding's fingerprint rests on nothing but what is in the records.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
 use crate::candidates;
-use crate::partial::{GroupKey, Hit, Partial};
+use crate::correlation::{self, Episode, Fired};
+use crate::partial::{GroupKey, Hit, Partial, PolicyPartial};
 use crate::policy::{Policy, Population, Require};
 
 /// Seconds without a match after which an episode is over.
@@ -21,13 +24,29 @@ pub struct Finding {
     pub policy: usize,
     /// 32 hexadecimal digits.
     pub fingerprint: String,
-    /// Account, region and group values.
+    /// Account, region and group values; of several accounts and regions those of the first match.
     pub group: GroupKey,
+    /// Every account and region of a match.
+    pub cells: BTreeSet<(String, String)>,
     /// Every matching record once, in time order, with the first of its places.
     pub hits: Vec<Hit>,
+    /// How a correlation fired; `None` of a policy whose matches speak for themselves.
+    pub fired: Option<Fired>,
 }
 
 impl Finding {
+    fn new(index: usize, policy: &Policy, group: GroupKey, hits: Vec<Hit>) -> Finding {
+        let first = hits.first().map_or(0, |hit| hit.time);
+        let fingerprint = fingerprint(&policy.id, &group, first);
+        let cells = BTreeSet::from([(group.account.clone(), group.region.clone())]);
+        Finding { policy: index, fingerprint, group, cells, hits, fired: None }
+    }
+
+    fn fired(index: usize, policy: &Policy, episode: Episode) -> Finding {
+        let Episode { group, cells, hits, fired } = episode;
+        Finding { cells, fired: Some(fired), ..Finding::new(index, policy, group, hits) }
+    }
+
     /// Time of the earliest match.
     pub fn first(&self) -> i64 {
         self.hits.first().map_or(0, |hit| hit.time)
@@ -38,6 +57,12 @@ impl Finding {
         self.hits.last().map_or(0, |hit| hit.time)
     }
 
+    /// Time of the latest match, or at which a correlation last held if that is later: what is awaited is missing after the
+    /// match that should have had it.
+    pub fn ends(&self) -> i64 {
+        self.fired.as_ref().map_or(self.last(), |fired| self.last().max(fired.last))
+    }
+
     /// The earliest `count` matches and the latest.
     pub fn sample(&self, count: usize) -> impl Iterator<Item = &Hit> {
         let latest = (self.hits.len() > count).then(|| self.hits.last()).flatten();
@@ -45,22 +70,27 @@ impl Finding {
     }
 }
 
-/// Makes the findings of all policies: most severe first, then by account, region, policy and start.
+/// Makes the findings of all policies: most severe first, then by account, region, policy and start. `known_until` is the
+/// first second of which events may still be missing: what must be followed by something is awaited from there on.
 ///
 /// Takes the matches out of `partial`, except those of policies that require a match: they are what should be there. The
 /// records that could not be judged stay, each once.
-pub fn findings(policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
+pub fn findings(policies: &[Policy], partial: &mut Partial, known_until: i64) -> Vec<Finding> {
     let mut all = Vec::new();
     for (index, (policy, result)) in policies.iter().zip(&mut partial.policies).enumerate() {
         result.not_evaluable = distinct(std::mem::take(&mut result.not_evaluable));
         if policy.require == Require::Any {
             continue;
         }
-        for (group, hits) in std::mem::take(&mut result.groups) {
+        let groups = std::mem::take(&mut result.groups);
+        if let Some(correlation) = &policy.correlation {
+            let fired = correlation::episodes(correlation, groups, known_until).into_iter();
+            all.extend(fired.map(|episode| Finding::fired(index, policy, episode)));
+            continue;
+        }
+        for (group, hits) in groups {
             for episode in episodes(distinct(hits)) {
-                let first = episode.first().map_or(0, |hit| hit.time);
-                let fingerprint = fingerprint(&policy.id, &group, first);
-                all.push(Finding { policy: index, fingerprint, group: group.clone(), hits: episode });
+                all.push(Finding::new(index, policy, group.clone(), episode));
             }
         }
     }
@@ -77,6 +107,23 @@ pub fn findings(policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
     });
     all
 }
+
+/// How far before a period matches are needed to know where findings that last into it begin, seconds since 1970 UTC; `None` if
+/// what was read is enough. Matches are known from `read.start` on, and the period begins at `read.end`. The start of a finding
+/// is part of its fingerprint, so it must be known however long ago it was.
+pub fn needed_from(policies: &[Policy], partial: &Partial, read: &Range<i64>) -> Option<i64> {
+    let of_one = |(policy, result): (&Policy, &PolicyPartial)| match &policy.correlation {
+        Some(correlation) => correlation::needed_from(correlation, &result.groups, read),
+        None => {
+            let early = |hit: &Hit| hit.time - read.start <= QUIET_GAP;
+            result.groups.values().flatten().any(early).then(|| read.start - STEP)
+        }
+    };
+    policies.iter().zip(&partial.policies).filter_map(of_one).min()
+}
+
+/// Seconds that are read back at a time where a finding began before what was read.
+pub(crate) const STEP: i64 = 7 * 24 * 3600;
 
 /// Every record once, in time order. Of several copies the first by object and place stays.
 pub fn distinct(mut hits: Vec<Hit>) -> Vec<Hit> {
@@ -199,7 +246,7 @@ mod tests {
     fn a_sample_is_the_earliest_and_the_latest() {
         let hits = (0..9).map(|time| hit(time, &time.to_string(), "o")).collect();
         let group = GroupKey { account: String::new(), region: String::new(), values: vec![] };
-        let finding = Finding { policy: 0, fingerprint: String::new(), group, hits };
+        let finding = Finding { policy: 0, fingerprint: String::new(), group, cells: BTreeSet::new(), hits, fired: None };
         let times: Vec<i64> = finding.sample(5).map(|hit| hit.time).collect();
         assert_eq!(times, [0, 1, 2, 3, 4, 8]);
     }

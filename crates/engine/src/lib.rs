@@ -6,6 +6,7 @@
 
 pub mod candidates;
 mod cidr;
+pub mod correlation;
 pub mod coverage;
 pub mod decode;
 pub mod diagnostic;
@@ -24,5 +25,6 @@ mod pattern;
 pub mod policy;
 pub mod record;
 pub mod time;
+pub mod trial;
 pub mod verdict;
 pub mod yaml;

@@ -7,6 +7,7 @@
 mod field;
 mod tree;
 mod value;
+pub mod windows;
 
 use field::{Reached, Start, reach};
 use tree::Json;
@@ -121,6 +122,18 @@ impl Record {
             }
         }
         Judgement { truth, matched }
+    }
+
+    /// The first value of a field as text; `None` if it has none.
+    pub fn first(&self, field: &FieldPath, accounts: &AccountList) -> Option<String> {
+        reach(field, Start::Top(self, accounts)).leaves.iter().find_map(|leaf| texts(leaf).into_iter().next())
+    }
+
+    /// What each rule of a correlation says of the record; empty if the policy is none.
+    pub fn legs(&self, policy: &Policy, accounts: &AccountList) -> Vec<Truth> {
+        let legs = policy.correlation.iter().flat_map(|correlation| &correlation.legs);
+        let of_one = |condition| if self.is_for(policy) { self.condition(policy, condition, accounts) } else { Truth::False };
+        legs.map(|leg| of_one(&leg.condition)).collect()
     }
 
     /// Whether the record belongs to the population that the policy names; `None` if it names none, so that its

@@ -25,6 +25,7 @@ use pairs::{Pair, Pairs};
 use remembered::{Admitted, Remembered};
 pub use tried::Tried;
 
+use crate::correlation::legs_text;
 use crate::json::{Kind, Value, compact};
 use crate::number;
 use crate::pattern::{TextPattern, fold};
@@ -47,7 +48,20 @@ struct CompiledPolicy {
     condition: Condition,
     population: Option<CompiledSelection>,
     categories: Vec<Category>,
+    /// The fields whose values are kept: those that part findings, or those that a correlation looks at.
     group_by: Vec<Path>,
+    /// The conditions of a correlation's rules.
+    legs: Vec<Condition>,
+}
+
+/// What is kept of a record that a policy matches.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grouped {
+    /// The values by which the policy groups, `None` for a missing one; of a correlation over several rules the last one says
+    /// which of them it matches.
+    pub values: Vec<Option<String>>,
+    /// Whether some rule of a correlation could not be judged, because AWS omitted a field that decides it.
+    pub undecided: bool,
 }
 
 /// A record under evaluation.
@@ -226,10 +240,19 @@ impl Matcher {
         policy.map_or(Truth::False, |policy| judge.decide(policy, &policy.condition))
     }
 
-    /// The values by which a policy groups the record; `None` for a missing one.
-    pub fn group(&self, index: usize, subject: &Subject<'_>) -> Vec<Option<String>> {
-        let Some(policy) = self.policies.get(index) else { return Vec::new() };
-        policy.group_by.iter().map(|path| self.first_text(path, subject)).collect()
+    /// What is kept of a record that a policy matches.
+    pub fn group(&self, index: usize, subject: &Subject<'_>) -> Grouped {
+        let Some(policy) = self.policies.get(index) else { return Grouped::default() };
+        let mut values: Vec<_> = policy.group_by.iter().map(|path| self.first_text(path, subject)).collect();
+        let mut undecided = false;
+        if policy.legs.len() > 1 {
+            let judge = Judge { matcher: self, subject, answers: None };
+            let legs: Vec<Truth> = policy.legs.iter().map(|leg| judge.decide(policy, leg)).collect();
+            undecided = legs.contains(&Truth::Unknown);
+            let true_ones = legs.iter().enumerate().filter(|(_, truth)| **truth == Truth::True).map(|(leg, _)| leg);
+            values.push(Some(legs_text(true_ones)));
+        }
+        Grouped { values, undecided }
     }
 
     /// The values of a field as text, joined by commas, at most ten; `None` if it has none.
@@ -440,12 +463,14 @@ impl CompiledPolicy {
             Population::Selection(name) => policy.detection.selections.iter().find(|(known, _)| known == name).map(|(_, s)| s),
             Population::Own(selection) => Some(selection),
         };
+        let kept = policy.correlation.as_ref().map_or(&policy.group_by, |correlation| &correlation.fields);
         CompiledPolicy {
             selections,
             condition: policy.detection.condition.clone(),
             population: population.map(|selection| CompiledSelection::new(selection, items)),
             categories: policy.needs.categories.clone(),
-            group_by: policy.group_by.iter().map(Path::new).collect(),
+            group_by: kept.iter().map(Path::new).collect(),
+            legs: policy.correlation.iter().flat_map(|correlation| &correlation.legs).map(|leg| leg.condition.clone()).collect(),
         }
     }
 

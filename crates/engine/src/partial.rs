@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::correlation::MAX_MATCHES;
 use crate::decode::Place;
 use crate::identity::{RecordDigest, SeenEntry};
+use crate::policy::Policy;
 
 /// Most malformed records that are kept with their place; all are counted.
 pub const MAX_MALFORMED_KEPT: usize = 1_000;
@@ -181,6 +183,45 @@ pub struct PolicyPartial {
     pub groups: BTreeMap<GroupKey, Vec<Hit>>,
     /// Records that could not be judged.
     pub not_evaluable: Vec<Hit>,
+    /// There were more matches than can be looked at together, so none is kept.
+    pub exceeded: bool,
+    /// Most matches that are kept; `None`: all.
+    limit: Option<u64>,
+    /// Matches in `groups`.
+    held: u64,
+}
+
+impl PolicyPartial {
+    /// Keeps a match, as long as there are not too many.
+    pub fn add(&mut self, group: GroupKey, hits: impl IntoIterator<Item = Hit>) {
+        if self.exceeded {
+            return;
+        }
+        let known = self.groups.entry(group).or_default();
+        let before = known.len();
+        known.extend(hits);
+        self.held += (known.len() - before) as u64;
+        self.check();
+    }
+
+    /// All or nothing: which matches came first depends on the order in which objects are read.
+    fn check(&mut self) {
+        if self.exceeded || self.limit.is_some_and(|limit| self.held > limit) {
+            self.exceeded = true;
+            self.groups = BTreeMap::new();
+            self.held = 0;
+        }
+    }
+
+    fn merge(&mut self, other: PolicyPartial) {
+        self.limit = self.limit.or(other.limit);
+        self.exceeded |= other.exceeded;
+        self.check();
+        for (group, hits) in other.groups {
+            self.add(group, hits);
+        }
+        self.not_evaluable.extend(other.not_evaluable);
+    }
 }
 
 /// Something in the place of a record that is not one.
@@ -260,9 +301,25 @@ impl ByHour {
 }
 
 impl Partial {
+    /// Nothing yet, for these policies. Of a correlation no more matches are kept than can be looked at together.
+    pub fn of(policies: &[Policy]) -> Partial {
+        let mut partial = Partial::new(policies.len());
+        for (policy, result) in policies.iter().zip(&mut partial.policies) {
+            result.limit = policy.correlation.as_ref().map(|_| MAX_MATCHES);
+        }
+        partial
+    }
+
     /// Nothing yet, for so many policies.
     pub fn new(policies: usize) -> Partial {
         Partial { policies: vec![PolicyPartial::default(); policies], ..Partial::default() }
+    }
+
+    /// What findings are made of, and nothing else: memory grows with what matched and not with what was read.
+    #[must_use]
+    pub fn only_matches(self) -> Partial {
+        let bare = |policy: PolicyPartial| PolicyPartial { not_evaluable: Vec::new(), ..policy };
+        Partial { policies: self.policies.into_iter().map(bare).collect(), ..Partial::default() }
     }
 
     pub(crate) fn add_malformed(&mut self, malformed: MalformedRecord) {
@@ -283,10 +340,7 @@ impl Partial {
             self.cells.entry(key).or_default().merge(&cell);
         }
         for (mine, theirs) in self.policies.iter_mut().zip(other.policies) {
-            for (key, mut hits) in theirs.groups {
-                mine.groups.entry(key).or_default().append(&mut hits);
-            }
-            mine.not_evaluable.extend(theirs.not_evaluable);
+            mine.merge(theirs);
         }
         for malformed in other.malformed {
             self.add_malformed(malformed);

@@ -5,19 +5,28 @@
 //! match them.
 
 mod condition;
+mod correlate;
+mod correlation;
 mod detection;
+mod expand;
+mod filter;
 mod framework;
+mod legacy;
 mod load;
 mod needs;
+mod read;
 pub mod reader;
+mod threshold;
 mod values;
 
 pub use condition::matches_glob;
+pub use correlation::{Bound, Correlation, Leg, Operator, Source, SourceOf, Window, WindowKind};
 #[cfg(test)]
 pub(crate) use detection::read as read_detection;
 pub(crate) use detection::regex_from;
+pub use expand::Placeholders;
 pub use framework::{AnsweredBy, Framework, Kind, Mapping, Requirement};
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_with};
 pub use needs::{Category, Needs, ReadWrite};
 
 use crate::diagnostic::Span;
@@ -105,6 +114,8 @@ pub enum Population {
 pub struct Policy {
     /// Unique id: kebab-case, or the UUID of a Sigma rule.
     pub id: String,
+    /// Sigma's second name for a rule, by which correlations may refer to it.
+    pub name: Option<String>,
     /// Title.
     pub title: String,
     /// Why it matters.
@@ -121,8 +132,14 @@ pub struct Policy {
     pub file: String,
     /// Where the policy begins in the file.
     pub span: Span,
-    /// What it looks for.
+    /// What it looks for; of a correlation, what one of its rules looks for.
     pub detection: Detection,
+    /// What it makes of several matches; `None` if each match speaks for itself.
+    pub correlation: Option<Correlation>,
+    /// Values for placeholders in the policy's own tests; the configuration has the real ones.
+    pub placeholders: Placeholders,
+    /// Placeholders that are not set, so that nothing can be said.
+    pub unconfigured: Vec<String>,
     /// What "0 of N" counts.
     pub population: Population,
     /// The evidence that a PASS needs.
@@ -158,6 +175,10 @@ impl Policy {
             "{SEMANTICS} {} {:?} {:?} {:?} {:?} {:?}",
             self.id, self.detection, self.population, self.require, self.group_by, self.needs.categories
         );
+        if let Some(correlation) = &self.correlation {
+            // Times and bounds are applied to what is kept: changing them asks for no evaluation.
+            text = format!("{text} {:?} {:?}", correlation.legs, correlation.fields);
+        }
         if text.contains("account") {
             text = format!("{text} {accounts:?}");
         }
@@ -170,8 +191,8 @@ impl Policy {
 pub struct PolicyTest {
     /// What the test shows.
     pub name: String,
-    /// The record, as JSON text.
-    pub event: String,
+    /// The record, as JSON text; several where the policy looks at their times.
+    pub events: Vec<String>,
     /// What the policy must say.
     pub expect: Truth,
     /// Where the test stands in the file.
@@ -245,6 +266,19 @@ pub struct Detection {
     pub condition: Condition,
 }
 
+impl Detection {
+    /// Whether another detection is the same, wherever it stands.
+    pub(crate) fn looks_for_the_same(&self, other: &Detection) -> bool {
+        let pairs = self.selections.iter().zip(&other.selections);
+        let same = |((name, one), (other_name, other)): ((&String, &Selection), (&String, &Selection))| {
+            name == other_name && one.looks_for_the_same(other)
+        };
+        self.selections.len() == other.selections.len()
+            && self.condition == other.condition
+            && pairs.map(|((a, b), (c, d))| ((a, b), (c, d))).all(same)
+    }
+}
+
 /// A boolean expression over selections. `1 of x*` and `all of x*` are already written out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
@@ -272,6 +306,30 @@ pub enum Selection {
         /// Whether every one must occur.
         all: bool,
     },
+}
+
+impl Selection {
+    fn looks_for_the_same(&self, other: &Selection) -> bool {
+        match (self, other) {
+            (Selection::All(a), Selection::All(b)) => same_items(a, b),
+            (Selection::Any(a), Selection::Any(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.looks_for_the_same(b)),
+            (one, other) => one == other,
+        }
+    }
+}
+
+fn same_items(a: &[Item], b: &[Item]) -> bool {
+    let value = |(a, b): (&Literal, &Literal)| match (a, b) {
+        (Literal::Map(a), Literal::Map(b)) => same_items(a, b),
+        (a, b) => a == b,
+    };
+    let same = |(a, b): (&Item, &Item)| {
+        a.field == b.field
+            && a.modifiers == b.modifiers
+            && a.values.len() == b.values.len()
+            && a.values.iter().zip(&b.values).all(value)
+    };
+    a.len() == b.len() && a.iter().zip(b).all(same)
 }
 
 /// `field|modifiers: values`.
@@ -374,7 +432,7 @@ impl FieldPath {
     }
 }
 
-/// The modifiers of Sigma 2.1 except `expand`.
+/// The modifiers of Sigma 2.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are Sigma's; docs/policy-language.md explains each")]
 pub enum Modifier {
@@ -408,11 +466,12 @@ pub enum Modifier {
     Year,
     Cidr,
     FieldRef,
+    Expand,
 }
 
 impl Modifier {
     /// Every modifier with its name in a policy.
-    pub const ALL: [(Modifier, &'static str); 30] = [
+    pub const ALL: [(Modifier, &'static str); 31] = [
         (Modifier::All, "all"),
         (Modifier::Contains, "contains"),
         (Modifier::StartsWith, "startswith"),
@@ -443,6 +502,7 @@ impl Modifier {
         (Modifier::Year, "year"),
         (Modifier::Cidr, "cidr"),
         (Modifier::FieldRef, "fieldref"),
+        (Modifier::Expand, "expand"),
     ];
 
     /// The modifier with that name.

@@ -76,7 +76,10 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
     }
     let mut findings: BTreeMap<Place<'_>, u64> = BTreeMap::new();
     for finding in case.findings.iter().filter(|finding| finding.policy == index) {
-        *findings.entry(place(policy.per, &finding.group.account, &finding.group.region)).or_default() += 1;
+        // A correlation may fire over matches of several accounts: it is found in each.
+        let places: BTreeSet<Place<'_>> =
+            finding.cells.iter().map(|(account, region)| place(policy.per, account, region)).collect();
+        places.into_iter().for_each(|place| *findings.entry(place).or_default() += 1);
     }
     let results = case.partial.policies.get(index);
     let matched: BTreeSet<Place<'_>> = results
@@ -86,11 +89,17 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
         .collect();
     // A record that could not be judged carries its cell in no place but itself, so it speaks for every cell.
     let not_evaluable = results.is_some_and(|results| !results.not_evaluable.is_empty());
+    let exceeded = results.is_some_and(|results| results.exceeded);
     let judge = |(place, hours): (Place<'_>, Tally)| {
         let findings = findings.get(&place).copied().unwrap_or_default();
         let mut reasons = hours.unknown.clone();
-        if not_evaluable {
-            reasons.entry(Reason::NotEvaluable).or_default();
+        let without_hours = [
+            (not_evaluable, Reason::NotEvaluable),
+            (exceeded, Reason::LimitExceeded),
+            (!policy.unconfigured.is_empty(), Reason::NeedsConfiguration),
+        ];
+        for (_, reason) in without_hours.into_iter().filter(|(holds, _)| *holds) {
+            reasons.entry(reason).or_default();
         }
         let verdict = match policy.require {
             _ if hours.due == 0 && findings == 0 => Verdict::NotApplicable,
@@ -169,7 +178,8 @@ mod tests {
 
     fn finding(account: &str) -> Finding {
         let group = GroupKey { account: account.to_owned(), region: "r".to_owned(), values: vec![] };
-        Finding { policy: 0, fingerprint: String::new(), group, hits: vec![] }
+        let cells = BTreeSet::from([(group.account.clone(), group.region.clone())]);
+        Finding { policy: 0, fingerprint: String::new(), group, cells, hits: vec![], fired: None }
     }
 
     fn names(policy: &Policy, findings: &[Finding], partial: &Partial, missing: &BTreeMap<usize, Hours>) -> Vec<&'static str> {

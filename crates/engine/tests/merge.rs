@@ -12,7 +12,7 @@ use assize_engine::policy::{self, Policy};
 use assize_engine::record::AccountList;
 use proptest::prelude::*;
 
-const POLICIES: [(&str, &str); 2] = [
+const POLICIES: [(&str, &str); 5] = [
     (
         "stop.yaml",
         "id: stop\ntitle: T\nlevel: high\nlogsource: {product: aws, service: cloudtrail}\n\
@@ -22,6 +22,20 @@ const POLICIES: [(&str, &str); 2] = [
         "open.yaml",
         "id: open\ntitle: T\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\n\
          detection: {a: {requestParameters.port: 22}, condition: a}\ngroup-by: [sourceIPAddress]\n",
+    ),
+    (
+        "burst.yaml",
+        "id: burst\ntitle: T\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\n\
+         detection: {a: {eventName: [Stop, Look]}, condition: a}\nthreshold: {count: 3, within: 30s, by: [userIdentity.arn]}\n",
+    ),
+    (
+        "chain.yaml",
+        "id: chain\ntitle: T\nlevel: low\ncorrelation: {type: temporal_ordered, rules: [stop, burst], timespan: 2d,\n  \
+         group-by: [userIdentity.arn], generate: true}\n",
+    ),
+    (
+        "open-then-stop.yaml",
+        "id: open-then-stop\ntitle: T\nlevel: low\ncorrelation: {type: temporal, rules: [open, stop], timespan: 20s, generate: true}\n",
     ),
 ];
 
@@ -76,7 +90,7 @@ fn evaluate(objects: &[String], order: &[usize], split: &[usize], policies: &[Po
         records: whole.records,
         populations: policies.iter().enumerate().map(|(index, policy)| finding::population(index, policy, &whole)).collect(),
         conflicts: evaluation.seen().conflicts(),
-        findings: finding::findings(policies, &mut whole),
+        findings: finding::findings(policies, &mut whole, i64::MAX),
     }
 }
 
@@ -102,7 +116,7 @@ fn evaluate_in_runs(objects: &[String], order: &[usize], split: &[usize], polici
         records: whole.records,
         populations: policies.iter().enumerate().map(|(index, policy)| finding::population(index, policy, &whole)).collect(),
         conflicts,
-        findings: finding::findings(policies, &mut whole),
+        findings: finding::findings(policies, &mut whole, i64::MAX),
     }
 }
 

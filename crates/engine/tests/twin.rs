@@ -94,7 +94,9 @@ fn fast_and_slow_agree() {
     assert_shares("policies", worth.policies, [15, 15, 5]);
     assert_shares("populations", worth.populations, [15, 15, 3]);
     let least = usize::try_from(config().cases / 200).unwrap();
-    for name in Modifier::ALL.map(|(_, name)| name).into_iter().chain(["text", "number", "bool", "null", "map"]) {
+    // What `expand` stands for is filled in before either of them sees it.
+    let names = Modifier::ALL.map(|(_, name)| name).into_iter().filter(|name| *name != "expand");
+    for name in names.chain(["text", "number", "bool", "null", "map"]) {
         let Answers { yes, no, .. } = worth.items.get(name).copied().unwrap_or_default();
         assert!(yes.min(no) >= least, "items with {name}: {yes} hold and {no} do not, wanted are at least {least} of each");
     }

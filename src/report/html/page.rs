@@ -10,7 +10,8 @@ use super::scope::{PolicyVerdicts, ScopePage};
 use super::{DETAILED_FINDINGS, EVENT_BYTES, event};
 use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
 use crate::report::v1::{
-    Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem, Run,
+    Books, Correlated, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem,
+    Run,
 };
 use crate::report::{scope::Verdicts, words};
 
@@ -111,6 +112,7 @@ struct FindingView<'a> {
     last_seen: &'a str,
     period: String,
     count: u64,
+    correlated: Option<&'a Correlated>,
     remediation: &'a str,
     occurrences: Vec<OccurrenceView<'a>>,
     /// Matches that are not among the occurrences.
@@ -328,6 +330,7 @@ impl<'a> FindingView<'a> {
             last_seen: &finding.last_seen,
             period: words::period(&finding.first_seen, &finding.last_seen),
             count: finding.count,
+            correlated: finding.correlated.as_ref(),
             remediation: &finding.remediation,
             occurrences: Vec::with_capacity(finding.occurrences.len()),
             more: finding.count.saturating_sub(finding.occurrences.len() as u64),

@@ -211,7 +211,7 @@ impl<'a> Replay<'a> {
         self.gather().await;
         let Replay { judging, hours, rewritten, mut partial, mut out, behind, recorded, .. } = self;
         let compared = off_thread(move || {
-            let findings = judge::findings_since(hours.start, &judging.policies, &mut partial);
+            let findings = judge::findings_since(&hours, &judging.policies, &mut partial);
             let mut replayed = Vec::new();
             findings_jsonl::write(&findings, &judging.policies, &mut replayed)?;
             let (recorded, replayed) = (Lines::of(&recorded), Lines::of(&replayed));
@@ -322,34 +322,26 @@ fn chosen(predicate: &Predicate, means: &Means<'_>, accounts: &AccountList, out:
 impl Judging {
     /// What matches in some objects, on all threads.
     fn evaluate(&self, batch: &[Read]) -> Partial {
-        let policies = self.policies.len();
         let expected = batch.iter().map(|read| read.bytes.len() / 200).sum();
         let evaluation = Evaluation::new(&self.policies, self.accounts.clone(), self.period, expected, secret());
         let next = AtomicUsize::new(0);
         let work = || {
-            let mut matches = Partial::new(policies);
+            let mut matches = Partial::of(&self.policies);
             let mut reader = Reader::new(self.limits);
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
                 let Some(read) = batch.get(number) else { return matches };
                 let name = ObjectName { name: Arc::clone(&read.name), number: u32::try_from(number).unwrap_or(u32::MAX) };
-                let mut partial = Partial::new(policies);
+                let mut partial = Partial::of(&self.policies);
                 reader.read_bytes(&read.name, true, &read.bytes, |text| evaluation.object(&name, text, &mut partial));
                 for place in read.lacking.iter() {
                     partial.policies.get_mut(*place).into_iter().for_each(|policy| *policy = PolicyPartial::default());
                 }
-                matches.merge(only_matches(partial));
+                matches.merge(partial.only_matches());
             }
         };
-        let mut whole = Partial::new(policies);
+        let mut whole = Partial::of(&self.policies);
         on_threads(self.threads, work).into_iter().for_each(|matches| whole.merge(matches));
         whole
     }
-}
-
-/// What findings are made of: memory grows with what matched and not with what was read.
-fn only_matches(partial: Partial) -> Partial {
-    let matches = partial.policies.into_iter();
-    let policies = matches.map(|policy| PolicyPartial { groups: policy.groups, not_evaluable: Vec::new() }).collect();
-    Partial { policies, ..Partial::default() }
 }

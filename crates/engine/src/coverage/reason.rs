@@ -61,11 +61,15 @@ pub enum Reason {
     ObjectOrphan,
     /// A call that was made in it is not in its log.
     CallNotRecorded,
+    /// More matches than a correlation can look at together.
+    LimitExceeded,
+    /// The policy has a placeholder that the configuration does not fill.
+    NeedsConfiguration,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 28] = [
+    pub const ALL: [Reason; 30] = [
         Reason::RoleNotAssumable,
         Reason::Denied,
         Reason::ScpDenied,
@@ -94,6 +98,8 @@ impl Reason {
         Reason::ObjectMissing,
         Reason::ObjectOrphan,
         Reason::CallNotRecorded,
+        Reason::LimitExceeded,
+        Reason::NeedsConfiguration,
     ];
 
     /// Stable kebab-case code.
@@ -127,6 +133,8 @@ impl Reason {
             Reason::ObjectMissing => "object-missing",
             Reason::ObjectOrphan => "object-orphan",
             Reason::CallNotRecorded => "call-not-recorded",
+            Reason::LimitExceeded => "limit-exceeded",
+            Reason::NeedsConfiguration => "needs-configuration",
         }
     }
 
@@ -166,6 +174,8 @@ impl Reason {
             Reason::ObjectMissing => "a log object that AWS delivered is not there",
             Reason::ObjectOrphan => "a log object is there that no digest names",
             Reason::CallNotRecorded => "a call that was made is not in the log",
+            Reason::LimitExceeded => "more matches than can be looked at together",
+            Reason::NeedsConfiguration => "a placeholder of the policy is not set in the configuration",
         }
     }
 }

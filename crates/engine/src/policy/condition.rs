@@ -82,12 +82,6 @@ fn tokenize(text: &str, origin: Origin, report: &mut Report<'_>) -> Option<Vec<T
                 tokens.push(Token { text: char.to_string(), span });
             }
             char if char.is_whitespace() => tokens.extend(word.take()),
-            '|' => {
-                report
-                    .error(span, "not-supported-yet", "aggregations in a condition (`| count()`, `| near`) are not supported yet")
-                    .hint("a later version reads them as correlations; until then count with findings' occurrences");
-                return None;
-            }
             other => {
                 report.error(span, "condition", format!("`{other}` cannot stand in a condition"));
                 return None;

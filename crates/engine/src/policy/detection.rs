@@ -3,6 +3,7 @@
 //! Sigma specification 2.1, section "Detection" and its appendix on modifiers. What a modifier cannot do with a value
 //! is found here, before anything runs.
 
+use super::legacy::{self, Aggregation};
 use super::{Detection, FieldPath, Item, Literal, Modifier, Selection, condition, values};
 use crate::diagnostic::{Report, Span, closest};
 use crate::yaml::{Node, Yaml};
@@ -46,8 +47,13 @@ const RECORD_FIELDS: [&str; 35] = [
     "vpcEndpointId",
 ];
 
-/// Reads `detection`; mistakes go to the report. `population` is a selection that the policy uses outside the condition.
-pub(crate) fn read(node: &Node, population: Option<&str>, report: &mut Report<'_>) -> Option<Detection> {
+/// Reads `detection`, and what its condition makes of several matches; mistakes go to the report. `population` is a selection
+/// that the policy uses outside the condition.
+pub(super) fn read_whole(
+    node: &Node,
+    population: Option<&str>,
+    report: &mut Report<'_>,
+) -> Option<(Detection, Option<Aggregation>)> {
     let Yaml::Map(entries) = &node.value else {
         report.error(node.span, "wrong-type", format!("`detection` must be a map, this is {}", node.kind()));
         return None;
@@ -56,47 +62,38 @@ pub(crate) fn read(node: &Node, population: Option<&str>, report: &mut Report<'_
     let mut spans = Vec::new();
     let mut complete = true;
     for (key, value) in entries {
-        match key.text() {
-            None | Some("condition") => {}
-            Some("timeframe") => {
-                report
-                    .error(key.span, "not-supported-yet", "`timeframe` is not supported yet")
-                    .hint("a later version reads it as a correlation");
-            }
-            Some(name) => match selection(value, report) {
-                Some(selection) => {
-                    selections.push((name.to_owned(), selection));
-                    spans.push(key.span);
-                }
-                // The name stays known, so that the condition is not blamed for a mistake elsewhere.
-                None => {
-                    complete = false;
-                    selections.push((name.to_owned(), Selection::Any(Vec::new())));
-                    spans.push(key.span);
-                }
-            },
-        }
+        let Some(name) = key.text().filter(|name| !["condition", "timeframe"].contains(name)) else { continue };
+        let read = selection(value, report);
+        complete &= read.is_some();
+        // The name of a selection with a mistake stays known, so that the condition is not blamed for it.
+        selections.push((name.to_owned(), read.unwrap_or(Selection::Any(Vec::new()))));
+        spans.push(key.span);
     }
     let names: Vec<&str> = selections.iter().map(|(name, _)| name.as_str()).collect();
     let mut used: Vec<bool> = names.iter().map(|name| population == Some(name)).collect();
-    let condition = conditions(node, &names, &mut used, report)?;
+    let (condition, aggregation) = conditions(node, &names, &mut used, report)?;
     for ((name, span), _) in names.iter().zip(spans).zip(&used).filter(|(_, used)| !**used) {
         report.warning(span, "unused-selection", format!("the condition does not use `{name}`"));
     }
-    complete.then_some(Detection { selections, condition })
+    complete.then_some((Detection { selections, condition }, aggregation))
 }
 
-fn conditions(node: &Node, names: &[&str], used: &mut [bool], report: &mut Report<'_>) -> Option<super::Condition> {
+fn conditions(
+    node: &Node,
+    names: &[&str],
+    used: &mut [bool],
+    report: &mut Report<'_>,
+) -> Option<(super::Condition, Option<Aggregation>)> {
     let Some(value) = node.get("condition") else {
         report.error(node.span, "missing-key", "`condition` is missing").hint("for example `condition: selection`");
         return None;
     };
     match &value.value {
-        Yaml::Scalar { .. } if !value.is_null() => condition::parse(value, names, used, report),
+        Yaml::Scalar { .. } if !value.is_null() => legacy::condition(value, node.get("timeframe"), names, used, report),
         // The conditions of a list are alternatives.
         Yaml::List(items) if !items.is_empty() => {
             let parsed: Vec<_> = items.iter().map(|item| condition::parse(item, names, used, report)).collect();
-            parsed.into_iter().collect::<Option<Vec<_>>>().map(super::Condition::Or)
+            parsed.into_iter().collect::<Option<Vec<_>>>().map(|parts| (super::Condition::Or(parts), None))
         }
         _ => {
             report.error(value.span, "wrong-type", format!("`condition` must be a text, this is {}", value.kind()));
@@ -206,12 +203,6 @@ fn read_modifiers(text: &str, span: Span, report: &mut Report<'_>) -> Option<Vec
     for name in text.split('|').filter(|_| !text.is_empty()) {
         match Modifier::from_name(name) {
             Some(modifier) => modifiers.push(modifier),
-            None if name == "expand" => {
-                report
-                    .error(span, "not-supported-yet", "the modifier `expand` is not supported yet")
-                    .hint("a later version fills `%placeholders%` from the configuration; write the values out until then");
-                return None;
-            }
             None => {
                 let known: Vec<&str> = Modifier::ALL.iter().map(|(_, name)| *name).collect();
                 let found = report.error(span, "unknown-modifier", format!("there is no modifier `{name}`"));
@@ -263,6 +254,9 @@ fn check_combination(modifiers: &[Modifier], span: Span, report: &mut Report<'_>
     if any(&encoders) && only_plain {
         refuse("an encoding modifier works on texts and cannot stand with this one".to_owned());
     }
+    if any(&[M::Expand]) && any(&[M::Exists, M::FieldRef]) {
+        refuse("`expand` fills in values, and cannot stand with this one".to_owned());
+    }
     if any(&[M::Exists]) && modifiers.len() > 1 {
         refuse("`exists` stands alone".to_owned());
     }
@@ -308,9 +302,19 @@ fn literal(node: &Node, modifiers: &[Modifier], report: &mut Report<'_>) -> Opti
     }
 }
 
-fn check_value(literal: &Literal, modifiers: &[Modifier]) -> Result<(), (&'static str, String)> {
+/// Whether the modifiers can work on the value. What `expand` fills in is checked when it is known.
+///
+/// # Errors
+/// A code and what is wrong.
+pub(super) fn check_value(literal: &Literal, modifiers: &[Modifier]) -> Result<(), (&'static str, String)> {
     let has = |modifier| modifiers.contains(&modifier);
     let text = literal.written();
+    if has(Modifier::Expand) {
+        return match super::expand::placeholders(&text).is_empty() {
+            false => Ok(()),
+            true => Err(("wrong-value", "`expand` needs a placeholder such as `%allowed_networks%`".to_owned())),
+        };
+    }
     if has(Modifier::Exists) {
         return match literal {
             Literal::Bool(_) => Ok(()),
@@ -356,20 +360,24 @@ pub(crate) fn regex_from(text: &str, modifiers: &[Modifier]) -> Result<regex::Re
         })
 }
 
+/// Reads a `detection` that counts nothing. For tests.
+#[cfg(test)]
+pub(crate) fn read(node: &Node, population: Option<&str>, report: &mut Report<'_>) -> Option<Detection> {
+    read_whole(node, population, report).map(|(detection, _)| detection)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const WARNINGS: [&str; 5] = ["unused-selection", "unknown-field", "all-of-one", "no-aggregation", "no-timeframe"];
 
     fn codes(detection: &str) -> Vec<&'static str> {
         let mut report = Report::new("f");
         let node = crate::yaml::parse(detection, &mut report).remove(0);
         let read = read(&node, None, &mut report);
         let codes: Vec<_> = report.finish().into_iter().map(|found| found.code).collect();
-        assert_eq!(
-            read.is_none(),
-            codes.iter().any(|code| !["unused-selection", "unknown-field", "all-of-one"].contains(code)),
-            "{detection}"
-        );
+        assert_eq!(read.is_none(), codes.iter().any(|code| !WARNINGS.contains(code)), "{detection}");
         codes
     }
 
@@ -392,7 +400,8 @@ mod tests {
     fn each_mistake_has_its_code() {
         for (detection, code) in [
             ("{a: {eventName|startwith: x}, condition: a}", "unknown-modifier"),
-            ("{a: {eventName|expand: '%x%'}, condition: a}", "not-supported-yet"),
+            ("{a: {eventName|expand: x}, condition: a}", "wrong-value"),
+            ("{a: {eventName|expand|exists: true}, condition: a}", "modifier-combination"),
             ("{a: {eventName|re: '(('}, condition: a}", "bad-regex"),
             ("{a: {sourceIPAddress|cidr: 10.0.0.0/33}, condition: a}", "bad-cidr"),
             ("{a: {eventName|gt: many}, condition: a}", "wrong-value"),
@@ -411,7 +420,9 @@ mod tests {
             ("{a: {eventName|fieldref: eventname}, condition: a}", "unknown-field"),
             ("{a: {eventname: x}, condition: a}", "unknown-field"),
             ("{a: {eventName: x}, b: {eventName: y}, condition: a}", "unused-selection"),
-            ("{a: {eventName: x}, timeframe: 5m, condition: a | count() > 5}", "not-supported-yet"),
+            ("{a: {eventName: x}, timeframe: 5m, condition: a}", "no-aggregation"),
+            ("{a: {eventName: x}, condition: a | count() > 5}", "no-timeframe"),
+            ("{a: {eventName: x}, timeframe: 5m, condition: a | max(x) > 5}", "condition"),
         ] {
             assert!(codes(detection).contains(&code), "{detection}: {:?}", codes(detection));
         }

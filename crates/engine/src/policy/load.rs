@@ -1,57 +1,25 @@
 //! Loads policy and framework files and checks what only the whole set can show: duplicate ids and missing policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::detection::{check_field, read as read_detection, selection as read_selection};
-use super::{
-    Evidence, FieldPath, Framework, Level, Per, Policy, PolicyTest, Population, Require, Truth, framework, needs, reader, values,
-};
+use super::correlate::{self, Draft};
+use super::expand::{self, Placeholders};
+use super::filter::{self, Filter};
+use super::{Framework, Policy, framework, read};
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::yaml::{self, Node, Yaml};
-
-/// Keys of a Sigma rule, and ours.
-const KEYS: [&str; 32] = [
-    "author",
-    "custom",
-    "date",
-    "description",
-    "detection",
-    "evidence",
-    "falsepositives",
-    "fields",
-    "group-by",
-    "id",
-    "level",
-    "license",
-    "logsource",
-    "modified",
-    "name",
-    "needs",
-    "per",
-    "population",
-    "references",
-    "related",
-    "remediation",
-    "require",
-    "resource",
-    "scope",
-    "show",
-    "simulation",
-    "status",
-    "tags",
-    "taxonomy",
-    "tests",
-    "title",
-    "regression_tests_path",
-];
 
 /// What the files hold. Use nothing of it while [`Loaded::has_errors`].
 #[derive(Debug, Default)]
 pub struct Loaded {
-    /// By id.
+    /// By id. Correlations are among them.
     pub policies: Vec<Policy>,
+    /// Rules that only correlations look at, by id: they are reported through these alone (Sigma: `generate`).
+    pub bases: Vec<Policy>,
     /// By id.
     pub frameworks: Vec<Framework>,
+    /// How many filter documents there are.
+    pub filters: usize,
     /// Every mistake, by file and place.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -63,223 +31,139 @@ impl Loaded {
     }
 }
 
-/// Loads files given as (name, content). The order of the files does not matter.
+/// Loads files given as (name, content), with no placeholder set. The order of the files does not matter.
 pub fn load<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Loaded {
-    let mut loaded = Loaded::default();
+    load_with(files, &Placeholders::new())
+}
+
+/// Loads files given as (name, content). The order of the files does not matter.
+pub fn load_with<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>, placeholders: &Placeholders) -> Loaded {
+    let mut documents = Documents::default();
     for (name, source) in files {
         let mut report = Report::new(name);
-        let documents = yaml::parse(source, &mut report);
-        if documents.is_empty() && !report.has_errors() {
+        let nodes = yaml::parse(source, &mut report);
+        if nodes.is_empty() && !report.has_errors() {
             report.error(Span::START, "empty-file", "there is no policy in this file").hint("remove the file, or write one");
         }
-        for document in documents {
-            let known = loaded.policies.len() + loaded.frameworks.len();
-            read_document(&document, name, &mut loaded, &mut report);
+        for node in nodes {
+            let known = documents.count();
+            let span = node.span;
+            documents.read(node, name, &mut report);
             // A policy must never vanish without a word.
-            if known == loaded.policies.len() + loaded.frameworks.len() && !report.has_errors() {
-                report.error(document.span, "unreadable", "this document could not be read; please report it as a bug");
+            if known == documents.count() && !report.has_errors() {
+                report.error(span, "unreadable", "this document could not be read; please report it as a bug");
             }
         }
-        loaded.diagnostics.extend(report.finish());
+        documents.diagnostics.extend(report.finish());
     }
-    loaded.policies.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.file.cmp(&b.file)));
-    loaded.frameworks.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.file.cmp(&b.file)));
-    check_ids(&mut loaded);
-    check_mappings(&mut loaded);
-    loaded.diagnostics.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| a.span.cmp(&b.span)));
-    loaded
+    documents.put_together(placeholders)
 }
 
-fn read_document(node: &Node, file: &str, loaded: &mut Loaded, report: &mut Report<'_>) {
-    if !matches!(node.value, Yaml::Map(_)) {
-        report.error(node.span, "wrong-type", format!("a policy must be a map, this is {}", node.kind()));
-        return;
+/// Documents as they were read, each for itself.
+#[derive(Default)]
+struct Documents {
+    rules: Vec<Policy>,
+    correlations: Vec<Draft>,
+    filters: Vec<Filter>,
+    frameworks: Vec<Framework>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Documents {
+    fn count(&self) -> usize {
+        self.rules.len() + self.correlations.len() + self.filters.len() + self.frameworks.len()
     }
-    for (key, what) in
-        [("correlation", "correlations are"), ("filter", "filter documents are"), ("action", "rule collections are")]
-    {
-        if node.get(key).is_some() {
+
+    fn read(&mut self, node: Node, file: &str, report: &mut Report<'_>) {
+        if !matches!(node.value, Yaml::Map(_)) {
+            report.error(node.span, "wrong-type", format!("a policy must be a map, this is {}", node.kind()));
+        } else if node.get("action").is_some() {
             report
-                .error(node.span, "not-supported-yet", format!("{what} not supported yet"))
-                .hint("move the file out of the policies folder until a version supports it");
-            return;
+                .error(node.span, "not-supported-yet", "rule collections are not supported")
+                .hint("write every rule out, one document each");
+        } else if node.get("correlation").is_some() {
+            self.correlations.push(Draft { node, file: file.to_owned() });
+        } else if node.get("filter").is_some() {
+            self.filters.extend(filter::read(&node, file, report));
+        } else if node.get("framework").is_some() {
+            self.frameworks.extend(framework::read(&node, file, report));
+        } else {
+            self.rules.extend(read::policy(&node, file, report));
         }
     }
-    if node.get("framework").is_some() {
-        loaded.frameworks.extend(framework::read(node, file, report));
-    } else {
-        loaded.policies.extend(read_policy(node, file, report));
-    }
-}
 
-fn read_policy(node: &Node, file: &str, report: &mut Report<'_>) -> Option<Policy> {
-    let id = reader::required_text(node, "id", report);
-    let sigma = id.as_deref().is_some_and(is_uuid);
-    reader::check_keys(node, &KEYS, sigma, report);
-    if let (Some(id), Some(value)) = (&id, node.get("id"))
-        && !sigma
-        && !is_kebab(id)
-    {
-        report
-            .error(value.span, "bad-id", format!("`{id}` is not an id"))
-            .hint("lower-case words joined by hyphens (`trail-stopped`), or the UUID of a Sigma rule");
-    }
-    if let Some(resource) = node.get("resource") {
-        report
-            .error(resource.span, "not-supported-yet", "configuration policies (`resource:`) are not supported yet")
-            .hint("nothing reads configuration in this version, so the policy could only seem to pass");
-        return None;
-    }
-    let title = reader::required_text(node, "title", report);
-    check_logsource(node, report);
-    let level = level(node, sigma, report);
-    if node.get("detection").is_none() {
-        report.error(node.span, "missing-key", "`detection` is missing");
-    }
-    let counted = node.get("population").and_then(Node::text);
-    let detection = node.get("detection").and_then(|detection| read_detection(detection, counted, report));
-    let names: Vec<&str> = detection.iter().flat_map(|d| d.selections.iter().map(|(name, _)| name.as_str())).collect();
-    let population = population(node, &names, detection.is_some(), report);
-    let needs = match (node.get("needs"), &detection) {
-        (Some(written), Some(detection)) => needs::read(written, detection, report),
-        (_, detection) => detection.as_ref().map(needs::derive),
-    };
-    let group_by =
-        if node.get("group-by").is_some() { paths(node, "group-by", report) } else { vec![FieldPath::new("userIdentity.arn")] };
-    let show = ["show", "fields"].into_iter().find(|key| node.get(key).is_some());
-    let show = show.map_or_else(default_show, |key| paths(node, key, report));
-    let require = reader::choice(node, "require", &[("none", Require::None), ("any", Require::Any)], report);
-    let pers = [("organization", Per::Organization), ("account", Per::Account), ("region", Per::Region)];
-    let per = reader::choice(node, "per", &pers, report);
-    let grades = [("verified", Evidence::Verified), ("delivered", Evidence::Delivered)];
-    let evidence = reader::choice(node, "evidence", &grades, report);
-    let tests = tests(node, report);
-    let text = |key, report: &mut Report<'_>| reader::text(node, key, report).unwrap_or_default();
-    let detection = detection?;
-    Some(Policy {
-        id: id?,
-        title: title?,
-        description: text("description", report),
-        level: level?,
-        tags: reader::texts(node, "tags", report),
-        references: reader::texts(node, "references", report),
-        falsepositives: reader::texts(node, "falsepositives", report),
-        file: file.to_owned(),
-        span: node.get("id").map_or(node.span, |id| id.span),
-        population: population?,
-        needs: needs?,
-        needs_derived: node.get("needs").is_none(),
-        require: require.unwrap_or(Require::None),
-        per: per.unwrap_or(Per::Account),
-        evidence,
-        group_by,
-        show,
-        remediation: text("remediation", report),
-        tests,
-        detection,
-    })
-}
-
-fn is_kebab(id: &str) -> bool {
-    let word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    id.len() <= 100 && id.split('-').all(word)
-}
-
-fn is_uuid(id: &str) -> bool {
-    let parts: Vec<usize> = id.split('-').map(str::len).collect();
-    parts == [8, 4, 4, 4, 12] && id.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
-fn check_logsource(node: &Node, report: &mut Report<'_>) {
-    let Some(source) = node.get("logsource") else {
-        report
-            .error(node.span, "missing-key", "`logsource` is missing")
-            .hint("write `logsource: {product: aws, service: cloudtrail}`");
-        return;
-    };
-    reader::check_keys(source, &["category", "product", "service", "definition"], false, report);
-    let product = reader::text(source, "product", report);
-    let service = reader::text(source, "service", report);
-    if (product.as_deref(), service.as_deref()) != (Some("aws"), Some("cloudtrail")) {
-        let named = [product, service].map(|part| part.unwrap_or_else(|| "any".to_owned())).join("/");
-        report
-            .error(source.span, "unread-logsource", format!("no source of `{named}` logs is read in this version"))
-            .hint("`product: aws` with `service: cloudtrail` is; a policy that nothing feeds would look like a pass");
-    }
-}
-
-/// `level` may be missing in a Sigma rule, where it is optional; then it is medium.
-fn level(node: &Node, sigma: bool, report: &mut Report<'_>) -> Option<Level> {
-    if node.get("level").is_none() {
-        if sigma {
-            return Some(Level::Medium);
+    /// Joins what refers to other documents: filters to rules, correlations to rules and each other, frameworks to policies.
+    fn put_together(mut self, placeholders: &Placeholders) -> Loaded {
+        let by_id = |a: &Policy, b: &Policy| a.id.cmp(&b.id).then_with(|| a.file.cmp(&b.file)).then_with(|| a.span.cmp(&b.span));
+        self.rules.sort_by(by_id);
+        self.drop_copies();
+        // In the order of their files, so that what a filter adds does not depend on the order in which they were given.
+        self.filters.sort_by(|a, b| a.file.cmp(&b.file));
+        for filter in &self.filters {
+            let mut report = Report::new(&filter.file);
+            filter::apply(filter, &mut self.rules, &mut report);
+            self.diagnostics.extend(report.finish());
         }
-        report.error(node.span, "missing-key", "`level` is missing").hint("one of informational, low, medium, high, critical");
-    }
-    reader::choice(node, "level", &Level::ALL.map(|level| (level.name(), level)), report)
-}
-
-fn population(node: &Node, names: &[&str], detected: bool, report: &mut Report<'_>) -> Option<Population> {
-    let Some(value) = node.get("population") else { return Some(Population::Sources) };
-    let Some(name) = value.text() else { return read_selection(value, report).map(Population::Own) };
-    if detected && !names.contains(&name) {
-        report
-            .error(value.span, "undefined-selection", format!("there is no selection `{name}`"))
-            .hint(format!("defined are: {}; or write a map of its own", names.join(", ")));
-        return None;
-    }
-    Some(Population::Selection(name.to_owned()))
-}
-
-/// Field paths under `key`; one that no record has is worth a warning, because it would be empty everywhere.
-fn paths(node: &Node, key: &str, report: &mut Report<'_>) -> Vec<FieldPath> {
-    let paths: Vec<FieldPath> = reader::texts(node, key, report).iter().map(|path| FieldPath::new(path)).collect();
-    let span = node.get(key).map_or(node.span, |list| list.span);
-    paths.iter().for_each(|path| check_field(path, span, report));
-    paths
-}
-
-fn default_show() -> Vec<FieldPath> {
-    ["eventName", "userIdentity.arn", "sourceIPAddress", "errorCode"].map(FieldPath::new).to_vec()
-}
-
-fn tests(node: &Node, report: &mut Report<'_>) -> Vec<PolicyTest> {
-    let Some(list) = node.get("tests") else { return Vec::new() };
-    let Yaml::List(items) = &list.value else {
-        reader::wrong_kind(list, "tests", "a list", report);
-        return Vec::new();
-    };
-    items.iter().filter_map(|item| test(item, report)).collect()
-}
-
-fn test(node: &Node, report: &mut Report<'_>) -> Option<PolicyTest> {
-    if !matches!(node.value, Yaml::Map(_)) {
-        reader::wrong_kind(node, "tests", "a list of maps", report);
-        return None;
-    }
-    reader::check_keys(node, &["name", "event", "expect"], false, report);
-    let name = reader::required_text(node, "name", report);
-    let outcomes = [Truth::True, Truth::False, Truth::Unknown].map(|truth| (truth.name(), truth));
-    let expect = reader::choice(node, "expect", &outcomes, report);
-    if node.get("expect").is_none() {
-        report.error(node.span, "missing-key", "`expect` is missing").hint("one of match, no-match, not-evaluable");
-    }
-    let event = match node.get("event") {
-        Some(event) if matches!(event.value, Yaml::Map(_)) => Some(values::json(event)),
-        Some(event) => {
-            reader::wrong_kind(event, "event", "a map", report);
-            None
+        for rule in &mut self.rules {
+            self.diagnostics.extend(expand::fill(rule, placeholders));
         }
-        None => {
-            report.error(node.span, "missing-key", "`event` is missing");
-            None
+        let mut silent: BTreeSet<usize> = BTreeSet::new();
+        let mut loud: BTreeSet<usize> = BTreeSet::new();
+        let mut policies = Vec::new();
+        for draft in &self.correlations {
+            let mut report = Report::new(&draft.file);
+            if let Some(mut read) = correlate::read(draft, &self.rules, &self.correlations, &mut report) {
+                let missing = read.rules.iter().filter_map(|rule| self.rules.get(*rule)).flat_map(|rule| &rule.unconfigured);
+                read.policy.unconfigured.extend(missing.cloned().collect::<BTreeSet<String>>());
+                if !read.policy.unconfigured.is_empty() {
+                    expand::never(&mut read.policy);
+                }
+                if read.generate { &mut loud } else { &mut silent }.extend(&read.rules);
+                policies.push(read.policy);
+            }
+            self.diagnostics.extend(report.finish());
         }
-    };
-    Some(PolicyTest { name: name?, event: event?, expect: expect?, span: node.span })
+        let mut bases = Vec::new();
+        for (index, rule) in self.rules.into_iter().enumerate() {
+            let base = silent.contains(&index) && !loud.contains(&index);
+            if base { &mut bases } else { &mut policies }.push(rule);
+        }
+        policies.sort_by(by_id);
+        let mut frameworks = self.frameworks;
+        frameworks.sort_by(|a, b| a.id.cmp(&b.id).then_with(|| a.file.cmp(&b.file)));
+        let mut loaded = Loaded { policies, bases, frameworks, filters: self.filters.len(), diagnostics: self.diagnostics };
+        check_ids(&mut loaded);
+        check_mappings(&mut loaded);
+        loaded.diagnostics.sort_by(|a, b| a.file.cmp(&b.file).then_with(|| a.span.cmp(&b.span)));
+        loaded
+    }
+
+    /// Collections repeat a rule beside each correlation that looks at it. Copies that look for the same are one rule.
+    fn drop_copies(&mut self) {
+        let mut kept: Vec<Policy> = Vec::new();
+        for rule in std::mem::take(&mut self.rules) {
+            let same = |known: &Policy| {
+                let parts =
+                    |policy: &Policy| (policy.id.clone(), policy.level, policy.group_by.clone(), policy.unconfigured.clone());
+                let looks = known.correlation == rule.correlation && known.detection.looks_for_the_same(&rule.detection);
+                parts(known) == parts(&rule) && looks
+            };
+            match kept.last().filter(|known| same(known)) {
+                Some(known) => {
+                    let place = format!("{}:{}", known.file, known.span.at.line);
+                    let mut report = Report::new(&rule.file);
+                    report.warning(rule.span, "repeated-rule", format!("the same rule stands in {place}; it is read once"));
+                    self.diagnostics.extend(report.finish());
+                }
+                None => kept.push(rule),
+            }
+        }
+        self.rules = kept;
+    }
 }
 
 fn check_ids(loaded: &mut Loaded) {
-    let policies = loaded.policies.iter().map(|policy| ("policy", &policy.id, &policy.file, policy.span));
+    let policies = loaded.policies.iter().chain(&loaded.bases).map(|policy| ("policy", &policy.id, &policy.file, policy.span));
     let frameworks = loaded.frameworks.iter().map(|framework| ("framework", &framework.id, &framework.file, framework.span));
     let mut seen: BTreeMap<(&str, &str), String> = BTreeMap::new();
     let mut found = Vec::new();
@@ -307,7 +191,7 @@ fn check_mappings(loaded: &mut Loaded) {
     for framework in &loaded.frameworks {
         let mut report = Report::new(&framework.file);
         for mapping in framework.requirements.iter().flat_map(|requirement| &requirement.policies) {
-            if !loaded.policies.iter().any(|policy| policy.id == mapping.policy) {
+            if !loaded.policies.iter().chain(&loaded.bases).any(|policy| policy.id == mapping.policy) {
                 report
                     .error(mapping.span, "unknown-policy", format!("there is no policy `{}`", mapping.policy))
                     .hint("a requirement whose policy is missing would have no answer");
@@ -321,6 +205,7 @@ fn check_mappings(loaded: &mut Loaded) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::{Condition, FieldPath, Level, Population};
 
     const GOOD: &str = "id: a-b\ntitle: T\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\n\
         detection:\n  sel: {eventName: X}\n  condition: sel\n";
@@ -362,17 +247,81 @@ mod tests {
 
     #[test]
     fn the_set_is_checked_as_a_whole() {
-        assert_eq!(codes(&[("f", GOOD), ("g", GOOD)]), ["g:1:5 duplicate-id"]);
         let framework = "framework: x\ntitle: X\nversion: '1'\nrequirements:\n- {id: '1', title: t, answered-by: events, policies: [{policy: nope, kind: absent}]}\n";
         assert_eq!(codes(&[("f", GOOD), ("x", framework)]), ["x:5:64 unknown-policy"]);
     }
 
     #[test]
     fn what_is_not_supported_is_named() {
-        assert_eq!(codes(&[("f", "title: x\ncorrelation: {}\n")]), ["f:1:1 not-supported-yet"]);
-        assert_eq!(codes(&[("f", "title: x\nfilter: {}\n")]), ["f:1:1 not-supported-yet"]);
+        assert_eq!(codes(&[("f", "title: x\naction: global\n")]), ["f:1:1 not-supported-yet"]);
         let windows = GOOD.replace("product: aws, service: cloudtrail", "product: windows");
         assert_eq!(codes(&[("f", &windows)]), ["f:4:12 unread-logsource"]);
+    }
+
+    const OVER: &str =
+        "id: over\ntitle: O\nlevel: high\ncorrelation: {type: event_count, rules: [a-b], timespan: 5m, condition: {gte: 2}}\n";
+
+    #[test]
+    fn a_rule_below_a_correlation_is_reported_through_it_alone() {
+        let loaded = load([("f", OVER), ("g", GOOD)]);
+        assert_eq!(loaded.diagnostics, []);
+        assert_eq!(loaded.policies.iter().map(|policy| policy.id.as_str()).collect::<Vec<_>>(), ["over"]);
+        assert_eq!(loaded.bases.iter().map(|policy| policy.id.as_str()).collect::<Vec<_>>(), ["a-b"]);
+        let loud = OVER.replace("gte: 2}", "gte: 2}, generate: true");
+        let loaded = load([("f", loud.as_str()), ("g", GOOD)]);
+        assert_eq!((loaded.policies.len(), loaded.bases.len()), (2, 0));
+    }
+
+    #[test]
+    fn correlations_are_checked_against_their_rules() {
+        for (change, with, expected) in [
+            ("[a-b]", "[a-c]", "f:4:42 unknown-policy"),
+            ("[a-b]", "[over]", "f:4:42 correlation"),
+            ("[a-b]", "[a-b, a-b]", "f:4:47 correlation"),
+            ("event_count", "temporal", "f:4:70 correlation"),
+            ("gte: 2", "atleast: 2", "f:4:73 missing-key"),
+        ] {
+            let found = codes(&[("f", &OVER.replace(change, with)), ("g", GOOD)]);
+            assert!(found.contains(&expected.to_owned()), "{with}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_rule_twice_is_one_and_another_of_its_id_is_a_mistake() {
+        let moved = format!("# a line more\n{GOOD}");
+        let loaded = load([("f", GOOD), ("g", moved.as_str())]);
+        assert_eq!(loaded.policies.len(), 1);
+        assert_eq!(codes(&[("f", GOOD), ("g", &moved)]), ["g:2:5 repeated-rule"]);
+        assert_eq!(codes(&[("f", GOOD), ("g", &GOOD.replace("eventName: X", "eventName: Y"))]), ["g:1:5 duplicate-id"]);
+    }
+
+    const FILTER: &str = "title: F\nlogsource: {product: aws, service: cloudtrail}\n\
+        filter: {rules: [a-b], ours: {userAgent: ours}, condition: not ours}\n";
+
+    #[test]
+    fn a_filter_is_joined_to_its_rules_and_nobody_elses() {
+        let other = GOOD.replace("a-b", "c-d");
+        let loaded = load([("f", FILTER), ("g", GOOD), ("h", other.as_str())]);
+        assert_eq!(loaded.diagnostics, []);
+        let selections: Vec<usize> = loaded.policies.iter().map(|policy| policy.detection.selections.len()).collect();
+        assert_eq!((selections, loaded.filters), (vec![2, 1], 1));
+        assert_eq!(codes(&[("f", FILTER)]), ["f:3:18 unknown-policy"]);
+    }
+
+    #[test]
+    fn a_placeholder_that_is_not_set_silences_its_policy_and_says_so() {
+        let asking = GOOD.replace("eventName: X", "sourceIPAddress|expand|cidr: '%networks%'");
+        let loaded = load([("f", asking.as_str())]);
+        assert_eq!(loaded.policies[0].unconfigured, ["networks"]);
+        assert_eq!(loaded.policies[0].detection.condition, Condition::Or(Vec::new()));
+        let with = |values: &[&str]| {
+            let values = values.iter().map(|value| (*value).to_owned()).collect();
+            load_with([("f", asking.as_str())], &Placeholders::from([("networks".to_owned(), values)]))
+        };
+        let filled = with(&["10.0.0.0/8", "192.0.2.0/24"]);
+        assert_eq!(filled.policies[0].unconfigured, Vec::<String>::new());
+        let wrong = with(&["10.0.0.0/99"]);
+        assert_eq!(wrong.diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), ["bad-cidr"]);
     }
 
     #[test]

@@ -89,6 +89,39 @@ impl fmt::Display for Needs {
     }
 }
 
+impl Needs {
+    /// What both need.
+    #[must_use]
+    pub(crate) fn and(mut self, other: &Needs) -> Needs {
+        // Who names no source or resource needs all of them.
+        let both = |a: &[String], b: &[String]| {
+            let mut all = [a, b].concat();
+            all.sort();
+            all.dedup();
+            if a.is_empty() || b.is_empty() { Vec::new() } else { all }
+        };
+        let has = |needs: &Needs, category| needs.categories.contains(&category);
+        // Resources narrow data events alone, sources network activity alone.
+        self.resources = match (has(&self, Category::Data), has(other, Category::Data)) {
+            (true, true) => both(&self.resources, &other.resources),
+            (true, false) => self.resources,
+            (false, _) => other.resources.clone(),
+        };
+        self.sources = match [&self, other].map(|needs| needs.categories.contains(&Category::NetworkActivity)) {
+            [true, true] => both(&self.sources, &other.sources),
+            [true, false] => self.sources,
+            [false, _] => other.sources.clone(),
+        };
+        self.categories.extend(&other.categories);
+        self.categories.sort();
+        self.categories.dedup();
+        if self.read_write != other.read_write {
+            self.read_write = ReadWrite::All;
+        }
+        self
+    }
+}
+
 /// Reads the `needs` key; what it leaves out is taken from what was derived.
 pub(crate) fn read(node: &Node, detection: &Detection, report: &mut Report<'_>) -> Option<Needs> {
     if !matches!(node.value, Yaml::Map(_)) {

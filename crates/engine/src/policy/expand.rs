@@ -1,0 +1,120 @@
+//! Fills `%placeholders%` of the modifier `expand` from the configuration.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::detection::check_value;
+use super::{Condition, Item, Literal, Modifier, Policy, Population, Selection};
+use crate::diagnostic::Report;
+
+/// The values of placeholders, by name without the percent signs. Wildcards in them work as in a policy.
+pub type Placeholders = BTreeMap<String, Vec<String>>;
+
+/// The placeholders in a text, in the order written. A name is letters, digits, `_`, `-` and `.`.
+pub(super) fn placeholders(text: &str) -> Vec<&str> {
+    let parts: Vec<&str> = text.split('%').collect();
+    let named = |part: &&str| !part.is_empty() && part.chars().all(|char| char.is_alphanumeric() || "_-.".contains(char));
+    // Every second part stands between two percent signs.
+    let inside = parts.iter().skip(1).step_by(2).take(parts.len().saturating_sub(1) / 2);
+    inside.copied().filter(|part| named(part)).collect()
+}
+
+/// Fills in what is known. A policy of which something is not known can never match, and says what it misses.
+pub(super) fn fill(policy: &mut Policy, known: &Placeholders) -> Vec<crate::diagnostic::Diagnostic> {
+    let file = policy.file.clone();
+    let mut filling = Filling { known, missing: BTreeSet::new(), report: Report::new(&file) };
+    for (_, selection) in &mut policy.detection.selections {
+        filling.selection(selection);
+    }
+    if let Population::Own(selection) = &mut policy.population {
+        filling.selection(selection);
+    }
+    let Filling { missing, report, .. } = filling;
+    policy.unconfigured.extend(missing);
+    if !policy.unconfigured.is_empty() {
+        never(policy);
+    }
+    report.finish()
+}
+
+/// Makes a policy that cannot be judged match nothing. Its cells are not known, whatever was read.
+pub(super) fn never(policy: &mut Policy) {
+    policy.detection.condition = Condition::Or(Vec::new());
+    if let Some(correlation) = &mut policy.correlation {
+        correlation.legs.iter_mut().for_each(|leg| leg.condition = Condition::Or(Vec::new()));
+    }
+}
+
+struct Filling<'a, 'f> {
+    known: &'a Placeholders,
+    missing: BTreeSet<String>,
+    report: Report<'f>,
+}
+
+impl Filling<'_, '_> {
+    fn selection(&mut self, selection: &mut Selection) {
+        match selection {
+            Selection::All(items) => items.iter_mut().for_each(|item| self.item(item)),
+            Selection::Any(parts) => parts.iter_mut().for_each(|part| self.selection(part)),
+            Selection::Keywords { .. } => {}
+        }
+    }
+
+    fn item(&mut self, item: &mut Item) {
+        for value in &mut item.values {
+            if let Literal::Map(items) = value {
+                items.iter_mut().for_each(|item| self.item(item));
+            }
+        }
+        if !item.has(Modifier::Expand) {
+            return;
+        }
+        let mut filled = Vec::new();
+        for value in &item.values {
+            match self.values(&value.written()) {
+                Some(values) => filled.extend(values),
+                None => return,
+            }
+        }
+        item.modifiers.retain(|modifier| *modifier != Modifier::Expand);
+        item.values = filled.into_iter().map(Literal::Text).collect();
+        for value in &item.values {
+            if let Err((code, message)) = check_value(value, &item.modifiers) {
+                self.report.error(item.span, code, message).hint("the value comes from a placeholder in the configuration");
+            }
+        }
+    }
+
+    /// The texts that a text stands for; `None` if a placeholder in it is not set, or set to nothing.
+    fn values(&mut self, text: &str) -> Option<Vec<String>> {
+        let mut texts = vec![text.to_owned()];
+        let mut complete = true;
+        for name in placeholders(text) {
+            match self.known.get(name).filter(|values| !values.is_empty()) {
+                None => {
+                    self.missing.insert(name.to_owned());
+                    complete = false;
+                }
+                Some(values) => {
+                    let mark = format!("%{name}%");
+                    let one = |text: &String| values.iter().map(|value| text.replacen(&mark, value, 1)).collect::<Vec<_>>();
+                    texts = texts.iter().flat_map(one).collect();
+                }
+            }
+        }
+        complete.then_some(texts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_stand_between_percent_signs() {
+        assert_eq!(placeholders("%a%"), ["a"]);
+        assert_eq!(placeholders("x-%a_1%-%b.c%"), ["a_1", "b.c"]);
+        assert_eq!(placeholders("100%"), Vec::<&str>::new());
+        assert_eq!(placeholders("%a b%"), Vec::<&str>::new());
+        assert_eq!(placeholders("%a%b%"), ["a"]);
+    }
+}
