@@ -1,6 +1,6 @@
 //! Other people's rules that count, as they are: SigmaHQ's that count in the condition, the one with placeholders, and Suzaku's
 //! correlations. All load; each fires on a sequence of records and not on a near miss of it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "the checks of a test may panic")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "the checks of a test may panic")]
 #![expect(clippy::disallowed_methods, reason = "the rules of the engine hold for the engine; its tests read files")]
 
 #[path = "sigma/data.rs"]
