@@ -56,11 +56,13 @@ pub(crate) struct Spec {
     pub(crate) seed: u64,
     /// Threads that sign digests; none: no digest is written.
     pub(crate) threads: usize,
+    /// Whether anything goes wrong. Without incidents what is left is the ordinary traffic, to see how many findings that makes.
+    pub(crate) incidents: bool,
 }
 
 impl Default for Spec {
     fn default() -> Self {
-        Spec { events: 50_000, seed: 7, threads: 2 }
+        Spec { events: 50_000, seed: 7, threads: 2, incidents: true }
     }
 }
 
@@ -257,7 +259,11 @@ fn planned(spec: &Spec, seed: &Random, estate: &Estate) -> (Vec<Record>, Played)
     let mut random = seed.fork(4);
     let mut cast = Cast::new(seed.fork(3));
     let stage = Stage { estate, random: &mut random, records: &mut records, now: START, delays: false };
-    let played = incidents::play(stage, &mut cast);
+    let mut played = incidents::play(stage, &mut cast);
+    if !spec.incidents {
+        records.clear();
+        played = Played { incidents: Vec::new(), stopped: None };
+    }
 
     let share = spec.events.min(FULL_MONTH) * 1000 / FULL_MONTH;
     let mut random = seed.fork(5);

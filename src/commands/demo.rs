@@ -36,7 +36,7 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     let runtime = super::runtime()?;
     let threads = scan::threads(args.threads);
     console.note(&format!("making a synthetic organisation of about {} events in {}", args.events, folders.logs.display()));
-    let spec = Spec { events: args.events, seed: args.seed, threads };
+    let spec = Spec { events: args.events, seed: args.seed, threads, incidents: true };
     let logs: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.logs)?.without_flushing());
     let summary = demo::generate(&spec, &mut |object| {
         runtime.block_on(logs.put(&object.key, object.bytes, object.metadata, PutCondition::Always)).map(|_| ())

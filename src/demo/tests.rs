@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use super::{LogObject, Spec, Summary, generate};
 
+mod ordinary;
+
 /// FNV-1a over keys and bytes: enough to tell whether anything changed.
 struct Fingerprint(u64);
 
@@ -22,7 +24,7 @@ impl Fingerprint {
 
 fn run(events: u64, seed: u64) -> (Vec<LogObject>, Summary) {
     let mut objects = Vec::new();
-    let summary = generate(&Spec { events, seed, threads: 0 }, &mut |object| {
+    let summary = generate(&Spec { events, seed, threads: 0, incidents: true }, &mut |object| {
         objects.push(object);
         Ok::<(), Infallible>(())
     });
@@ -165,7 +167,7 @@ fn digests_name_what_was_delivered() {
     use crate::state::sha256;
 
     let (mut logs, mut digests) = (BTreeMap::new(), Vec::new());
-    generate(&Spec { events: 2000, seed: 7, threads: 2 }, &mut |object| {
+    generate(&Spec { events: 2000, seed: 7, threads: 2, incidents: true }, &mut |object| {
         if object.metadata.is_empty() {
             logs.insert(object.key.clone(), sha256(&inflate(&object)));
         } else {

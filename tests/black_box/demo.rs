@@ -67,7 +67,7 @@ fn the_run_is_judged_again(assize: &Assize) {
     let replay = ["verify", "demo/audit", "--run", "demo", "--replay", "--config", "demo/assize.yaml"];
     let same = assize.run(&replay);
     assert_eq!(same.code, 3, "{}{}", same.out, same.err);
-    assert!(same.out.contains("objects judged again by 20 policies"), "{}", same.out);
+    assert!(same.out.contains("objects judged again by"), "{}", same.out);
     assert!(same.out.contains("came out the same, byte for byte"), "{}", same.out);
     let findings = assize.path("demo/audit/runs/demo/findings.jsonl");
     let text = std::fs::read_to_string(&findings).unwrap();
