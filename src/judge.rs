@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use assize_engine::correlation::Known;
 use assize_engine::coverage::{CellEvidence, Hours, Reason};
 use assize_engine::finding::{self, Finding};
 use assize_engine::partial::{NO_HOUR, Partial};
@@ -77,8 +78,8 @@ pub(crate) async fn judge(
         }
     }
     begun_before(view, (policies, hashes), hours.start, collected, &mut partial).await?;
-    let findings = findings_since(hours, policies, &mut partial);
     let cells = evidence(collected, verified, question.cells, *settle);
+    let findings = findings_since(hours, policies, &mut partial, &known(&cells, hours));
     let case =
         Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
     let verdicts = policies.iter().enumerate().map(|(index, policy)| {
@@ -101,9 +102,20 @@ pub(crate) fn seen_until(hours: &Range<i64>, as_of: i64) -> i64 {
     hours.end.max(as_of.div_euclid(3600) + 1)
 }
 
-/// The findings with a match in the period. What is awaited after its last due hour may still come.
-pub(crate) fn findings_since(hours: &Range<i64>, policies: &[Policy], partial: &mut Partial) -> Vec<Finding> {
-    let mut findings = finding::findings(policies, partial, hours.end * 3600);
+/// The times of which all events are known: of each cell from the first hour that was collected, and of all up to the last due
+/// hour.
+fn known(cells: &BTreeMap<CellKey, CellEvidence>, hours: &Range<i64>) -> Known {
+    let first = |cell: &CellEvidence| Some(cell.collected.ranges().next()?.start * 3600);
+    Known {
+        from: i64::MAX,
+        from_by_cell: cells.iter().filter_map(|(key, cell)| Some((key.clone(), first(cell)?))).collect(),
+        until: hours.end * 3600,
+    }
+}
+
+/// The findings with a match in the period.
+pub(crate) fn findings_since(hours: &Range<i64>, policies: &[Policy], partial: &mut Partial, known: &Known) -> Vec<Finding> {
+    let mut findings = finding::findings(policies, partial, known);
     findings.retain(|finding| finding.ends() >= hours.start * 3600);
     findings
 }

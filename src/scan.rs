@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use assize_engine::correlation::Known;
 use assize_engine::decode::Decoded;
 use assize_engine::evaluate::{self, Evaluation, ObjectName, Period};
 use assize_engine::finding::{self, Finding};
@@ -55,8 +56,8 @@ pub(crate) struct Scanned {
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
     let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs), secret());
     let (mut partial, objects) = evaluate_all(inputs, policies, &evaluation, context, progress);
-    let known_until = last_second(&partial).saturating_add(1);
-    let findings = finding::findings(policies, &mut partial, known_until);
+    let known = known(&partial);
+    let findings = finding::findings(policies, &mut partial, &known);
     let conflicts = evaluation.seen().conflicts();
     let mut reader = Reader::new(context.limits);
     let digests = digests(&conflicts, |number, read| {
@@ -67,9 +68,15 @@ pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, 
     Scanned { partial, findings, objects, conflicts, digests, evaluation }
 }
 
-/// The latest event time among the records that were evaluated: what comes after it, a scan cannot know.
-fn last_second(partial: &Partial) -> i64 {
-    partial.cells.values().map(|cell| cell.last).max().unwrap_or(i64::MIN)
+/// The times between the first and the last record of each account and region: what was before and what comes after, a scan
+/// cannot know.
+fn known(partial: &Partial) -> Known {
+    let seen = || partial.cells.iter().filter(|(_, cell)| cell.evaluated > 0);
+    Known {
+        from: seen().map(|(_, cell)| cell.first).min().unwrap_or(i64::MAX),
+        from_by_cell: seen().map(|(place, cell)| (place.clone(), cell.first)).collect(),
+        until: seen().map(|(_, cell)| cell.last).max().unwrap_or(i64::MIN).saturating_add(1),
+    }
 }
 
 /// What records are fingerprinted with: random, and the same all the time that the process runs. Nothing that is shown or

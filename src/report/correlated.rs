@@ -49,6 +49,7 @@ fn window(window: &Window, correlation: &Correlation) -> String {
         WindowKind::ValueSum => format!("sum of {} {bounds} within {within}", field()),
         WindowKind::ValueAvg => format!("mean of {} {bounds} within {within}", field()),
         WindowKind::ValuePercentile(percentile) => format!("percentile {percentile} of {} {bounds} within {within}", field()),
+        WindowKind::FirstSeen => format!("a value of {} that was not seen in the {within} before", field()),
         WindowKind::Temporal => format!("{} within {within}", names.join(" and ")),
         WindowKind::TemporalOrdered => format!("{} within {within}", names.join(", then ")),
         WindowKind::NotFollowedBy => format!("{} within {within}", names.join(", not followed by ")),

@@ -64,6 +64,8 @@ struct Event {
     sources: u64,
     counted: Counted,
     origin: Origin,
+    /// The first second of which all events like it are known.
+    known_from: i64,
 }
 
 /// What of an event is counted or summed.
@@ -118,14 +120,38 @@ struct MatchKind {
     legs: u64,
     /// The numbers of the matches.
     hits: Range<usize>,
+    /// The first second of which all events of the account and region are known.
+    known_from: i64,
 }
 
-/// Finds when a correlation fired. `groups` are its matches by the values that it keeps; `known_until` is the first second of
-/// which events may still be missing, so that nothing is said to be absent there.
-pub fn episodes(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>, known_until: i64) -> Vec<Episode> {
-    let matches = Matches::of(correlation, groups);
+/// The times of which all events are known, seconds since 1970 UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The first second, where `from_by_cell` does not say: what was before it nobody knows, so nothing is new soon after.
+    pub from: i64,
+    /// The first second by account and region.
+    pub from_by_cell: BTreeMap<(String, String), i64>,
+    /// The first second of which events may still be missing: nothing is said to be absent from there on.
+    pub until: i64,
+}
+
+impl Known {
+    /// All times.
+    pub fn always() -> Known {
+        Known { from: i64::MIN, from_by_cell: BTreeMap::new(), until: i64::MAX }
+    }
+
+    fn from_of(&self, kind: &MatchKind) -> i64 {
+        let known = self.from_by_cell.get(&(kind.account.clone(), kind.region.clone()));
+        known.copied().unwrap_or(self.from)
+    }
+}
+
+/// Finds when a correlation fired. `groups` are its matches by the values that it keeps.
+pub fn episodes(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>, known: &Known) -> Vec<Episode> {
+    let matches = Matches::of(correlation, groups, known);
     let mut episodes = Vec::new();
-    for group in found(&correlation.window, &matches, known_until) {
+    for group in found(&correlation.window, &matches, known.until) {
         let mut start = 0;
         while let Some(first) = group.firings.get(start) {
             let mut end = start + 1;
@@ -155,7 +181,7 @@ pub(crate) fn needed_from(correlation: &Correlation, groups: &BTreeMap<GroupKey,
     }
     // A busy rule always has early matches; what counts is whether they made the correlation fire.
     let begins = |episode: &Episode| episode.hits.first().is_some_and(early) && episode.fired.last >= read.end;
-    episodes(correlation, groups.clone(), i64::MAX).iter().any(begins).then(|| read.start - STEP)
+    episodes(correlation, groups.clone(), &Known::always()).iter().any(begins).then(|| read.start - STEP)
 }
 
 /// What the last value of a match's group says: the legs that it belongs to.
@@ -164,7 +190,7 @@ pub(crate) fn legs_text(legs: impl Iterator<Item = usize>) -> String {
 }
 
 impl Matches {
-    fn of(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>) -> Matches {
+    fn of(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>, known: &Known) -> Matches {
         let mut matches = Matches { hits: Vec::new(), of: Vec::new(), kinds: Vec::new() };
         for (GroupKey { account, region, mut values }, hits) in groups {
             let legs = if correlation.legs.len() > 1 {
@@ -176,9 +202,15 @@ impl Matches {
             let number = u32::try_from(matches.kinds.len()).unwrap_or(u32::MAX);
             let values = values.into_iter().map(|value| value.map(Rc::from)).collect();
             let first = matches.hits.len();
-            matches.hits.extend(crate::finding::distinct(hits));
+            let mut hits = crate::finding::distinct(hits);
+            if correlation.needs_only_first() {
+                hits.dedup_by_key(|hit| hit.time.div_euclid(3600));
+            }
+            matches.hits.append(&mut hits);
             matches.of.resize(matches.hits.len(), number);
-            matches.kinds.push(MatchKind { account, region, values, legs, hits: first..matches.hits.len() });
+            let mut kind = MatchKind { account, region, values, legs, hits: first..matches.hits.len(), known_from: 0 };
+            kind.known_from = known.from_of(&kind);
+            matches.kinds.push(kind);
         }
         matches
     }
@@ -238,7 +270,7 @@ fn at(values: &[Value], places: &[usize]) -> Vec<Value> {
 fn counted(kind: WindowKind, values: Vec<Value>) -> Counted {
     let texts: Option<Vec<Rc<str>>> = values.into_iter().collect();
     match (kind, texts) {
-        (WindowKind::ValueCount, Some(texts)) => Counted::Texts(texts),
+        (WindowKind::ValueCount | WindowKind::FirstSeen, Some(texts)) => Counted::Texts(texts),
         (WindowKind::ValueSum | WindowKind::ValueAvg | WindowKind::ValuePercentile(_), Some(texts)) => {
             texts.first().and_then(|text| Decimal::read(text)).map_or(Counted::Nothing, Counted::Number)
         }
@@ -260,7 +292,7 @@ fn add_matches(
         for number in of.hits.clone() {
             let Some(hit) = matches.hits.get(number) else { continue };
             let origin = Origin::Match(u32::try_from(number).unwrap_or(u32::MAX));
-            events.push(Event { time: hit.time, sources: bit, counted: counted.clone(), origin });
+            events.push(Event { time: hit.time, sources: bit, counted: counted.clone(), origin, known_from: of.known_from });
         }
     }
 }
@@ -273,7 +305,7 @@ fn add_firings(kind: WindowKind, source: &Source, bit: u64, group: Group, by_key
     let events = by_key.entry(key).or_default();
     for firing in &group.firings {
         let origin = Origin::Below(Rc::clone(&group), firing.from, firing.to);
-        events.push(Event { time: firing.time, sources: bit, counted: counted.clone(), origin });
+        events.push(Event { time: firing.time, sources: bit, counted: counted.clone(), origin, known_from: i64::MIN });
     }
 }
 

@@ -236,7 +236,12 @@ impl Evaluating<'_, '_> {
             }
             let values = grouped.values.into_iter().map(|value| value.map(bounded)).collect();
             let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
-            policy.add(GroupKey { account, region, values }, [hit()]);
+            let group = GroupKey { account, region, values };
+            if grouped.only_first {
+                policy.add_first(group, hit());
+            } else {
+                policy.add(group, [hit()]);
+            }
         });
         let sighting = evaluation.seen.note(entry, &event_id, (self.object.number, place.index));
         let records = &mut self.results.at(hour).records;

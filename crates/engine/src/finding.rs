@@ -10,7 +10,7 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use crate::candidates;
-use crate::correlation::{self, Episode, Fired};
+use crate::correlation::{self, Episode, Fired, Known};
 use crate::partial::{GroupKey, Hit, Partial, PolicyPartial};
 use crate::policy::{Policy, Population, Require};
 
@@ -70,12 +70,13 @@ impl Finding {
     }
 }
 
-/// Makes the findings of all policies: most severe first, then by account, region, policy and start. `known_until` is the
-/// first second of which events may still be missing: what must be followed by something is awaited from there on.
+/// Makes the findings of all policies: most severe first, then by account, region, policy and start. `known`: the times of which
+/// all events are known; what must be followed by something is awaited after them, and nothing is new before there is a time to
+/// compare with.
 ///
 /// Takes the matches out of `partial`, except those of policies that require a match: they are what should be there. The
 /// records that could not be judged stay, each once.
-pub fn findings(policies: &[Policy], partial: &mut Partial, known_until: i64) -> Vec<Finding> {
+pub fn findings(policies: &[Policy], partial: &mut Partial, known: &Known) -> Vec<Finding> {
     let mut all = Vec::new();
     for (index, (policy, result)) in policies.iter().zip(&mut partial.policies).enumerate() {
         result.not_evaluable = distinct(std::mem::take(&mut result.not_evaluable));
@@ -84,7 +85,7 @@ pub fn findings(policies: &[Policy], partial: &mut Partial, known_until: i64) ->
         }
         let groups = std::mem::take(&mut result.groups);
         if let Some(correlation) = &policy.correlation {
-            let fired = correlation::episodes(correlation, groups, known_until).into_iter();
+            let fired = correlation::episodes(correlation, groups, known).into_iter();
             all.extend(fired.map(|episode| Finding::fired(index, policy, episode)));
             continue;
         }

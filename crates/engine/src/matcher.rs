@@ -29,7 +29,7 @@ use crate::correlation::legs_text;
 use crate::json::{Kind, Value, compact};
 use crate::number;
 use crate::pattern::{TextPattern, fold};
-use crate::policy::{Category, Condition, Policy, Population, Truth};
+use crate::policy::{Category, Condition, Correlation, Policy, Population, Truth};
 use crate::record::{AccountList, Doubled, Facts, RecordKind};
 
 /// Policies made ready for many records.
@@ -52,6 +52,8 @@ struct CompiledPolicy {
     group_by: Vec<Path>,
     /// The conditions of a correlation's rules.
     legs: Vec<Condition>,
+    /// Whether the first match in an hour is enough.
+    only_first: bool,
 }
 
 /// What is kept of a record that a policy matches.
@@ -62,6 +64,8 @@ pub struct Grouped {
     pub values: Vec<Option<String>>,
     /// Whether some rule of a correlation could not be judged, because AWS omitted a field that decides it.
     pub undecided: bool,
+    /// Whether of the matches in an hour that have these values only the first is needed.
+    pub only_first: bool,
 }
 
 /// A record under evaluation.
@@ -252,7 +256,7 @@ impl Matcher {
             let true_ones = legs.iter().enumerate().filter(|(_, truth)| **truth == Truth::True).map(|(leg, _)| leg);
             values.push(Some(legs_text(true_ones)));
         }
-        Grouped { values, undecided }
+        Grouped { values, undecided, only_first: policy.only_first }
     }
 
     /// The values of a field as text, joined by commas, at most ten; `None` if it has none.
@@ -471,6 +475,7 @@ impl CompiledPolicy {
             categories: policy.needs.categories.clone(),
             group_by: kept.iter().map(Path::new).collect(),
             legs: policy.correlation.iter().flat_map(|correlation| &correlation.legs).map(|leg| leg.condition.clone()).collect(),
+            only_first: policy.correlation.as_ref().is_some_and(Correlation::needs_only_first),
         }
     }
 

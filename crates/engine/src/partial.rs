@@ -204,6 +204,19 @@ impl PolicyPartial {
         self.check();
     }
 
+    /// Keeps a match if none of the group in its hour is earlier, and takes a later one away.
+    pub(crate) fn add_first(&mut self, group: GroupKey, hit: Hit) {
+        let hour = |hit: &Hit| hit.time.div_euclid(3600);
+        match self.groups.get_mut(&group).and_then(|hits| hits.iter_mut().find(|known| hour(known) == hour(&hit))) {
+            Some(known) => {
+                if hit < *known {
+                    *known = hit;
+                }
+            }
+            None => self.add(group, [hit]),
+        }
+    }
+
     /// All or nothing: which matches came first depends on the order in which objects are read.
     fn check(&mut self) {
         if self.exceeded || self.limit.is_some_and(|limit| self.held > limit) {

@@ -177,7 +177,7 @@ impl Policy {
         );
         if let Some(correlation) = &self.correlation {
             // Times and bounds are applied to what is kept: changing them asks for no evaluation.
-            text = format!("{text} {:?} {:?}", correlation.legs, correlation.fields);
+            text = format!("{text} {:?} {:?} {}", correlation.legs, correlation.fields, correlation.needs_only_first());
         }
         if text.contains("account") {
             text = format!("{text} {accounts:?}");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::correlation::quiet;
+use crate::correlation::{Known, quiet};
 use crate::evaluate::{Evaluation, ObjectName, Period};
 use crate::finding;
 use crate::identity::Secret;
@@ -97,7 +97,7 @@ fn fast(policy: &Policy, events: &[String]) -> Result<Truth, TrialError> {
     if let Some(malformed) = partial.malformed.first() {
         return Err(TrialError::Unreadable(malformed.why.clone()));
     }
-    let fired = !finding::findings(policies, &mut partial, i64::MAX).is_empty();
+    let fired = !finding::findings(policies, &mut partial, &Known::always()).is_empty();
     let undecided = partial.policies.iter().any(|result| !result.not_evaluable.is_empty());
     Ok(truth(fired, undecided))
 }
@@ -116,7 +116,7 @@ fn slow(policy: &Policy, correlation: &Correlation, events: &[String]) -> Result
             matches.push(Matched { time: time.unwrap_or(0), legs, values: correlation.fields.iter().map(value).collect() });
         }
     }
-    let held = windows::held(correlation, &matches, i64::MAX);
+    let held = windows::held(correlation, &matches, &Known::always());
     Ok(truth(!windows::stretches(&held, quiet(correlation)).is_empty(), undecided))
 }
 

@@ -71,8 +71,13 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
     let grade = policy.evidence.unwrap_or(case.grade);
     let ask = Ask { needs: Some(&policy.needs), grade, not_backfilled: case.not_backfilled.get(&index) };
     let mut groups: BTreeMap<Place<'_>, Tally> = BTreeMap::new();
+    let mut without_baseline: BTreeSet<Place<'_>> = BTreeSet::new();
     for ((account, region), cell) in case.cells {
-        groups.entry(place(policy.per, account, region)).or_default().add(&cell.tally(case.hours.clone(), &ask));
+        let tally = groups.entry(place(policy.per, account, region)).or_default();
+        tally.add(&cell.tally(case.hours.clone(), &ask));
+        if lacks_baseline(policy, cell, case.hours) {
+            without_baseline.insert(place(policy.per, account, region));
+        }
     }
     let mut findings: BTreeMap<Place<'_>, u64> = BTreeMap::new();
     for finding in case.findings.iter().filter(|finding| finding.policy == index) {
@@ -97,6 +102,7 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
             (not_evaluable, Reason::NotEvaluable),
             (exceeded, Reason::LimitExceeded),
             (!policy.unconfigured.is_empty(), Reason::NeedsConfiguration),
+            (without_baseline.contains(&place), Reason::NoBaseline),
         ];
         for (_, reason) in without_hours.into_iter().filter(|(holds, _)| *holds) {
             reasons.entry(reason).or_default();
@@ -113,6 +119,15 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
         CellVerdict { account, region, verdict, hours, findings }
     };
     groups.into_iter().map(judge).collect()
+}
+
+/// Whether what is new cannot be told in some due hour, because the time to compare with was not collected whole.
+fn lacks_baseline(policy: &Policy, cell: &CellEvidence, hours: &Range<i64>) -> bool {
+    let Some(correlation) = policy.correlation.as_ref().filter(|correlation| correlation.needs_only_first()) else {
+        return false;
+    };
+    let from = (hours.start * 3600 - correlation.reach()).div_euclid(3600);
+    (from..hours.start).any(|hour| !cell.collected.contains(hour) && !cell.not_applicable.contains(hour))
 }
 
 /// Account and region that a verdict is about; none: all.

@@ -90,7 +90,7 @@ fn evaluate(objects: &[String], order: &[usize], split: &[usize], policies: &[Po
         records: whole.records,
         populations: policies.iter().enumerate().map(|(index, policy)| finding::population(index, policy, &whole)).collect(),
         conflicts: evaluation.seen().conflicts(),
-        findings: finding::findings(policies, &mut whole, i64::MAX),
+        findings: finding::findings(policies, &mut whole, &assize_engine::correlation::Known::always()),
     }
 }
 
@@ -116,7 +116,7 @@ fn evaluate_in_runs(objects: &[String], order: &[usize], split: &[usize], polici
         records: whole.records,
         populations: policies.iter().enumerate().map(|(index, policy)| finding::population(index, policy, &whole)).collect(),
         conflicts,
-        findings: finding::findings(policies, &mut whole, i64::MAX),
+        findings: finding::findings(policies, &mut whole, &assize_engine::correlation::Known::always()),
     }
 }
 

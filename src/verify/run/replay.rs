@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use assize_bucket::Bucket;
+use assize_engine::correlation;
 use assize_engine::evaluate::{Evaluation, ObjectName, Period};
 use assize_engine::inflate::Limits;
 use assize_engine::partial::{Partial, PolicyPartial};
@@ -140,15 +141,15 @@ impl<'a> Replay<'a> {
         };
         let known = Known::read_as_of(&view, take_over).await.map_err(ReplayError::Known)?;
         let accounts = estate.facts();
-        let chosen = chosen(predicate, means, &accounts, &mut out);
+        let rewritten = predicate.policies_sha256 != means.pack.sha256;
+        let chosen = chosen(predicate, means, (&accounts, rewritten), &mut out);
         out.policies = chosen.len() as u64;
         let (policies, hashes): (Vec<Policy>, Vec<String>) = chosen.into_iter().unzip();
         let until = Some(judge::seen_until(&hours, as_of) * 3600);
         let limits = Limits { max_inflated: means.config.limits.max_object, ..Limits::default() };
         let period = Period { since: None, until };
-        let partial = Partial::new(policies.len());
+        let partial = Partial::of(&policies);
         let judging = Arc::new(Judging { policies, hashes, accounts, period, limits, threads: means.threads });
-        let rewritten = predicate.policies_sha256 != means.pack.sha256;
         let behind = inputs::behind(&recorded).unwrap_or_default();
         let (day, batch, bytes, running) = (None, Vec::new(), 0, None);
         Ok(Ok(Replay {
@@ -211,7 +212,8 @@ impl<'a> Replay<'a> {
         self.gather().await;
         let Replay { judging, hours, rewritten, mut partial, mut out, behind, recorded, .. } = self;
         let compared = off_thread(move || {
-            let findings = judge::findings_since(&hours, &judging.policies, &mut partial);
+            let known = correlation::Known { until: hours.end * 3600, ..correlation::Known::always() };
+            let findings = judge::findings_since(&hours, &judging.policies, &mut partial, &known);
             let mut replayed = Vec::new();
             findings_jsonl::write(&findings, &judging.policies, &mut replayed)?;
             let (recorded, replayed) = (Lines::of(&recorded), Lines::of(&replayed));
@@ -290,8 +292,23 @@ impl<'a> Replay<'a> {
     }
 }
 
+/// Why the inputs of a run do not say what a correlation found, if they do not.
+fn unspoken(policy: &Policy, rewritten: bool) -> Option<&'static str> {
+    let correlation = policy.correlation.as_ref()?;
+    if correlation.needs_only_first() {
+        return Some("what is new is told by records of before the period, which are not among the run's inputs");
+    }
+    // Times and bounds are no part of the evaluation's name: what is kept does not depend on them.
+    rewritten.then_some("some policy file is not what it was, and the times and bounds of this one may be others")
+}
+
 /// The policies of the run as they are now, with their evaluations' names. Those that are others now are left out.
-fn chosen(predicate: &Predicate, means: &Means<'_>, accounts: &AccountList, out: &mut Replayed) -> Vec<(Policy, String)> {
+fn chosen(
+    predicate: &Predicate,
+    means: &Means<'_>,
+    (accounts, rewritten): (&AccountList, bool),
+    out: &mut Replayed,
+) -> Vec<(Policy, String)> {
     let mut chosen = Vec::new();
     for named in &predicate.policies {
         let Some(policy) = means.pack.policies.iter().find(|policy| policy.id == named.id) else {
@@ -299,7 +316,10 @@ fn chosen(predicate: &Predicate, means: &Means<'_>, accounts: &AccountList, out:
             continue;
         };
         if policy.evaluation_hash(accounts) == named.evaluation {
-            chosen.push((policy.clone(), named.evaluation.clone()));
+            match unspoken(policy, rewritten) {
+                Some(why) => out.leave_out(&named.id, why.to_owned()),
+                None => chosen.push((policy.clone(), named.evaluation.clone())),
+            }
         } else {
             let why = "what its matches depend on is not what it was (its text, what is known of accounts, or what this version \
                        makes of it), so what it says now is not what the run's policy said; take the policies of that time";

@@ -30,7 +30,7 @@ impl<'e> Aggregate<'e> {
     /// Of nothing yet. `events` are all that may come.
     pub(super) fn new(window: &Window, events: &[Event]) -> Aggregate<'e> {
         match window.kind {
-            WindowKind::EventCount | WindowKind::NotFollowedBy => Aggregate::Count(0),
+            WindowKind::EventCount | WindowKind::NotFollowedBy | WindowKind::FirstSeen => Aggregate::Count(0),
             WindowKind::ValueCount => Aggregate::Distinct(HashMap::new()),
             WindowKind::ValueSum => Aggregate::Sum { sum: 0, count: 0 },
             WindowKind::ValueAvg => Aggregate::Average { sum: 0, count: 0 },

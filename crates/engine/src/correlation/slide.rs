@@ -1,8 +1,10 @@
 //! Slides a window over events and finds where it holds.
 
+use std::collections::HashMap;
+
 use super::aggregate::Aggregate;
 use super::number::Decimal;
-use super::{Event, Firing};
+use super::{Counted, Event, Firing};
 use crate::policy::{Operator, Window, WindowKind};
 
 /// The windows that hold, by time. `events` are in time order.
@@ -10,6 +12,7 @@ pub(super) fn firings(window: &Window, events: &[Event], known_until: i64) -> Ve
     match window.kind {
         WindowKind::NotFollowedBy => unanswered(window, events, known_until),
         WindowKind::TemporalOrdered => in_order(window, events),
+        WindowKind::FirstSeen => new(window, events),
         _ => counted(window, events),
     }
 }
@@ -89,6 +92,26 @@ fn unanswered(window: &Window, events: &[Event], known_until: i64) -> Vec<Firing
     firings
 }
 
+/// The events with a value that none had in the timespan before, where that time is known. A value is seen in an hour at the
+/// first event that has it: later ones of the hour are not kept everywhere.
+fn new(window: &Window, events: &[Event]) -> Vec<Firing> {
+    let hour = |time: i64| time.div_euclid(3600);
+    let mut seen: HashMap<&Counted, i64> = HashMap::new();
+    let mut firings = Vec::new();
+    for (number, event) in events.iter().enumerate().filter(|(_, event)| event.counted != Counted::Nothing) {
+        let last = seen.get(&event.counted).copied();
+        if last.is_some_and(|last| hour(last) == hour(event.time)) {
+            continue;
+        }
+        seen.insert(&event.counted, event.time);
+        let known = event.time.checked_sub(window.timespan).is_some_and(|from| from >= event.known_from);
+        if known && last.is_none_or(|last| last < event.time - window.timespan) {
+            firings.push(Firing { time: event.time, from: number, to: number + 1, value: None });
+        }
+    }
+    firings
+}
+
 /// The furthest of some values: the least where the bounds ask for little, else the most.
 pub(super) fn peak(window: &Window, values: impl Iterator<Item = Decimal>) -> Option<Decimal> {
     let asks = |wanted: [Operator; 2]| window.bounds.iter().any(|bound| wanted.contains(&bound.operator));
@@ -101,6 +124,9 @@ pub(super) fn over(window: &Window, events: &[Event], last: &Firing) -> Option<i
     if window.kind == WindowKind::NotFollowedBy {
         let answers = events.iter().filter(|event| event.is_of(1) && event.time > last.time);
         return answers.map(|event| event.time).next();
+    }
+    if window.kind == WindowKind::FirstSeen {
+        return Some(last.time + 1);
     }
     let inside = events.get(last.from..last.to).unwrap_or_default();
     let aged = if window.kind == WindowKind::TemporalOrdered { order_ends(window, inside) } else { count_ends(window, inside) };

@@ -65,11 +65,13 @@ pub enum Reason {
     LimitExceeded,
     /// The policy has a placeholder that the configuration does not fill.
     NeedsConfiguration,
+    /// What is new cannot be told: too little of the time before was collected.
+    NoBaseline,
 }
 
 impl Reason {
     /// All reasons.
-    pub const ALL: [Reason; 30] = [
+    pub const ALL: [Reason; 31] = [
         Reason::RoleNotAssumable,
         Reason::Denied,
         Reason::ScpDenied,
@@ -100,6 +102,7 @@ impl Reason {
         Reason::CallNotRecorded,
         Reason::LimitExceeded,
         Reason::NeedsConfiguration,
+        Reason::NoBaseline,
     ];
 
     /// Stable kebab-case code.
@@ -135,6 +138,7 @@ impl Reason {
             Reason::CallNotRecorded => "call-not-recorded",
             Reason::LimitExceeded => "limit-exceeded",
             Reason::NeedsConfiguration => "needs-configuration",
+            Reason::NoBaseline => "no-baseline",
         }
     }
 
@@ -176,6 +180,7 @@ impl Reason {
             Reason::CallNotRecorded => "a call that was made is not in the log",
             Reason::LimitExceeded => "more matches than can be looked at together",
             Reason::NeedsConfiguration => "a placeholder of the policy is not set in the configuration",
+            Reason::NoBaseline => "too little of the time before was collected to tell what is new",
         }
     }
 }

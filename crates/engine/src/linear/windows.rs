@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::correlation::Known;
 use crate::policy::{Bound, Correlation, Operator, Source, SourceOf, Window, WindowKind};
 
 /// A match of some rules of a correlation.
@@ -41,17 +42,17 @@ struct Thing {
     single: Option<usize>,
 }
 
-/// All windows that hold, by group and time. What is awaited counts as missing if its time ends before `known_until`.
-pub fn held(correlation: &Correlation, matches: &[Matched], known_until: i64) -> Vec<Held> {
-    let mut held = of_window(&correlation.window, matches, known_until);
+/// All windows that hold, by group and time. `known`: the times of which all events are known.
+pub fn held(correlation: &Correlation, matches: &[Matched], known: &Known) -> Vec<Held> {
+    let mut held = of_window(&correlation.window, matches, known);
     held.sort();
     held
 }
 
-fn of_window(window: &Window, matches: &[Matched], known_until: i64) -> Vec<Held> {
+fn of_window(window: &Window, matches: &[Matched], known: &Known) -> Vec<Held> {
     let mut things: Vec<Thing> = Vec::new();
     for (number, source) in window.sources.iter().enumerate() {
-        for thing in of_source(source, matches, known_until) {
+        for thing in of_source(source, matches, known) {
             let same = |known: &&mut Thing| known.single.is_some() && known.single == thing.single && known.group == thing.group;
             match things.iter_mut().find(same) {
                 Some(known) => known.sources.extend([number]),
@@ -63,9 +64,16 @@ fn of_window(window: &Window, matches: &[Matched], known_until: i64) -> Vec<Held
     let mut held = Vec::new();
     for group in groups {
         let mine: Vec<&Thing> = things.iter().filter(|thing| thing.group == group).collect();
-        if window.kind == WindowKind::NotFollowedBy {
-            held.extend(awaited(window, &mine, known_until));
-            continue;
+        match window.kind {
+            WindowKind::NotFollowedBy => {
+                held.extend(awaited(window, &mine, known));
+                continue;
+            }
+            WindowKind::FirstSeen => {
+                held.extend(new(window, &mine, known));
+                continue;
+            }
+            _ => {}
         }
         let times: BTreeSet<i64> = mine.iter().map(|thing| thing.time).collect();
         for time in times {
@@ -81,7 +89,7 @@ fn of_window(window: &Window, matches: &[Matched], known_until: i64) -> Vec<Held
     held
 }
 
-fn of_source(source: &Source, matches: &[Matched], known_until: i64) -> Vec<Thing> {
+fn of_source(source: &Source, matches: &[Matched], known: &Known) -> Vec<Thing> {
     let at = |values: &[Option<String>], places: &[usize]| -> Vec<Option<String>> {
         places.iter().map(|place| values.get(*place).cloned().flatten()).collect()
     };
@@ -98,7 +106,7 @@ fn of_source(source: &Source, matches: &[Matched], known_until: i64) -> Vec<Thin
             })
             .collect()
         }
-        SourceOf::Window(below) => of_window(below, matches, known_until)
+        SourceOf::Window(below) => of_window(below, matches, known)
             .into_iter()
             .map(|held| Thing {
                 time: held.time,
@@ -112,14 +120,36 @@ fn of_source(source: &Source, matches: &[Matched], known_until: i64) -> Vec<Thin
     }
 }
 
-fn awaited(window: &Window, things: &[&Thing], known_until: i64) -> Vec<Held> {
+fn awaited(window: &Window, things: &[&Thing], known: &Known) -> Vec<Held> {
     let mut held = Vec::new();
     for thing in things.iter().filter(|thing| thing.sources.contains(&0)) {
         let due = thing.time + window.timespan;
         let answers = |other: &&&Thing| other.sources.contains(&1) && other.time >= thing.time && other.time <= due;
-        if due < known_until && !things.iter().any(|other| answers(&other)) {
+        if due < known.until && !things.iter().any(|other| answers(&other)) {
             let (group, matches) = (thing.group.clone(), thing.matches.clone());
             held.push(Held { group, time: due, matches, begins: thing.time });
+        }
+    }
+    held
+}
+
+/// Things with a value that none had in the time before. A value is seen in an hour at the first record that has it.
+fn new(window: &Window, things: &[&Thing], known: &Known) -> Vec<Held> {
+    let full = |thing: &&&Thing| thing.values.iter().all(Option::is_some);
+    let first_of_hour = |thing: &&&Thing| {
+        let hour = |time: i64| time.div_euclid(3600);
+        let mut earlier = things.iter().filter(|other| other.values == thing.values && hour(other.time) == hour(thing.time));
+        !earlier.any(|other| (other.time, other.single) < (thing.time, thing.single))
+    };
+    let sightings: Vec<&Thing> = things.iter().filter(full).filter(first_of_hour).copied().collect();
+    let mut held = Vec::new();
+    for thing in &sightings {
+        let before = |other: &&&Thing| {
+            other.values == thing.values && other.time < thing.time && other.time >= thing.time - window.timespan
+        };
+        if thing.time - window.timespan >= known.from && !sightings.iter().any(|other| before(&other)) {
+            let (group, matches) = (thing.group.clone(), thing.matches.clone());
+            held.push(Held { group, time: thing.time, matches, begins: thing.time });
         }
     }
     held
@@ -154,7 +184,7 @@ fn holds(window: &Window, things: &[&Thing]) -> bool {
                 earliest.inspect(|time| after = *time).is_some()
             })
         }
-        WindowKind::NotFollowedBy => false,
+        WindowKind::NotFollowedBy | WindowKind::FirstSeen => false,
     }
 }
 

@@ -132,6 +132,12 @@ impl<'a> Builder<'a> {
         }
         let asked = asked??;
         let kind = asked.kind;
+        if kind == WindowKind::FirstSeen && !self.stack.iter().rev().skip(1).next().is_none() {
+            report
+                .error(node.span, "correlation", "`first_seen` cannot be part of another correlation")
+                .hint("what is new is known for single records; let the other correlation look at its rules");
+            return None;
+        }
         if kind == WindowKind::NotFollowedBy && references.len() != 2 {
             let span = node.get("rules").map_or(node.span, |rules| rules.span);
             report
@@ -359,13 +365,18 @@ struct Asked {
 
 fn asked(node: &Node, kind: WindowKind, report: &mut Report<'_>) -> Option<Asked> {
     let Some(condition) = node.get("condition").filter(|condition| !condition.is_null()) else {
-        if kind.is_counted() {
-            report.error(node.span, "missing-key", "`condition` is missing").hint("for example `condition: {gte: 10}`");
+        if kind.is_counted() || kind.has_field() {
+            let example = if kind.is_counted() {
+                "for example `condition: {gte: 10}`"
+            } else {
+                "for example `condition: {field: awsRegion}`"
+            };
+            report.error(node.span, "missing-key", "`condition` is missing").hint(example);
             return None;
         }
         return Some(Asked { kind, bounds: Vec::new(), fields: Vec::new() });
     };
-    if !kind.is_counted() {
+    if !kind.is_counted() && !kind.has_field() {
         report
             .error(condition.span, "correlation", "this type of correlation takes no condition")
             .hint("every rule in `rules` must have a match; Sigma 2.1 has no expression over them");
@@ -375,24 +386,25 @@ fn asked(node: &Node, kind: WindowKind, report: &mut Report<'_>) -> Option<Asked
         reader::wrong_kind(condition, "condition", "a map such as `{gte: 10}`", report);
         return None;
     }
-    let mut known: Vec<&str> = Operator::ALL.iter().map(|(name, ..)| *name).collect();
+    let operators = Operator::ALL.iter().filter(|_| kind.is_counted());
+    let mut known: Vec<&str> = operators.map(|(name, ..)| *name).collect();
     known.extend(kind.has_field().then_some("field"));
     known.extend(matches!(kind, WindowKind::ValuePercentile(_)).then_some("percentile"));
     reader::check_keys(condition, &known, false, report);
     let mut bounds = Vec::new();
-    for (name, _, operator) in Operator::ALL {
+    for (name, _, operator) in Operator::ALL.into_iter().filter(|_| kind.is_counted()) {
         if condition.get(name).is_some() {
             bounds.push(Bound { operator, than: threshold::number(condition, name, report)? });
         }
     }
-    if bounds.is_empty() {
+    if bounds.is_empty() && kind.is_counted() {
         report.error(condition.span, "missing-key", "the condition compares nothing").hint("for example `gte: 10`");
         return None;
     }
     let fields = reader::texts(condition, "field", report);
     let enough = match kind {
         WindowKind::EventCount => true,
-        WindowKind::ValueCount => !fields.is_empty(),
+        WindowKind::ValueCount | WindowKind::FirstSeen => !fields.is_empty(),
         _ => fields.len() == 1,
     };
     if !enough {

@@ -61,11 +61,13 @@ pub enum WindowKind {
     TemporalOrdered,
     /// Whether a match of the first source has none of the second after it (Assize's own).
     NotFollowedBy,
+    /// Whether a field has a value that it had not in the time before (Assize's own).
+    FirstSeen,
 }
 
 impl WindowKind {
     /// All kinds, by the name that a document gives them.
-    pub const ALL: [(&'static str, WindowKind); 8] = [
+    pub const ALL: [(&'static str, WindowKind); 9] = [
         ("event_count", WindowKind::EventCount),
         ("value_count", WindowKind::ValueCount),
         ("value_sum", WindowKind::ValueSum),
@@ -74,16 +76,18 @@ impl WindowKind {
         ("temporal", WindowKind::Temporal),
         ("temporal_ordered", WindowKind::TemporalOrdered),
         ("not_followed_by", WindowKind::NotFollowedBy),
+        ("first_seen", WindowKind::FirstSeen),
     ];
 
     /// Whether a value is compared with bounds.
     pub fn is_counted(self) -> bool {
-        !matches!(self, WindowKind::Temporal | WindowKind::TemporalOrdered | WindowKind::NotFollowedBy)
+        use WindowKind::{FirstSeen, NotFollowedBy, Temporal, TemporalOrdered};
+        !matches!(self, Temporal | TemporalOrdered | NotFollowedBy | FirstSeen)
     }
 
     /// Whether the values of a field are looked at.
     pub fn has_field(self) -> bool {
-        self.is_counted() && self != WindowKind::EventCount
+        self == WindowKind::FirstSeen || (self.is_counted() && self != WindowKind::EventCount)
     }
 }
 
@@ -147,6 +151,11 @@ impl Operator {
 }
 
 impl Correlation {
+    /// Whether of the matches in an hour that have the same values only the first is needed.
+    pub fn needs_only_first(&self) -> bool {
+        self.window.kind == WindowKind::FirstSeen
+    }
+
     /// The longest time within which matches of the policy bear on each other, seconds: windows over windows add up.
     pub fn reach(&self) -> i64 {
         self.window.reach()
