@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write one file with what a run put out and the evidence behind its findings, to be verified anywhere
     Bundle(BundleArgs),
-    /// Check, test or list policies
+    /// Check, test, list and explain policies
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Write a configuration, a waivers file and scheduled workflows to start from
@@ -364,6 +364,18 @@ pub(crate) enum PolicyCommand {
         #[arg(long, conflicts_with = "format")]
         cost: bool,
     },
+    /// Say in plain English what a policy looks at, when it fires and what it rests on
+    Explain(PolicyExplainArgs),
+}
+
+/// A policy to explain.
+#[derive(Args, Debug)]
+pub(crate) struct PolicyExplainArgs {
+    /// The policy's id
+    #[arg(value_name = "ID")]
+    pub(crate) id: String,
+    #[command(flatten)]
+    pub(crate) policies: PolicyArgs,
 }
 
 /// What to start from, and where.

@@ -9,6 +9,7 @@ pub(crate) mod explain;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;
 pub(crate) mod markdown;
+pub(crate) mod prose;
 pub(crate) mod scanned;
 pub(crate) mod scope;
 pub(crate) mod summary;
