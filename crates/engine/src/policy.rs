@@ -7,6 +7,7 @@
 mod condition;
 mod detection;
 mod framework;
+mod lint;
 mod load;
 mod needs;
 pub mod reader;

@@ -22,10 +22,11 @@ const MIN_FRAMEWORKS: usize = 1;
 const MIN_ERRORS: usize = 3;
 
 /// The sources in which codes of mistakes stand; `the_list_of_sources_is_complete` holds it against `policy.rs`.
-const SOURCES: [(&str, &str); 8] = [
+const SOURCES: [(&str, &str); 9] = [
     ("condition", include_str!("../src/policy/condition.rs")),
     ("detection", include_str!("../src/policy/detection.rs")),
     ("framework", include_str!("../src/policy/framework.rs")),
+    ("lint", include_str!("../src/policy/lint.rs")),
     ("load", include_str!("../src/policy/load.rs")),
     ("needs", include_str!("../src/policy/needs.rs")),
     ("reader", include_str!("../src/policy/reader.rs")),

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::detection::{check_field, read as read_detection, selection as read_selection};
 use super::{
-    Evidence, FieldPath, Framework, Level, Per, Policy, PolicyTest, Population, Require, Truth, framework, needs, reader, values,
+    Evidence, FieldPath, Framework, Level, Per, Policy, PolicyTest, Population, Require, Truth, framework, lint, needs, reader,
+    values,
 };
 use crate::diagnostic::{Diagnostic, Report, Severity, Span};
 use crate::yaml::{self, Node, Yaml};
@@ -138,6 +139,7 @@ fn read_policy(node: &Node, file: &str, report: &mut Report<'_>) -> Option<Polic
     }
     let counted = node.get("population").and_then(Node::text);
     let detection = node.get("detection").and_then(|detection| read_detection(detection, counted, report));
+    detection.iter().for_each(|detection| lint::check(detection, report));
     let names: Vec<&str> = detection.iter().flat_map(|d| d.selections.iter().map(|(name, _)| name.as_str())).collect();
     let population = population(node, &names, detection.is_some(), report);
     let needs = match (node.get("needs"), &detection) {
