@@ -74,7 +74,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write one file with what a run put out and the evidence behind its findings, to be verified anywhere
     Bundle(BundleArgs),
-    /// Check, test, list and explain policies
+    /// Check, test, list, explain and begin policies
     #[command(subcommand)]
     Policy(PolicyCommand),
     /// Write a configuration, a waivers file and scheduled workflows to start from
@@ -366,6 +366,25 @@ pub(crate) enum PolicyCommand {
     },
     /// Say in plain English what a policy looks at, when it fires and what it rests on
     Explain(PolicyExplainArgs),
+    /// Begin a policy and its tests from a CloudTrail record; prints YAML
+    New(PolicyNewArgs),
+}
+
+/// The record that a policy is begun from.
+#[derive(Args, Debug)]
+pub(crate) struct PolicyNewArgs {
+    /// File with the record: one record, or a log with several; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) from_event: PathBuf,
+    /// Id of the new policy [default: made from the event name]
+    #[arg(long, value_name = "ID")]
+    pub(crate) id: Option<String>,
+    /// Take the record with this event id
+    #[arg(long, value_name = "ID", conflicts_with = "index")]
+    pub(crate) event_id: Option<String>,
+    /// Take the record with this number, from 0 on
+    #[arg(long, value_name = "N")]
+    pub(crate) index: Option<u64>,
 }
 
 /// A policy to explain.

@@ -53,6 +53,9 @@ pub(crate) enum CommandError {
     /// A policy that is not loaded.
     #[error("no policy `{0}` is loaded by this configuration; `assize policy list` shows their ids")]
     NoPolicy(String),
+    /// A policy that cannot be begun.
+    #[error(transparent)]
+    Draft(#[from] policy::DraftError),
     /// An id that none of the loaded policies has.
     #[error("no policy `{id}` is loaded{}; `assize policy list` shows their ids", perhaps(meant.as_deref()))]
     UnknownPolicy {

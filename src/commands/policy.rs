@@ -3,18 +3,21 @@
 mod check;
 mod explain;
 mod list;
+mod new;
 mod test;
 
 use super::CommandError;
 use crate::cli::PolicyCommand;
 use crate::console::Console;
 use crate::exit::Exit;
+pub(crate) use new::DraftError;
 
 /// Runs `assize policy`.
 pub(crate) fn run(command: &PolicyCommand, console: &Console) -> Result<Exit, CommandError> {
     match command {
         PolicyCommand::Check(args) => check::run(args, console),
         PolicyCommand::Test(args) => test::run(args, console),
+        PolicyCommand::New(args) => new::run(args, console),
         PolicyCommand::Explain(args) => explain::run(args, console),
         PolicyCommand::List { policies, cost: true, .. } => list::cost(policies, console),
         PolicyCommand::List { policies, format, .. } => list::run(policies, *format, console),

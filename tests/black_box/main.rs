@@ -11,6 +11,7 @@ mod demo;
 mod determinism;
 mod inputs;
 mod policies;
+mod policy_drafts;
 mod reports;
 mod roles;
 mod sample;

@@ -49,7 +49,8 @@ pub(super) fn run(args: &PolicyArgs, console: &Console) -> Result<Exit, CommandE
     Ok(Exit::decide(failed > 0, untested == 0))
 }
 
-fn one(index: usize, policy: &Policy, test: &PolicyTest, matcher: &Matcher) -> Result<(), String> {
+/// Runs one test on both evaluators; `Err` says why it fails.
+pub(super) fn one(index: usize, policy: &Policy, test: &PolicyTest, matcher: &Matcher) -> Result<(), String> {
     let mut reader = Reader::default();
     let text = complete(&test.event);
     let document = reader.read(text.as_bytes(), usize::MAX).map_err(|error| format!("the event cannot be read: {error}"))?;
