@@ -53,9 +53,20 @@ pub(crate) struct Scanned {
 
 /// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
-    let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs), secret());
+    scan_with(inputs, (policies, AccountList::new()), context, progress, |partial| finding::findings(policies, partial))
+}
+
+/// The same with an account list, and with findings made in another way.
+pub(crate) fn scan_with(
+    inputs: &Inputs,
+    (policies, accounts): (&[Policy], AccountList),
+    context: &ScanContext,
+    progress: &(dyn Fn(u64) + Sync),
+    findings: impl FnOnce(&mut Partial) -> Vec<Finding>,
+) -> Scanned {
+    let evaluation = Evaluation::new(policies, accounts, context.period, expected(inputs), secret());
     let (mut partial, objects) = evaluate_all(inputs, policies.len(), &evaluation, context, progress);
-    let findings = finding::findings(policies, &mut partial);
+    let findings = findings(&mut partial);
     let conflicts = evaluation.seen().conflicts();
     let mut reader = Reader::new(context.limits);
     let digests = digests(&conflicts, |number, read| {

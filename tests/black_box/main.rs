@@ -5,6 +5,7 @@
     reason = "what the tests share fails by panicking, as tests do, and says what is skipped"
 )]
 
+mod backtests;
 mod bundles;
 mod configuration;
 mod demo;

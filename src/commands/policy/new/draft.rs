@@ -3,6 +3,7 @@
 use assize_engine::record::RecordKind;
 use serde_json::{Map, Value};
 
+use super::super::literally;
 use super::DraftError;
 use super::replaced::Replacing;
 use crate::role::text::Tree;
@@ -111,12 +112,6 @@ fn kebab(name: &str) -> String {
     }
     let words: Vec<&str> = out.split('-').filter(|word| !word.is_empty()).collect();
     if words.is_empty() { "new-policy".to_owned() } else { words.join("-") }
-}
-
-/// The text as a value that stands for itself: `*`, `?` and `\` mean something in a detection.
-fn literally(text: &str) -> String {
-    let escape = |c: char| if matches!(c, '*' | '?' | '\\') { vec!['\\', c] } else { vec![c] };
-    text.chars().flat_map(escape).collect()
 }
 
 /// What the trail has to record, where event names do not tell it.
@@ -286,10 +281,5 @@ mod tests {
         ] {
             assert_eq!(kebab(name), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn a_pattern_of_a_text_means_that_text() {
-        assert_eq!(literally(r"a*b?c\d"), r"a\*b\?c\\d");
     }
 }
