@@ -368,6 +368,8 @@ pub(crate) enum PolicyCommand {
     Explain(PolicyExplainArgs),
     /// Say how often policies would have fired over logs, where most of it comes from, and what would quieten them
     Backtest(BacktestArgs),
+    /// Print the JSON Schema of policy files, for editors
+    Schema,
     /// Begin a policy and its tests from a CloudTrail record; prints YAML
     New(PolicyNewArgs),
 }

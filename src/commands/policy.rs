@@ -5,6 +5,7 @@ mod check;
 mod explain;
 mod list;
 mod new;
+mod schema;
 mod test;
 
 use super::CommandError;
@@ -19,6 +20,7 @@ pub(crate) fn run(command: &PolicyCommand, console: &Console) -> Result<Exit, Co
         PolicyCommand::Check(args) => check::run(args, console),
         PolicyCommand::Test(args) => test::run(args, console),
         PolicyCommand::Backtest(args) => backtest::run(args, console),
+        PolicyCommand::Schema => schema::run(console),
         PolicyCommand::New(args) => new::run(args, console),
         PolicyCommand::Explain(args) => explain::run(args, console),
         PolicyCommand::List { policies, cost: true, .. } => list::cost(policies, console),

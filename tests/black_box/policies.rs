@@ -263,3 +263,11 @@ fn nothing_in_a_policy_reaches_the_terminal_as_it_is() {
     assert!(ran.out.chars().all(seen), "{:?}", ran.out);
     assert!(ran.out.matches("u{1b}").count() >= 12, "{}", ran.out);
 }
+
+#[test]
+fn the_schema_of_policies_is_printed() {
+    let ran = Assize::new().run(&["policy", "schema"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+}
