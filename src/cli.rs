@@ -350,7 +350,7 @@ pub(crate) struct DemoArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyCommand {
     /// Report every mistake in policy and framework files
-    Check(PolicyArgs),
+    Check(PolicyCheckArgs),
     /// Run the tests that policies carry
     Test(PolicyArgs),
     /// List policies with level, evidence needed and title
@@ -424,6 +424,17 @@ pub(crate) struct PolicyNewArgs {
     /// Take the record with this number, from 0 on
     #[arg(long, value_name = "N")]
     pub(crate) index: Option<u64>,
+}
+
+/// Which policies to check.
+#[derive(Args, Debug)]
+pub(crate) struct PolicyCheckArgs {
+    #[command(flatten)]
+    pub(crate) policies: PolicyArgs,
+    /// Warn of policies that can never fire on what the trails of this configuration recorded at the last run; without PATH its
+    /// policies are checked
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// A policy to explain.
