@@ -42,25 +42,27 @@ const CUT: &str = "… (sha256 ";
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// The policy with matches grouped by our fields too.
+/// The policy with matches grouped by our fields too, behind its own.
 pub(super) fn widened(policy: &Policy) -> Policy {
     let mut wide = policy.clone();
-    wide.group_by.extend(FIELDS.map(FieldPath::new));
+    wide.group_by.extend(FIELDS.map(FieldPath::new).into_iter().filter(|field| !policy.group_by.contains(field)));
     wide
 }
 
 /// Matches of one wide group, each record once.
-struct Group {
+struct Group<'w> {
     key: GroupKey,
     hits: Vec<Hit>,
-    /// How many of the values are the policy's own.
+    /// The fields of the values.
+    fields: &'w [FieldPath],
+    /// How many of them are the policy's own.
     own: usize,
 }
 
-impl Group {
+impl Group<'_> {
     fn value(&self, field: &str) -> Option<&str> {
-        let at = FIELDS.iter().position(|known| *known == field)?;
-        self.key.values.get(self.own + at)?.as_deref()
+        let at = self.fields.iter().position(|known| known.written == field)?;
+        self.key.values.get(at)?.as_deref()
     }
 
     fn count(&self) -> u64 {
@@ -93,8 +95,8 @@ pub(super) fn backtest(policies: &[Policy], accounts: &AccountList, partial: &mu
 }
 
 fn one(policy: &Policy, accounts: &AccountList, taken: PolicyPartial, (population, population_of): (u64, String)) -> Backtested {
-    let own = policy.group_by.len();
-    let group = |(key, hits)| Group { key, hits: finding::distinct(hits), own };
+    let (own, fields) = (policy.group_by.len(), widened(policy).group_by);
+    let group = |(key, hits)| Group { key, hits: finding::distinct(hits), fields: &fields, own };
     let groups: Vec<Group> = taken.groups.into_iter().map(group).collect();
     let findings = findings(policy, groups.iter());
     let matches = groups.iter().map(Group::count).sum();
@@ -133,7 +135,7 @@ fn one(policy: &Policy, accounts: &AccountList, taken: PolicyPartial, (populatio
 }
 
 /// The findings of one policy: the times at which they begin. The wide groups are put together again as the policy groups.
-fn findings<'g>(policy: &Policy, groups: impl Iterator<Item = &'g Group>) -> Vec<i64> {
+fn findings<'g>(policy: &Policy, groups: impl Iterator<Item = &'g Group<'g>>) -> Vec<i64> {
     let mut own: BTreeMap<GroupKey, Vec<Hit>> = BTreeMap::new();
     for group in groups {
         let mut key = group.key.clone();
