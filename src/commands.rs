@@ -53,6 +53,17 @@ pub(crate) enum CommandError {
     /// A policy that is not loaded.
     #[error("no policy `{0}` is loaded by this configuration; `assize policy list` shows their ids")]
     NoPolicy(String),
+    /// A policy that cannot be begun.
+    #[error(transparent)]
+    Draft(#[from] policy::DraftError),
+    /// An id that none of the loaded policies has.
+    #[error("no policy `{id}` is loaded{}; `assize policy list` shows their ids", perhaps(meant.as_deref()))]
+    UnknownPolicy {
+        /// What was asked for.
+        id: String,
+        /// The id that is close to it.
+        meant: Option<String>,
+    },
     /// An account or region outside the scope.
     #[error("the last run did not have {0} in scope: write an account, or an account and a region as 111122223333/eu-west-1")]
     NoSuchPlace(String),
@@ -163,6 +174,10 @@ pub(crate) enum CommandError {
     /// The bucket of the demo.
     #[error("cannot write the demo's logs: {0}")]
     Bucket(#[from] assize_bucket::BucketError),
+}
+
+fn perhaps(meant: Option<&str>) -> String {
+    meant.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default()
 }
 
 fn list(paths: &[PathBuf]) -> String {

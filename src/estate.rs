@@ -86,6 +86,11 @@ pub(crate) async fn read(config: &Config, session: Option<&Session>) -> Result<E
     Ok(of(config, organization))
 }
 
+/// The accounts that the configuration itself lists: all that can be told without asking AWS.
+pub(crate) fn listed(config: &Config) -> Estate {
+    of(config, None)
+}
+
 fn excludes_by_tag(exclusions: &[Exclusion]) -> bool {
     exclusions.iter().any(|exclusion| matches!(exclusion.target, ExclusionTarget::Tag(_)))
 }

@@ -1,5 +1,7 @@
 //! Policy sets: the built-in one, embedded in the binary, or files and folders of the user.
 
+pub(crate) mod schema;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Reports: one versioned document, and a renderer per format.
 
 pub(crate) mod activity;
+pub(crate) mod backtest;
 pub(crate) mod build;
 pub(crate) mod correlated;
 pub(crate) mod coverage;
@@ -10,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;
 pub(crate) mod markdown;
+pub(crate) mod prose;
 pub(crate) mod scanned;
 pub(crate) mod scope;
 pub(crate) mod summary;

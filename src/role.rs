@@ -17,8 +17,8 @@ mod policy;
 mod resources;
 mod stack;
 mod terraform;
-mod text;
-mod yaml;
+pub(crate) mod text;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod reference;

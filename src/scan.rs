@@ -54,10 +54,23 @@ pub(crate) struct Scanned {
 
 /// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
-    let evaluation = Evaluation::new(policies, AccountList::new(), context.period, expected(inputs), secret());
+    scan_with(inputs, (policies, AccountList::new()), context, progress, |partial| {
+        let known = known(partial);
+        finding::findings(policies, partial, &known)
+    })
+}
+
+/// The same with an account list, and with findings made in another way.
+pub(crate) fn scan_with(
+    inputs: &Inputs,
+    (policies, accounts): (&[Policy], AccountList),
+    context: &ScanContext,
+    progress: &(dyn Fn(u64) + Sync),
+    findings: impl FnOnce(&mut Partial) -> Vec<Finding>,
+) -> Scanned {
+    let evaluation = Evaluation::new(policies, accounts, context.period, expected(inputs), secret());
     let (mut partial, objects) = evaluate_all(inputs, policies, &evaluation, context, progress);
-    let known = known(&partial);
-    let findings = finding::findings(policies, &mut partial, &known);
+    let findings = findings(&mut partial);
     let conflicts = evaluation.seen().conflicts();
     let mut reader = Reader::new(context.limits);
     let digests = digests(&conflicts, |number, read| {
@@ -70,7 +83,7 @@ pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, 
 
 /// The times between the first and the last record of each account and region: what was before and what comes after, a scan
 /// cannot know.
-fn known(partial: &Partial) -> Known {
+pub(crate) fn known(partial: &Partial) -> Known {
     let seen = || partial.cells.iter().filter(|(_, cell)| cell.evaluated > 0);
     Known {
         from: seen().map(|(_, cell)| cell.first).min().unwrap_or(i64::MAX),

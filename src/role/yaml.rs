@@ -1,7 +1,8 @@
-//! A tree as YAML for CloudFormation, which reads YAML 1.1: there, plain `no`, `on`, `2012-10-17` and `12:30:00` are not
+//! A tree as YAML, for CloudFormation among others, which reads YAML 1.1: there, plain `no`, `on`, `2012-10-17` and `12:30:00` are not
 //! text. So a text stands in quotes unless it cannot be anything else.
 
 use super::text::Tree;
+use crate::report::escape::is_invisible;
 
 /// The tree as a document.
 pub(crate) fn write(tree: &Tree) -> String {
@@ -62,12 +63,11 @@ fn text(text: &str) -> String {
         return text.to_owned();
     }
     let quoted = serde_json::to_string(text).expect("a text is JSON");
-    // What JSON leaves as it is and YAML does not take.
-    let escaped = |letter: char| match letter {
-        '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => {
-            format!("\\u{:04x}", u32::from(letter))
-        }
-        letter => letter.to_string(),
+    // What JSON leaves as it is and YAML does not take, or a reader does not see.
+    let escaped = |letter: char| match u32::from(letter) {
+        _ if !is_invisible(letter) => letter.to_string(),
+        code @ 0..=0xffff => format!("\\u{code:04x}"),
+        code => format!("\\U{code:08x}"),
     };
     quoted.chars().map(escaped).collect()
 }

@@ -31,6 +31,26 @@ fn the_demo_says_what_was_done_to_its_evidence() {
     what_was_left_is_asked(&assize);
 }
 
+/// The demo's trails record management events and nothing else.
+fn what_is_recorded_nowhere_is_warned_of(assize: &Assize) {
+    let check = |more: &[&str]| assize.run(&[&["policy", "check", "--config", "demo/assize.yaml"], more].concat());
+    let own = check(&[]);
+    assert!(own.code == 0 && own.out.ends_with(": no mistake found\n"), "{}{}", own.out, own.err);
+    let policy = |id: &str, source: &str, name: &str| {
+        format!(
+            "id: {id}\ntitle: T\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\n\
+             detection: {{call: {{eventSource: {source}, eventName: {name}}}, condition: call}}\n"
+        )
+    };
+    assize.file("p/objects.yaml", policy("objects", "s3.amazonaws.com", "GetObject"));
+    assize.file("p/users.yaml", policy("users", "iam.amazonaws.com", "CreateUser"));
+    let found = check(&["p"]);
+    assert_eq!(found.code, 0, "{}", found.err);
+    assert!(found.out.contains("p/objects.yaml:1:5: warning[never-recorded]: `objects` may never fire"), "{}", found.out);
+    assert!(found.out.contains("all data events of AWS::S3::Object"), "{}", found.out);
+    assert!(found.out.contains("0 errors, 1 warning"), "{}", found.out);
+}
+
 /// `coverage`, `explain` and `verify` read the audit folder alone: no credentials, no network.
 fn what_was_left_is_asked(assize: &Assize) {
     let config = ["--config", "demo/assize.yaml"];
@@ -54,6 +74,7 @@ fn what_was_left_is_asked(assize: &Assize) {
     assert!(unknown.out.contains("UNKNOWN for 777788889999: 2,880 h role-not-assumable"), "{}", unknown.out);
     let nowhere = explain("123456789012");
     assert!(nowhere.code == 2 && nowhere.err.contains("did not have 123456789012 in scope"), "{}", nowhere.err);
+    what_is_recorded_nowhere_is_warned_of(assize);
     let verified = assize.run(&["verify", "demo/audit"]);
     assert_eq!(verified.code, 4, "{}{}", verified.out, verified.err);
     for said in ["MISSING", "INVALID", "ORPHAN"] {

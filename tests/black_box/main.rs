@@ -5,12 +5,14 @@
     reason = "what the tests share fails by panicking, as tests do, and says what is skipped"
 )]
 
+mod backtests;
 mod bundles;
 mod configuration;
 mod demo;
 mod determinism;
 mod inputs;
 mod policies;
+mod policy_drafts;
 mod reports;
 mod roles;
 mod sample;

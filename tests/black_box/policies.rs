@@ -37,7 +37,7 @@ fn five_mistakes_are_shown_at_once_with_lines_carets_and_hints() {
        |
      5 | colour: red
        | ^^^^^^
-       = hint: known keys here: author, custom, date, description, detection, evidence, falsepositives, fields, group-by, id, level, license, logsource, modified, name, needs, per, population, references, related, remediation, require, resource, scope, show, simulation, status, tags, taxonomy, tests, title, regression_tests_path
+       = hint: known keys here: author, custom, date, description, detection, evidence, falsepositives, fields, group-by, id, level, license, logsource, modified, name, needs, per, placeholders, population, references, related, remediation, require, resource, scope, show, simulation, status, tags, taxonomy, tests, threshold, title, regression_tests_path
 
     p.yaml:8:5: error[unknown-modifier]: there is no modifier `contain`
        |
@@ -137,4 +137,137 @@ fn levels_and_selection_narrow_what_is_evaluated() {
     assert_eq!(requirement("4.14"), "no match");
     assert_eq!(requirement("1.6"), "needs configuration");
     assert_eq!(requirement("1.8"), "needs configuration", "logs alone cannot answer it");
+}
+
+const EXPLAINED: &str = "\
+id: trail-stopped
+title: A trail was stopped
+description: |
+  What a trail does not record
+  cannot be judged afterwards.
+
+  It does not see narrowing.
+level: critical
+logsource: {product: aws, service: cloudtrail}
+detection:
+  call: {eventSource: cloudtrail.amazonaws.com, eventName: [StopLogging, 'Delete*']}
+  done: {outcome: success}
+  keeper: {userIdentity.arn|endswith: ':role/keeper'}
+  condition: call and done and not keeper
+population: {eventSource: cloudtrail.amazonaws.com, readOnly: false}
+show: [eventTime, requestParameters.name]
+remediation: |
+  Turn it on again:
+    aws cloudtrail start-logging --name TRAIL
+falsepositives: [A landing zone that replaces trails]
+references: ['https://example.com/trail']
+tags: [attack.t1562.008]
+tests:
+  - {name: an administrator stops a trail, event: {eventSource: cloudtrail.amazonaws.com, eventName: StopLogging}, expect: match}
+  - {name: a look at it, event: {eventSource: cloudtrail.amazonaws.com, eventName: GetTrail}, expect: no-match}
+";
+
+const EXPLAINED_FRAMEWORK: &str = "\
+framework: example-1.0
+title: Example Baseline
+version: '1.0'
+requirements:
+  - {id: '3.1', title: Trails record, answered-by: events, policies: [{policy: trail-stopped, kind: absent}]}
+";
+
+#[test]
+fn a_policy_is_explained_in_plain_english() {
+    let assize = Assize::new();
+    assize.file("p.yaml", EXPLAINED).file("f.yaml", EXPLAINED_FRAMEWORK);
+    let ran = assize.run(&["policy", "explain", "trail-stopped", "p.yaml", "f.yaml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    insta::assert_snapshot!(ran.out, @r#"
+    trail-stopped (critical)
+    A trail was stopped
+
+    What a trail does not record cannot be judged afterwards.
+
+    It does not see narrowing.
+
+    When it fires
+      It looks at CloudTrail's management and data events.
+      A record matches when all of these hold:
+      - eventSource is "cloudtrail.amazonaws.com" and eventName is one of "StopLogging" or "Delete*" (call)
+      - outcome is "success" (done)
+      - it is not so that userIdentity.arn ends with ":role/keeper" (keeper)
+      In a value `*` stands for any text and `?` for one character.
+
+    What evidence it needs
+      No match means something only where these are recorded: management events, read and write (derived from the
+      detection).
+      Only records that a signed digest covers let it pass, unless the configuration's `judge.evidence` asks for
+      less. Each account gets a verdict.
+
+    What is counted, and what a finding is
+      Its population, the N of "0 of N", is the records for which eventSource is "cloudtrail.amazonaws.com" and
+      readOnly is false.
+      Findings are parted by account and region, and by userIdentity.arn. Matches with at most 24 hours between
+      them are one finding.
+      Each occurrence is shown with eventTime and requestParameters.name.
+
+    Which requirements it answers
+      - Example Baseline 3.1, Trails record (absent: nothing may match)
+
+    What it costs
+      It is tried on records with its event source; it names no event name.
+
+    Its tests
+      - matches: an administrator stops a trail
+      - does not match: a look at it
+
+    How to put it right
+      Turn it on again:
+        aws cloudtrail start-logging --name TRAIL
+
+    Known harmless causes
+      - A landing zone that replaces trails
+
+    References
+      - https://example.com/trail
+
+    Tags
+      - attack.t1562.008
+
+    It stands in p.yaml, line 1.
+    "#);
+    let unknown = assize.run(&["policy", "explain", "vpc-chnaged"]);
+    assert_eq!((unknown.code, unknown.out.as_str()), (2, ""));
+    assert!(unknown.err.contains("no policy `vpc-chnaged` is loaded: did you mean `vpc-changed`?"), "{}", unknown.err);
+}
+
+#[test]
+fn nothing_in_a_policy_reaches_the_terminal_as_it_is() {
+    let hostile = r#"\e[31m\e]0;x\a\u202Ered\r"#;
+    let policy = format!(
+        "id: p\ntitle: \"T{hostile}\"\ndescription: \"D{hostile}\\n\\n  c{hostile}\"\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\n\
+         detection:\n  \"s{hostile}\":\n    \"requestParameters.f{hostile}\": \"v{hostile}\"\n  condition: 1 of s*\n\
+         population: {{\"requestParameters.f{hostile}\": \"v{hostile}\"}}\n\
+         group-by: [\"requestParameters.g{hostile}\"]\nshow: [\"requestParameters.g{hostile}\"]\nremediation: \"R{hostile}\"\nfalsepositives: [\"F{hostile}\"]\n\
+         references: [\"L{hostile}\"]\ntags: [\"t{hostile}\"]\n\
+         tests:\n- {{name: \"n{hostile}\", event: {{eventName: X}}, expect: match}}\n"
+    );
+    let framework = format!(
+        "framework: \"f{hostile}\"\ntitle: \"T{hostile}\"\nversion: '1'\nrequirements:\n- {{id: \"1{hostile}\", title: \"t{hostile}\", \
+         answered-by: events, policies: [{{policy: p, kind: absent}}]}}\n"
+    );
+    let assize = Assize::new();
+    assize.file("p.yaml", policy).file("f.yaml", framework);
+    let ran = assize.run(&["policy", "explain", "p", "p.yaml", "f.yaml"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let seen = |c: char| c == '\n' || (!c.is_control() && c != '\u{202e}');
+    assert!(ran.out.chars().all(seen), "{:?}", ran.out);
+    assert!(ran.out.matches("u{1b}").count() >= 12, "{}", ran.out);
+}
+
+#[test]
+fn the_schema_of_policies_is_printed() {
+    let ran = Assize::new().run(&["policy", "schema"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let schema: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
 }

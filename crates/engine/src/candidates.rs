@@ -22,7 +22,8 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    fn and(&self, other: &Candidate) -> Option<Candidate> {
+    /// What fits both; `None` if nothing does.
+    pub(crate) fn and(&self, other: &Candidate) -> Option<Candidate> {
         let both = Candidate {
             sources: intersect(self.sources.as_ref(), other.sources.as_ref()),
             names: intersect(self.names.as_ref(), other.names.as_ref()),

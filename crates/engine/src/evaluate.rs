@@ -297,7 +297,7 @@ impl Evaluating<'_, '_> {
         } else {
             tally.count(cell, time, &source);
         }
-        judging.populations(|index| *cell.populations.entry(index).or_default() += 1);
+        judging.populations(|index| tally.population(index));
     }
 
     fn finish_cell(&mut self) {

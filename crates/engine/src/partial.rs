@@ -75,12 +75,15 @@ impl Default for Cell {
 /// Longest event source counted by name, bytes. Names are the log's own and may be hostile; AWS's stay below 60.
 const MAX_SOURCE: usize = 100;
 
-/// Counts of one cell that are not yet in its maps: the last hour, and the sources met so far.
+/// Counts of one cell that are not yet in its maps: the last hour, the sources met so far, populations. A record of a busy
+/// source belongs to the populations of many policies, and a map would be searched for each.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     hour: i64,
     in_hour: u64,
     sources: Vec<(String, u64)>,
+    /// By index of the policy, as far as any was counted.
+    populations: Vec<u64>,
 }
 
 /// Most sources in a tally; an object seldom has more than twenty.
@@ -107,6 +110,16 @@ impl Tally {
         }
     }
 
+    /// Counts a record of the policy's population.
+    pub(crate) fn population(&mut self, policy: usize) {
+        if self.populations.len() <= policy {
+            self.populations.resize(policy + 1, 0);
+        }
+        if let Some(count) = self.populations.get_mut(policy) {
+            *count += 1;
+        }
+    }
+
     fn finish_hour(&mut self, cell: &mut Cell) {
         if self.in_hour > 0 {
             *cell.hours.entry(self.hour).or_default() += std::mem::take(&mut self.in_hour);
@@ -118,6 +131,9 @@ impl Tally {
         self.finish_hour(cell);
         for (source, count) in &self.sources {
             cell.count_source(source, *count);
+        }
+        for (policy, count) in self.populations.iter().enumerate().filter(|(_, count)| **count > 0) {
+            *cell.populations.entry(policy).or_default() += count;
         }
     }
 }

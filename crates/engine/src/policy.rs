@@ -12,6 +12,7 @@ mod expand;
 mod filter;
 mod framework;
 mod legacy;
+mod lint;
 mod load;
 mod needs;
 mod read;

@@ -23,7 +23,7 @@ const MIN_FRAMEWORKS: usize = 1;
 const MIN_ERRORS: usize = 3;
 
 /// The sources in which codes of mistakes stand; `the_list_of_sources_is_complete` holds it against `policy.rs`.
-const SOURCES: [(&str, &str); 15] = [
+const SOURCES: [(&str, &str); 16] = [
     ("condition", include_str!("../src/policy/condition.rs")),
     ("correlate", include_str!("../src/policy/correlate.rs")),
     ("correlation", include_str!("../src/policy/correlation.rs")),
@@ -32,6 +32,7 @@ const SOURCES: [(&str, &str); 15] = [
     ("filter", include_str!("../src/policy/filter.rs")),
     ("framework", include_str!("../src/policy/framework.rs")),
     ("legacy", include_str!("../src/policy/legacy.rs")),
+    ("lint", include_str!("../src/policy/lint.rs")),
     ("load", include_str!("../src/policy/load.rs")),
     ("needs", include_str!("../src/policy/needs.rs")),
     ("read", include_str!("../src/policy/read.rs")),

@@ -16,9 +16,13 @@ pub(crate) fn schema() -> Value {
 
 /// What is wrong in a YAML or JSON text, as an editor would see it: `/place: why`, each on its own.
 pub(crate) fn problems(text: &str) -> Vec<String> {
-    let instance: Value = serde_yaml::from_str(text).unwrap();
-    let (schema, mut found) = (schema(), Vec::new());
-    check(&schema, &schema, &instance, "", &mut found);
+    problems_of(&schema(), &serde_yaml::from_str(text).unwrap())
+}
+
+/// What is wrong in a value by any of our schemas.
+pub(crate) fn problems_of(schema: &Value, instance: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    check(schema, schema, instance, "", &mut found);
     found
 }
 
@@ -51,6 +55,7 @@ fn check(root: &Value, schema: &Value, instance: &Value, place: &str, found: &mu
                 let pattern = Regex::new(argument.as_str().unwrap()).unwrap();
                 instance.as_str().is_none_or(|text| pattern.is_match(text))
             }
+            "maxLength" => instance.as_str().is_none_or(|text| text.chars().count() as u64 <= argument.as_u64().unwrap()),
             "minLength" => instance.as_str().is_none_or(|text| text.chars().count() as u64 >= argument.as_u64().unwrap()),
             "minimum" => instance.as_f64().is_none_or(|number| number >= argument.as_f64().unwrap()),
             "maximum" => instance.as_f64().is_none_or(|number| number <= argument.as_f64().unwrap()),
@@ -66,6 +71,22 @@ fn check(root: &Value, schema: &Value, instance: &Value, place: &str, found: &mu
                 check(root, branch, instance, place, &mut of_branch);
                 of_branch.is_empty()
             }),
+            "if" => {
+                let mut of_condition = Vec::new();
+                check(root, argument, instance, place, &mut of_condition);
+                if let Some(branch) = schema.get(if of_condition.is_empty() { "then" } else { "else" }) {
+                    check(root, branch, instance, place, found);
+                }
+                true
+            }
+            // With `if`.
+            "then" | "else" => true,
+            "propertyNames" => {
+                for key in instance.as_object().into_iter().flat_map(Map::keys) {
+                    check(root, argument, &Value::from(key.as_str()), &format!("{place}/{key}"), found);
+                }
+                true
+            }
             "items" => {
                 for (at, item) in instance.as_array().into_iter().flatten().enumerate() {
                     check(root, argument, item, &format!("{place}/{at}"), found);
@@ -113,6 +134,7 @@ fn is_type(instance: &Value, name: &Value) -> bool {
         "array" => instance.is_array(),
         "string" => instance.is_string(),
         "boolean" => instance.is_boolean(),
+        "null" => instance.is_null(),
         "integer" => instance.is_i64() || instance.is_u64(),
         "number" => instance.is_number(),
         other => panic!("the tests do not know the type `{other}`"),

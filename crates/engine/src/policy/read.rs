@@ -4,7 +4,7 @@ use super::detection::{check_field, read_whole, selection as read_selection};
 use super::legacy::Aggregation;
 use super::{
     Correlation, Detection, Evidence, FieldPath, Level, Needs, Per, Placeholders, Policy, PolicyTest, Population, Require, Truth,
-    legacy, needs, reader, threshold, values,
+    legacy, lint, needs, reader, threshold, values,
 };
 use crate::diagnostic::Report;
 use crate::yaml::{Node, Yaml};
@@ -71,6 +71,7 @@ pub(super) fn policy(node: &Node, file: &str, report: &mut Report<'_>) -> Option
     let counted = node.get("population").and_then(Node::text);
     let whole = node.get("detection").and_then(|detection| read_whole(detection, counted, report));
     let looks = whole.and_then(|(detection, aggregation)| {
+        lint::check(&detection, report);
         let needs = needs::derive(&detection);
         let correlation = correlation(node, &detection, aggregation, report)?;
         Some(Looks { detection, correlation, needs })
