@@ -145,9 +145,12 @@ fn what(finding: &Finding, screen: &mut Screen) {
 fn requirements(document: &Document, screen: &mut Screen) {
     let matched = document.policies.iter().filter(|policy| policy.matches > 0).count() as u64;
     let policies = words::plural(document.policies.len() as u64, "policy", "policies");
-    let quiet = words::count(document.policies.len() as u64 - matched);
+    let unjudged = |policy: &&Policy| policy.matches == 0 && policy.not_evaluable == 0 && policy.status == "not evaluable";
+    let silent = document.policies.iter().filter(unjudged).count() as u64;
+    let quiet = words::count(document.policies.len() as u64 - matched - silent);
     let matched = words::count(matched);
-    screen.wrapped(Style::Plain, "", &format!("{policies}: {matched} matched, {quiet} did not match in what was read"));
+    let silent = if silent > 0 { format!(", {} could not be judged", words::count(silent)) } else { String::new() };
+    screen.wrapped(Style::Plain, "", &format!("{policies}: {matched} matched, {quiet} did not match in what was read{silent}"));
     for framework in &document.frameworks {
         let statuses: Vec<String> = summary::by_status(framework)
             .iter()
