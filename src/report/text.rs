@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use crate::report::scope::ScopeView;
 use crate::report::summary::{self, Verdict};
-use crate::report::v1::{Document, Finding, Problem};
+use crate::report::v1::{Document, Finding, Policy, Problem};
 use crate::report::{escape, words};
 
 /// How to write.

@@ -327,7 +327,7 @@ fn correlations_are_left_out_where_the_inputs_do_not_say_what_they_found() {
     let said = |text: &str, rewritten: bool| {
         let loaded = policy::load([("policy.yaml", text)]);
         assert_eq!(loaded.diagnostics, []);
-        unspoken(&loaded.policies[0], rewritten).is_some()
+        super::unspoken(&loaded.policies[0], rewritten).is_some()
     };
     assert_eq!([rule, &many, &new].map(|text| said(text, false)), [false, false, true]);
     assert_eq!([rule, &many, &new].map(|text| said(text, true)), [false, true, true]);
