@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assize_bucket::{Bucket, LocalFolder, Metadata, PutCondition};
-use assize_engine::policy::Level;
+use assize_engine::policy::{Level, Placeholders};
 use serde::Deserialize;
 
 use super::CommandError;
@@ -76,7 +76,7 @@ async fn audit(
     console: &Console,
 ) -> Result<Published, CommandError> {
     let config = Config::load(&folders.config)?;
-    let (pack, templates) = (pack::load(&[])?, Templates::load(None)?);
+    let (pack, templates) = (pack::to_evaluate(&[], &Placeholders::new())?, Templates::load(None)?);
     let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
     let (fingerprint, der) = demo::public_key();
     for region in &summary.regions {

@@ -141,7 +141,7 @@ impl Known {
         Known { from: i64::MIN, from_by_cell: BTreeMap::new(), until: i64::MAX }
     }
 
-    fn from_of(&self, kind: &MatchKind) -> i64 {
+    fn since(&self, kind: &MatchKind) -> i64 {
         let known = self.from_by_cell.get(&(kind.account.clone(), kind.region.clone()));
         known.copied().unwrap_or(self.from)
     }
@@ -209,7 +209,7 @@ impl Matches {
             matches.hits.append(&mut hits);
             matches.of.resize(matches.hits.len(), number);
             let mut kind = MatchKind { account, region, values, legs, hits: first..matches.hits.len(), known_from: 0 };
-            kind.known_from = known.from_of(&kind);
+            kind.known_from = known.since(&kind);
             matches.kinds.push(kind);
         }
         matches

@@ -7,7 +7,7 @@ mod told;
 
 use assize_engine::inflate::Limits;
 use assize_engine::partial::Partial;
-use assize_engine::policy::Policy;
+use assize_engine::policy::{Placeholders, Policy};
 use assize_engine::record::AccountList;
 use assize_engine::time;
 
@@ -31,7 +31,7 @@ pub(super) fn run(args: &BacktestArgs, console: &Console) -> Result<Exit, Comman
         Some(file) => estate::listed(&Config::load(file)?).facts(),
         None => AccountList::new(),
     };
-    let mut pack = pack::load(&args.policies)?;
+    let mut pack = pack::to_evaluate(&args.policies, &Placeholders::new())?;
     pack.select(&args.select, assize_engine::policy::Level::Informational)?;
     let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
     let context = ScanContext { period, threads: scan::threads(args.threads), limits };

@@ -132,7 +132,7 @@ impl<'a> Builder<'a> {
         }
         let asked = asked??;
         let kind = asked.kind;
-        if kind == WindowKind::FirstSeen && !self.stack.iter().rev().skip(1).next().is_none() {
+        if kind == WindowKind::FirstSeen && self.stack.len() > 1 {
             report
                 .error(node.span, "correlation", "`first_seen` cannot be part of another correlation")
                 .hint("what is new is known for single records; let the other correlation look at its rules");
