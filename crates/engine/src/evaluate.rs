@@ -238,7 +238,7 @@ impl Evaluating<'_, '_> {
             let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
             let group = GroupKey { account, region, values };
             if grouped.only_first {
-                policy.add_first(group, hit());
+                policy.add_first(group, time, &mut hit);
             } else {
                 policy.add(group, [hit()]);
             }

@@ -220,16 +220,19 @@ impl PolicyPartial {
         self.check();
     }
 
-    /// Keeps a match if none of the group in its hour is earlier, and takes a later one away.
-    pub(crate) fn add_first(&mut self, group: GroupKey, hit: Hit) {
-        let hour = |hit: &Hit| hit.time.div_euclid(3600);
-        match self.groups.get_mut(&group).and_then(|hits| hits.iter_mut().find(|known| hour(known) == hour(&hit))) {
+    /// Keeps a match if none of the group in its hour is earlier, and takes a later one away. Nearly all are not the first, so
+    /// the match is made only where it may be: its digest is what costs.
+    pub(crate) fn add_first(&mut self, group: GroupKey, time: i64, hit: impl FnOnce() -> Hit) {
+        let same_hour = |known: &&mut Hit| known.time.div_euclid(3600) == time.div_euclid(3600);
+        match self.groups.get_mut(&group).and_then(|hits| hits.iter_mut().rev().find(same_hour)) {
+            Some(known) if known.time < time => {}
             Some(known) => {
+                let hit = hit();
                 if hit < *known {
                     *known = hit;
                 }
             }
-            None => self.add(group, [hit]),
+            None => self.add(group, [hit()]),
         }
     }
 
