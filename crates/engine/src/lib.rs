@@ -23,6 +23,7 @@ pub mod partial;
 mod pattern;
 pub mod policy;
 pub mod record;
+pub mod session;
 pub mod time;
 pub mod verdict;
 pub mod yaml;

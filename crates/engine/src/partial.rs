@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::decode::Place;
 use crate::identity::{RecordDigest, SeenEntry};
+use crate::session::Sessions;
 
 /// Most malformed records that are kept with their place; all are counted.
 pub const MAX_MALFORMED_KEPT: usize = 1_000;
@@ -209,6 +210,8 @@ pub struct Partial {
     pub policies: Vec<PolicyPartial>,
     /// The first [`MAX_MALFORMED_KEPT`] by object and place.
     pub malformed: BTreeSet<MalformedRecord>,
+    /// Records that issued temporary credentials, whatever the asked period: chains of roles are followed in them.
+    pub sessions: Sessions,
 }
 
 /// The hour of what has no event time: malformed records, records of kinds that are not evaluated, digests.
@@ -291,5 +294,6 @@ impl Partial {
         for malformed in other.malformed {
             self.add_malformed(malformed);
         }
+        self.sessions.merge(other.sessions);
     }
 }
