@@ -1,6 +1,7 @@
 //! Reports: one versioned document, and a renderer per format.
 
 pub(crate) mod activity;
+pub(crate) mod behind;
 pub(crate) mod build;
 pub(crate) mod coverage;
 pub(crate) mod escape;

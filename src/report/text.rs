@@ -115,6 +115,7 @@ fn policy(findings: &[&Finding], screen: &mut Screen) {
         screen.put(Style::Plain, &words::plural(finding.count, "match", "matches"));
         screen.end();
         what(finding, screen);
+        behind(finding, screen);
     }
 }
 
@@ -137,6 +138,15 @@ fn what(finding: &Finding, screen: &mut Screen) {
         screen.put(Style::Plain, " ");
     }
     screen.end();
+}
+
+/// Who is behind it, if it was done with somebody else's credentials.
+fn behind(finding: &Finding, screen: &mut Screen) {
+    let told = summary::behind(finding);
+    if let [first, others @ ..] = told.as_slice() {
+        let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", words::count(others.len() as u64)) };
+        screen.wrapped(Style::Plain, "      ", &format!("behind it: {first}{more}"));
+    }
 }
 
 fn requirements(document: &Document, screen: &mut Screen) {

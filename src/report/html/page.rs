@@ -10,7 +10,7 @@ use super::scope::{PolicyVerdicts, ScopePage};
 use super::{DETAILED_FINDINGS, EVENT_BYTES, event};
 use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
 use crate::report::v1::{
-    Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem, Run,
+    Behind, Books, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem, Run,
 };
 use crate::report::{scope::Verdicts, words};
 
@@ -112,6 +112,10 @@ struct FindingView<'a> {
     period: String,
     count: u64,
     remediation: &'a str,
+    /// Who is behind it, the first of what is told of the occurrences.
+    behind: Option<&'a str>,
+    /// What else is told.
+    behind_more: usize,
     occurrences: Vec<OccurrenceView<'a>>,
     /// Matches that are not among the occurrences.
     more: u64,
@@ -146,6 +150,7 @@ struct OccurrenceView<'a> {
     event: Option<String>,
     /// Why there is no event.
     event_missing: Option<&'a str>,
+    behind: Option<&'a Behind>,
 }
 
 #[derive(Serialize)]
@@ -283,6 +288,7 @@ impl<'a> OccurrenceView<'a> {
             matched: &occurrence.matched,
             event,
             event_missing,
+            behind: occurrence.behind.as_ref(),
         }
     }
 }
@@ -316,6 +322,7 @@ fn findings<'a>(findings: &'a [Finding], room: &mut EventRoom) -> Vec<FindingVie
 
 impl<'a> FindingView<'a> {
     fn without_occurrences(finding: &'a Finding) -> Self {
+        let behind = summary::behind(finding);
         Self {
             fingerprint: &finding.fingerprint,
             policy: &finding.policy,
@@ -329,6 +336,8 @@ impl<'a> FindingView<'a> {
             period: words::period(&finding.first_seen, &finding.last_seen),
             count: finding.count,
             remediation: &finding.remediation,
+            behind: behind.first().copied(),
+            behind_more: behind.len().saturating_sub(1),
             occurrences: Vec::with_capacity(finding.occurrences.len()),
             more: finding.count.saturating_sub(finding.occurrences.len() as u64),
         }

@@ -90,11 +90,12 @@ impl Chain<'_> {
         sessions.map(|session| session.source_identity.as_str()).find(|name| !name.is_empty()).unwrap_or_default()
     }
 
-    /// Whether further records could lead on from the last.
-    pub fn is_open(&self) -> bool {
-        self.last.is_borrowed()
-            && !matches!(self.end, End::Broken(Broken::Loop | Broken::TooLong | Broken::Ambiguous))
-            && self.links.len() < MAX_LINKS
+    /// The sessions whose beginning the chain asks for, and when each was used, seconds since 1970 UTC: all links, and where it
+    /// breaks. `at` is the time of the call.
+    pub fn asked(&self, at: i64) -> impl Iterator<Item = (&Principal, i64)> {
+        let used = std::iter::once(at).chain(self.links.iter().map(|link| link.issued_at));
+        let sessions = self.links.iter().map(|link| &link.session).chain([&self.last]);
+        sessions.zip(used).filter(|(session, _)| session.is_borrowed())
     }
 }
 

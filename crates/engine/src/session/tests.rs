@@ -151,7 +151,8 @@ fn a_chain_leads_to_who_began_it() {
     let steps: Vec<(&str, i64, Joined)> =
         chain.links.iter().map(|link| (link.session.arn.as_str(), link.issued_at, link.joined)).collect();
     assert_eq!(steps, [("b", 200, Joined::Key), ("a", 100, Joined::Key)]);
-    assert!(!chain.is_open());
+    let asked: Vec<(&str, i64)> = chain.asked(300).map(|(session, at)| (session.arn.as_str(), at)).collect();
+    assert_eq!(asked, [("b", 300), ("a", 200)]);
 }
 
 #[test]
