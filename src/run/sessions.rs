@@ -59,7 +59,9 @@ mod tests {
 
     use assize_bucket::Memory;
     use assize_engine::decode::Place;
-    use assize_engine::partial::ByHour;
+    use assize_engine::evaluate::{Evaluation, ObjectName};
+    use assize_engine::identity::Secret;
+    use assize_engine::partial::{ByHour, HourPart, Partial};
     use assize_engine::session::{Chain, Issued, Issuing, PrincipalKind, session_digest};
     use proptest::prelude::*;
 
@@ -105,17 +107,10 @@ mod tests {
                     object: Arc::from("object"),
                     place: Place { index: 0, offset: 0 },
                 };
-                let id = (format!("ASIAEXAMPLEKEY{key:06}").into(), time(*at));
-                whole.add(id, issued.clone());
-                let mut one = ByHour::new(0);
-                let part = assize_engine::partial::HourPart::default();
-                one.hours
-                    .entry(time(*at).div_euclid(3600))
-                    .or_insert(part)
-                    .partial
-                    .sessions
-                    .add((format!("ASIAEXAMPLEKEY{key:06}").into(), time(*at)), issued);
-                hours.merge(one);
+                let id: session::SessionId = (format!("ASIAEXAMPLEKEY{key:06}").into(), time(*at));
+                whole.add(id.clone(), issued.clone());
+                let hour = hours.hours.entry(time(*at).div_euclid(3600)).or_insert_with(HourPart::default);
+                hour.partial.sessions.add(id, issued);
             }
             state.commit(Batch { results: hours, ..Batch::default() }).await.unwrap();
             state.finish(&serde_json::json!({})).await.unwrap();
@@ -126,6 +121,48 @@ mod tests {
         for (caller, at) in &calls {
             assert_eq!(told(&session::chain(caller, *at, &loaded)), told(&session::chain(caller, *at, &whole)));
         }
+    }
+
+    const CALL: &str = r#"{"eventVersion":"1.11","eventTime":"2026-11-20T09:00:00Z","eventSource":"cloudtrail.amazonaws.com","eventName":"StopLogging","awsRegion":"us-east-1","eventID":"call","recipientAccountId":"444455556666","userIdentity":{"type":"AssumedRole","arn":"arn:aws:sts::444455556666:assumed-role/Deploy/release","accountId":"444455556666","accessKeyId":"ASIAEXAMPLEDEPLOYKEY"}}"#;
+    const ISSUED: &str = r#"{"eventVersion":"1.11","eventTime":"2026-11-20T08:30:00Z","eventSource":"sts.amazonaws.com","eventName":"AssumeRole","awsRegion":"us-east-1","eventID":"issued","recipientAccountId":"111122223333","userIdentity":{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/alice","accountId":"111122223333","accessKeyId":"AKIAEXAMPLEALICEKEY1","userName":"alice"},"responseElements":{"credentials":{"accessKeyId":"ASIAEXAMPLEDEPLOYKEY"}}}"#;
+    const POLICY: &str = "id: stop\ntitle: T\nlevel: high\nlogsource: {product: aws, service: cloudtrail}\n\
+         detection: {a: {eventName: StopLogging}, condition: a}\n";
+
+    /// A run that takes one object, and what is found and who is behind it afterwards.
+    async fn run(bucket: &Arc<dyn assize_bucket::Bucket>, number: usize, text: &str) -> (String, session::End) {
+        let policies = assize_engine::policy::load([("stop.yaml", POLICY)]).policies;
+        let identity = RunIdentity { run_id: format!("run-{number}"), as_of: 1_790_812_800, tool: "0.0.0".to_owned() };
+        let mut state = State::open(Arc::clone(bucket), identity, None).await.unwrap();
+        let (accounts, period) = Default::default();
+        let evaluation = Evaluation::new(&policies, accounts, period, 0, Secret::new([1, 2]));
+        let mut results = ByHour::new(policies.len());
+        let name = ObjectName { name: Arc::from(format!("object-{number}")), number: 0 };
+        evaluation.object_by_hour(&name, text.as_bytes(), &mut results);
+        let hashes = vec!["stop".to_owned()];
+        state.commit(Batch { results, policies: hashes.clone(), ..Batch::default() }).await.unwrap();
+        state.finish(&serde_json::json!({})).await.unwrap();
+        let view = View::open(Arc::clone(bucket)).await.unwrap();
+        let mut partial = Partial::new(policies.len());
+        let all: Vec<_> = view.results(i64::MIN..i64::MAX, &hashes).try_collect().await.unwrap();
+        all.into_iter().for_each(|hour| partial.merge(hour.partial));
+        let findings = assize_engine::finding::findings(&policies, &mut partial);
+        let [finding] = findings.as_slice() else { panic!("one finding is expected: {findings:?}") };
+        let mut caller = principal(PrincipalKind::Role, 0, 0, None);
+        caller.key = "ASIAEXAMPLEDEPLOYKEY".to_owned();
+        let sessions = behind(&view, vec![(caller.clone(), finding.first())]).await.unwrap();
+        (finding.fingerprint.clone(), session::chain(&caller, finding.first(), &Index::of(&sessions)).end)
+    }
+
+    #[tokio::test]
+    async fn a_record_that_comes_late_completes_the_chain_of_a_finding_that_stays_the_same() {
+        let bucket: Arc<dyn assize_bucket::Bucket> = Arc::new(Memory::new());
+        let (fingerprint, end) = run(&bucket, 0, CALL).await;
+        assert_eq!(end, session::End::Broken(session::Broken::NotInEvidence));
+        assert_eq!(run(&bucket, 1, ISSUED).await, (fingerprint.clone(), session::End::User));
+        // One run over both says the same.
+        let bucket: Arc<dyn assize_bucket::Bucket> = Arc::new(Memory::new());
+        let both = format!("{CALL}\n{ISSUED}");
+        assert_eq!(run(&bucket, 0, &both).await, (fingerprint, session::End::User));
     }
 
     proptest! {

@@ -168,3 +168,26 @@ impl StoredPrincipal {
         Ok(Principal { kind, account, arn, name, key, begun, source_identity, person, store, provider })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_line_of_a_later_version_is_an_error() {
+        let restore = |line: serde_json::Value| {
+            let stored: StoredSession = serde_json::from_value(line).unwrap();
+            stored.session().and_then(|session| stored.restore(session))
+        };
+        let line = |call: &str, kind: &str| json!({"id": "a", "at": 1, "call": call, "object": "o", "place": [0, 0], "caller": {"kind": kind}});
+        let ((id, at), issued) = restore(line("AssumeRole", "IAMUser")).unwrap();
+        assert_eq!((&*id, at, issued.caller.kind), ("a", 1, PrincipalKind::User));
+        assert!(restore(line("AssumeAnything", "IAMUser")).unwrap_err().contains("AssumeAnything"));
+        assert!(restore(line("AssumeRole", "Robot")).unwrap_err().contains("Robot"));
+        let mut bad = line("AssumeRole", "IAMUser");
+        bad["session"] = json!("xyz");
+        assert!(restore(bad).unwrap_err().contains("hexadecimal"));
+    }
+}

@@ -6,6 +6,7 @@
 )]
 
 mod bundles;
+mod chains;
 mod configuration;
 mod demo;
 mod determinism;
