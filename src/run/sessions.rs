@@ -61,7 +61,7 @@ mod tests {
     use assize_engine::decode::Place;
     use assize_engine::evaluate::{Evaluation, ObjectName};
     use assize_engine::identity::Secret;
-    use assize_engine::partial::{ByHour, HourPart, Partial};
+    use assize_engine::partial::{ByHour, Partial};
     use assize_engine::session::{Chain, Issued, Issuing, PrincipalKind, session_digest};
     use proptest::prelude::*;
 
@@ -109,7 +109,7 @@ mod tests {
                 };
                 let id: session::SessionId = (format!("ASIAEXAMPLEKEY{key:06}").into(), time(*at));
                 whole.add(id.clone(), issued.clone());
-                let hour = hours.hours.entry(time(*at).div_euclid(3600)).or_insert_with(HourPart::default);
+                let hour = hours.hours.entry(time(*at).div_euclid(3600)).or_default();
                 hour.partial.sessions.add(id, issued);
             }
             state.commit(Batch { results: hours, ..Batch::default() }).await.unwrap();

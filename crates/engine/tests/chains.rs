@@ -141,7 +141,7 @@ fn walk(all: &[Drawn], mut who: Who, mut at: i64) -> Walked {
                 if found.iter().any(|one| one.caller != Who::Account) {
                     found.retain(|one| one.caller != Who::Account);
                 }
-                if found.iter().any(|one| !same(one.caller, found[0].caller)) {
+                if found.windows(2).any(|pair| matches!(pair, [a, b] if !same(a.caller, b.caller))) {
                     return Err(Broken::Ambiguous);
                 }
                 let omitted = all.iter().filter(alive).filter(of_session).any(|one| one.response == Response::Omitted);
@@ -193,7 +193,7 @@ fn merged(parts: &[Vec<String>], order: &[usize], by_hour: bool) -> Sessions {
     for &number in order {
         let evaluation = Evaluation::new(&[], AccountList::new(), Period::default(), 0, Secret::new([1, 2]));
         let name = ObjectName { name: Arc::from(format!("object-{number}")), number: u32::try_from(number).unwrap() };
-        let text = parts[number].join("\n");
+        let text = parts.get(number).unwrap().join("\n");
         if by_hour {
             let mut part = ByHour::new(0);
             evaluation.object_by_hour(&name, text.as_bytes(), &mut part);
