@@ -2,6 +2,7 @@
 
 pub(crate) mod activity;
 pub(crate) mod backtest;
+pub(crate) mod behind;
 pub(crate) mod build;
 pub(crate) mod correlated;
 pub(crate) mod coverage;

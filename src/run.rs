@@ -8,6 +8,7 @@ pub(crate) mod manifest;
 mod notified;
 mod publish;
 pub(crate) mod recalled;
+mod sessions;
 mod words;
 
 use std::collections::BTreeMap;

@@ -16,6 +16,7 @@ mod read;
 mod results;
 mod row;
 mod segment;
+mod session_row;
 mod shard;
 mod stored_partial;
 mod view;
@@ -41,6 +42,7 @@ pub(crate) use error::{StateError, blocking};
 pub(crate) use evidence::{Kept, evidence_key, hex, keep, original_place, sha256, split_change, store};
 pub(crate) use ledger::{KeyStatus, Ledger};
 pub(crate) use row::{DigestRow, LedgerRow, Listed, RowStatus};
+pub(crate) use session_row::WantedSessions;
 pub(crate) use shard::Shard;
 pub(crate) use view::View;
 #[cfg(test)]

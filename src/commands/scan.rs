@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use assize_engine::evaluate::Period;
 use assize_engine::inflate::Limits;
 use assize_engine::policy::Level;
+use assize_engine::session::Index;
 use assize_engine::time;
 
 use super::CommandError;
@@ -125,6 +126,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         missed: Vec::new(),
         skipped: report::scanned::skipped(&scanned, inputs),
         evidence: &evidence,
+        sessions: &Index::of(&scanned.partial.sessions),
         run: run_of(request, pack),
         fail_on: request.fail_on,
         judged: None,

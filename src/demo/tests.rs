@@ -85,9 +85,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_seed_others() {
 #[test]
 fn the_bytes_are_pinned() {
     let (objects, _) = run(2000, 7);
-    assert_eq!(format!("{:016x}", inflated(&objects)), "850f5bc40f933168", "keys or records changed");
+    assert_eq!(format!("{:016x}", inflated(&objects)), "c20207529226997f", "keys or records changed");
     // The compressor's output may change with its version; then only this line does.
-    assert_eq!(format!("{:016x}", stored(&objects)), "987a8b91573b6385", "gzip bytes changed");
+    assert_eq!(format!("{:016x}", stored(&objects)), "5ade719b89ea68b3", "gzip bytes changed");
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use assize_engine::finding::{self, Finding};
 use assize_engine::partial::{Hit, Partial};
 use assize_engine::policy::{AnsweredBy, Evidence as Grade, Framework, Kind, Level, Policy, Require, Truth};
+use assize_engine::session::{self, Index};
 use assize_engine::time;
 
 use super::activity;
-use super::{correlated, summary, text, v1, words};
+use super::{behind, correlated, summary, text, v1, words};
 use crate::pack::Pack;
 use crate::scan::evidence::{Evidence, Wanted};
 
@@ -20,6 +21,9 @@ pub(crate) const MAX_DETAILED: usize = 1_000;
 
 /// Occurrences shown of a finding, besides the latest.
 pub(crate) const SAMPLE: usize = 5;
+
+/// Records of findings with a group that are read again for a terminal.
+const GLANCED: usize = 100;
 
 /// Not evaluable records listed per policy.
 const MAX_REVIEW: usize = 100;
@@ -42,6 +46,8 @@ pub(crate) struct Parts<'a> {
     /// Objects that are no logs.
     pub(crate) skipped: Vec<v1::Skipped>,
     pub(crate) evidence: &'a HashMap<Wanted, Evidence>,
+    /// Records that issued temporary credentials.
+    pub(crate) sessions: &'a Index<'a>,
     pub(crate) run: v1::Run,
     pub(crate) fail_on: Level,
     /// Coverage and verdicts, if there is a scope.
@@ -61,8 +67,9 @@ pub(crate) struct Judged {
 /// How much of the evidence a report shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {
-    /// What a terminal shows: the earliest record of a few findings of each policy that groups by nothing. Other
-    /// findings are told by their group, so that hardly any object is read again.
+    /// What a terminal shows: the earliest record of a few findings of each policy, for what it shows and for who is behind
+    /// it; of policies that group, whose findings are told by their group, no more than [`GLANCED`] in all, so that hardly
+    /// any object is read again.
     Glance,
     /// A sample of every finding, up to [`MAX_DETAILED`].
     Full,
@@ -70,11 +77,14 @@ pub(crate) enum Detail {
 
 /// The records that the report shows, which must be read again.
 pub(crate) fn wanted(findings: &[Finding], partial: &Partial, detail: Detail) -> Vec<Wanted> {
-    let mut listed: BTreeMap<usize, usize> = BTreeMap::new();
+    let (mut listed, mut glanced): (BTreeMap<usize, usize>, usize) = Default::default();
     let glance = |finding: &&Finding| {
         let before = listed.entry(finding.policy).or_default();
         *before += 1;
-        *before <= text::PER_POLICY && finding.group.values.is_empty()
+        let grouped = !finding.group.values.is_empty();
+        let shown = *before <= text::PER_POLICY && (!grouped || glanced < GLANCED);
+        glanced += usize::from(shown && grouped);
+        shown
     };
     let shown: Vec<(&Finding, usize)> = match detail {
         Detail::Glance => findings.iter().filter(glance).map(|finding| (finding, 1)).collect(),
@@ -365,6 +375,9 @@ fn occurrence(policy: usize, hit: &Hit, expected: Truth, parts: &Parts<'_>) -> v
         matched: evidence.map(matched).unwrap_or_default(),
         event: evidence.and_then(|evidence| evidence.text.clone()),
         event_missing: missing,
+        behind: evidence
+            .and_then(|evidence| evidence.caller.as_ref())
+            .and_then(|caller| behind::of(&session::chain(caller, hit.time, parts.sessions))),
     }
 }
 

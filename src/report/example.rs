@@ -2,10 +2,10 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Books, Checks, Collection, Count, Coverage, Document, Exception, FieldValue, Finding, Framework, Hole, Integrity,
-    LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks,
-    Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, UnitShare,
-    VERSION, Verdict,
+    Activity, Behind, BehindLink, Books, Checks, Collection, Count, Coverage, Document, Exception, FieldValue, Finding,
+    Framework, Hole, Integrity, LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem,
+    ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share,
+    Skipped, Step, UnitShare, VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -186,6 +186,29 @@ pub(crate) fn occurrence() -> Occurrence {
         }],
         event: Some(event.to_owned()),
         event_missing: Some("larger than 64 KiB".to_owned()),
+        behind: Some(behind()),
+    }
+}
+
+fn behind() -> Behind {
+    Behind {
+        statement: "alice (user of 111122223333) → role Admin in 111122223333".to_owned(),
+        end: "user".to_owned(),
+        who: Some("alice (user of 111122223333)".to_owned()),
+        account: Some("111122223333".to_owned()),
+        broken: Some("not-in-evidence".to_owned()),
+        source_identity: Some("alice".to_owned()),
+        links: vec![BehindLink {
+            session: "arn:aws:sts::111122223333:assumed-role/Admin/alice".to_owned(),
+            key: "ASIA…0001".to_owned(),
+            call: "AssumeRole".to_owned(),
+            time: "2026-11-21T08:02:30Z".to_owned(),
+            joined: "key".to_owned(),
+            event_id: "1b2c3d4e-4e5f-4a6b-8c7d-9e0f1a2b3c4d".to_owned(),
+            object: "logs/a.json.gz".to_owned(),
+            record: 3,
+            offset: 4_096,
+        }],
     }
 }
 

@@ -7,8 +7,8 @@ mod scope;
 
 use crate::report::example;
 use crate::report::v1::{
-    Activity, Books, Count, Coverage, Document, FieldValue, Finding, MatchedField, MatchedSelection, ObjectBooks, Occurrence,
-    Policy, RecordBooks, Series,
+    Activity, Behind, BehindLink, Books, Count, Coverage, Document, FieldValue, Finding, MatchedField, MatchedSelection,
+    ObjectBooks, Occurrence, Policy, RecordBooks, Series,
 };
 
 /// Strings that somebody might write into a log to harm a report.
@@ -256,6 +256,33 @@ fn occurrence(at: usize, user: &str) -> Occurrence {
             _ => Some(event(at, user, &time)),
         },
         event_missing: at.is_multiple_of(9).then(|| "larger than 64 KiB".to_owned()),
+        behind: at.is_multiple_of(8).then(|| behind(at, &time)),
+    }
+}
+
+/// A chain of roles, with hostile names where callers choose them.
+fn behind(at: usize, time: &str) -> Behind {
+    let (who, session) = (HOSTILE[at % HOSTILE.len()], HOSTILE[(at + 3) % HOSTILE.len()]);
+    let broken = at.is_multiple_of(16).then(|| "not-in-evidence".to_owned());
+    let link = |call: &str, joined: &str| BehindLink {
+        session: format!("arn:aws:sts::111122223333:assumed-role/Admin/{session}"),
+        key: "ASIA…0001".to_owned(),
+        call: call.to_owned(),
+        time: time.to_owned(),
+        joined: joined.to_owned(),
+        event_id: who.to_owned(),
+        object: format!("logs/{session}.json.gz"),
+        record: 3,
+        offset: 4_096,
+    };
+    Behind {
+        statement: format!("{who} (SAML, {session}) → role Admin in 111122223333"),
+        end: if broken.is_some() { "broken" } else { "federated" }.to_owned(),
+        who: Some(who.to_owned()),
+        account: Some("111122223333".to_owned()),
+        broken,
+        source_identity: Some(session.to_owned()),
+        links: vec![link("AssumeRole", "key"), link("AssumeRoleWithSAML", "session")],
     }
 }
 

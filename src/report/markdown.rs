@@ -81,6 +81,10 @@ struct FindingRow<'a> {
     group: &'a [FieldValue],
     period: String,
     count: u64,
+    /// Who is behind it, the first of what is told.
+    behind: Option<&'a str>,
+    /// What else is told.
+    behind_more: usize,
 }
 
 /// A framework with the requirements that need attention.
@@ -174,6 +178,7 @@ impl<'a> CoverageView<'a> {
 
 impl<'a> FindingRow<'a> {
     fn of(finding: &'a Finding) -> Self {
+        let behind = summary::behind(finding);
         Self {
             title: &finding.title,
             correlated: finding.correlated.as_ref().map(|correlated| correlated.statement.as_str()),
@@ -182,6 +187,8 @@ impl<'a> FindingRow<'a> {
             group: &finding.group,
             period: words::period(&finding.first_seen, &finding.last_seen),
             count: finding.count,
+            behind: behind.first().copied(),
+            behind_more: behind.len().saturating_sub(1),
         }
     }
 }

@@ -18,6 +18,17 @@ const STATUSES: [&str; 6] = ["exception", "review", "not evaluable", "needs conf
 pub(crate) const NO_PASS: &str = "A scan of files has no scope to be complete against: it cannot know which accounts, \
     regions or hours should have been there. It says what was read and what matched, and never PASS.";
 
+/// Who is behind the occurrences of a finding that are shown: what is said of each, once.
+pub(crate) fn behind(finding: &Finding) -> Vec<&str> {
+    let mut told: Vec<&str> = Vec::new();
+    for behind in finding.occurrences.iter().filter_map(|occurrence| occurrence.behind.as_ref()) {
+        if !told.contains(&behind.statement.as_str()) {
+            told.push(&behind.statement);
+        }
+    }
+    told
+}
+
 /// The result of the run in words.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
 pub(crate) struct Verdict {

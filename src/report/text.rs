@@ -118,6 +118,7 @@ fn policy(findings: &[&Finding], screen: &mut Screen) {
         if let Some(correlated) = &finding.correlated {
             screen.wrapped(Style::Dim, "      ", &correlated.statement);
         }
+        behind(finding, screen);
     }
 }
 
@@ -140,6 +141,15 @@ fn what(finding: &Finding, screen: &mut Screen) {
         screen.put(Style::Plain, " ");
     }
     screen.end();
+}
+
+/// Who is behind it, if it was done with somebody else's credentials.
+fn behind(finding: &Finding, screen: &mut Screen) {
+    let told = summary::behind(finding);
+    if let [first, others @ ..] = told.as_slice() {
+        let more = if others.is_empty() { String::new() } else { format!(" (and {} more)", words::count(others.len() as u64)) };
+        screen.wrapped(Style::Plain, "      ", &format!("behind it: {first}{more}"));
+    }
 }
 
 fn requirements(document: &Document, screen: &mut Screen) {

@@ -358,6 +358,54 @@ pub(crate) struct Occurrence {
     pub(crate) event: Option<String>,
     /// Why `event` is missing.
     pub(crate) event_missing: Option<String>,
+    /// Who is behind it, if it was made with temporary credentials and was read again. What is known of it grows with the
+    /// records that are read, and no fingerprint depends on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) behind: Option<Behind>,
+}
+
+/// Who is behind a record: its chain of roles, as far as the records that were read tell.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Behind {
+    /// One line for people: who began the chain, then each session in turn; and where it breaks.
+    pub(crate) statement: String,
+    /// What stands at the beginning: `user` (of IAM, or root), `federated` (somebody whom an identity provider vouches for),
+    /// `person` (of Identity Center), `service` (an AWS service), or `broken` (nobody is known).
+    pub(crate) end: String,
+    /// Who that is, in words; none if the chain breaks.
+    pub(crate) who: Option<String>,
+    /// The account of who began the chain, or of the session at which it breaks, if known.
+    pub(crate) account: Option<String>,
+    /// Why it breaks: `not-in-evidence`, `response-omitted`, `ambiguous`, `other-account`, `unnamed`, `loop` or `too-long`.
+    pub(crate) broken: Option<String>,
+    /// The source identity of the chain, if one was set.
+    pub(crate) source_identity: Option<String>,
+    /// From the record's own session back; at most ten.
+    pub(crate) links: Vec<BehindLink>,
+}
+
+/// A session, and the record that issued its credentials.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct BehindLink {
+    /// ARN of the session.
+    pub(crate) session: String,
+    /// Its access key id, the first and the last four characters; empty if its records name none.
+    pub(crate) key: String,
+    /// The call that issued the credentials, for example `AssumeRole`.
+    pub(crate) call: String,
+    /// Event time of that call.
+    pub(crate) time: String,
+    /// How the two were found to belong together: `key` (both name the access key) or `session` (both name the session and the
+    /// second in which it began).
+    pub(crate) joined: String,
+    /// Event id of that call.
+    pub(crate) event_id: String,
+    /// File path or object key of its record.
+    pub(crate) object: String,
+    /// Zero-based number of the record in the object.
+    pub(crate) record: u64,
+    /// Where the record begins in the inflated object, bytes.
+    pub(crate) offset: u64,
 }
 
 /// A selection that was true for a record.

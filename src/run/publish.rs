@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use assize_engine::session::Index;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Context, RunError, manifest, run_of};
+use super::{Context, RunError, manifest, run_of, sessions};
 use crate::cli::Format;
 use crate::collect::collected::{Collected, Owed};
 use crate::collect::{Collector, Outcome, kept};
@@ -56,6 +57,8 @@ pub(super) async fn publish(
 ) -> Result<Published, RunError> {
     let wanted = build::wanted(&judgement.findings, &judgement.partial, Detail::Full);
     let evidence = read_again(context, collector, wanted).await?;
+    let calls = evidence.iter().filter_map(|(wanted, evidence)| Some((evidence.caller.clone()?, wanted.hit.time)));
+    let sessions = sessions::behind(&state.view(), calls.collect()).await?;
     let abandoned = state.abandoned().iter().map(|run| run.run_id.clone()).collect();
     let mut judged = told::of(&told::Told {
         config: context.config,
@@ -83,6 +86,7 @@ pub(super) async fn publish(
         missed: told.collected.owed.iter().map(missed).collect(),
         skipped: Vec::new(),
         evidence: &evidence,
+        sessions: &Index::of(&sessions),
         run: run_of(context, &question.hours),
         fail_on: context.asked.fail_on,
         judged: Some(judged),

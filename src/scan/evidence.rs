@@ -13,6 +13,7 @@ use assize_engine::linear;
 use assize_engine::matcher::{Matcher, Subject};
 use assize_engine::partial::Hit;
 use assize_engine::policy::{Policy, Truth};
+use assize_engine::session::Principal;
 
 use super::input::{Inputs, Object};
 use super::object::Reader;
@@ -45,6 +46,8 @@ pub(crate) struct Evidence {
     pub(crate) missing: Option<String>,
     /// Which selections matched, and by which fields.
     pub(crate) matched: Vec<linear::MatchedSelection>,
+    /// Who called, if with credentials that were issued to somebody else.
+    pub(crate) caller: Option<Principal>,
 }
 
 /// Reads the wanted records again, object by object.
@@ -111,15 +114,16 @@ impl Collecting<'_> {
         let Some(policy) = self.policies.get(one.policy) else { return changed() };
         let text = String::from_utf8_lossy(bytes);
         let show = policy.show.iter().map(|path| self.matcher.shown(path, subject)).collect();
+        let caller = Some(Principal::of(&subject.facts)).filter(Principal::is_borrowed);
         let matched = match linear::judge(policy, &text, self.matcher.accounts()) {
             Ok(judgement) if judgement.truth == one.expected => judgement.matched,
-            _ => return Evidence { show, missing: Some(DISAGREE.to_owned()), ..Evidence::default() },
+            _ => return Evidence { show, missing: Some(DISAGREE.to_owned()), caller, ..Evidence::default() },
         };
         if bytes.len() > MAX_SHOWN {
             let missing = format!("the record is {} bytes long; at most {MAX_SHOWN} are shown", bytes.len());
-            return Evidence { show, text: None, missing: Some(missing), matched };
+            return Evidence { show, text: None, missing: Some(missing), matched, caller };
         }
-        Evidence { show, text: Some(text.into_owned()), missing: None, matched }
+        Evidence { show, text: Some(text.into_owned()), missing: None, matched, caller }
     }
 
     /// What was not found although it had been read before.

@@ -13,6 +13,7 @@ use super::read::Found;
 use super::results::{self, PolicySet};
 use super::row::LedgerRow;
 use super::segment::{Draft, Kind, Origin};
+use super::session_row;
 
 /// Seconds of a day.
 pub(super) const DAY: i64 = 24 * 3600;
@@ -90,6 +91,9 @@ impl Batch {
             let line = |(name, value)| to_line(&Document { name, run: run.clone(), as_of, order, value });
             let lines: Result<Vec<_>, _> = documents.into_iter().map(line).collect();
             add_lines(&mut draft, kind, key, lines?)?;
+        }
+        for (hour, part) in &self.results.hours {
+            add_lines(&mut draft, Kind::Sessions, *hour, session_row::lines(&part.partial.sessions)?)?;
         }
         Ok(draft)
     }

@@ -214,11 +214,17 @@ async fn merge_key(mut draft: Draft, (kind, key): (Kind, i64), mut pending: Vec<
                 entry::sort(&mut entries);
                 batch::add_entries(&mut draft, kind, key, &entries)?;
             }
-            Kind::Rows | Kind::Timeline | Kind::Documents => {
+            Kind::Rows | Kind::Timeline | Kind::Documents | Kind::Sessions => {
                 let bodies: Result<Vec<Vec<u8>>, StateError> = pending.into_iter().map(Found::body).collect();
                 let bodies = bodies?;
                 let lines = bodies.iter().flat_map(|body| body.split(|byte| *byte == b'\n')).filter(|line| !line.is_empty());
-                batch::add_lines(&mut draft, kind, key, lines.collect())?;
+                let mut lines: Vec<&[u8]> = lines.collect();
+                if kind == Kind::Sessions {
+                    // A backfill writes again what is there.
+                    lines.sort_unstable();
+                    lines.dedup();
+                }
+                batch::add_lines(&mut draft, kind, key, lines)?;
             }
         }
         Ok(draft)

@@ -59,17 +59,19 @@ pub(super) enum Kind {
     Documents,
     /// Under 0: documents of which only the newest of each name counts, JSON lines.
     Current,
+    /// By hour of event time: records that issued temporary credentials, JSON lines.
+    Sessions,
 }
 
 impl Kind {
-    pub(super) const ALL: [Kind; 7] =
-        [Kind::Keys, Kind::Rows, Kind::Results, Kind::Seen, Kind::Timeline, Kind::Documents, Kind::Current];
+    pub(super) const ALL: [Kind; 8] =
+        [Kind::Keys, Kind::Rows, Kind::Results, Kind::Seen, Kind::Timeline, Kind::Documents, Kind::Current, Kind::Sessions];
 
     /// Hashes cannot be compressed, and are wanted quickly.
     fn encoding(self) -> Encoding {
         match self {
             Kind::Keys | Kind::Seen => Encoding::Plain,
-            Kind::Rows | Kind::Results | Kind::Timeline | Kind::Documents | Kind::Current => Encoding::Gzip,
+            Kind::Rows | Kind::Results | Kind::Timeline | Kind::Documents | Kind::Current | Kind::Sessions => Encoding::Gzip,
         }
     }
 }

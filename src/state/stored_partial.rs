@@ -104,7 +104,8 @@ impl Objects {
 impl StoredPartial {
     /// `numbers` has the number in the set for each policy of the partial result.
     pub(super) fn of(partial: &Partial, numbers: &[usize]) -> StoredPartial {
-        let Partial { records, kinds, cells, policies, malformed } = partial;
+        // Sessions are kept in sections of their own.
+        let Partial { records, kinds, cells, policies, malformed, sessions: _ } = partial;
         let mut objects = Objects::default();
         let number = |policy: usize| numbers.get(policy).copied();
         let mut stored: Vec<StoredPolicy> = Vec::new();

@@ -6,6 +6,7 @@ mod grouping;
 mod kill;
 mod reading;
 mod script;
+mod sessions;
 mod shards;
 mod speed;
 mod two_runs;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use assize_bucket::Bucket;
 use assize_engine::identity::SeenEntry;
+use assize_engine::session::Sessions;
 use futures::stream::{self, BoxStream, StreamExt as _, TryStreamExt as _};
 use serde::de::DeserializeOwned;
 
@@ -21,6 +22,7 @@ use super::read::{Found, Sections, Segments};
 use super::results::{self, HourResults};
 use super::row::LedgerRow;
 use super::segment::{Kind, SegmentRef};
+use super::session_row::{self, WantedSessions};
 
 /// What a stream of a view gives. After an error it ends.
 pub(crate) type Items<T> = BoxStream<'static, Result<T, StateError>>;
@@ -125,6 +127,12 @@ impl View {
             return stream::iter([Err(error)]).boxed();
         }
         self.by_key(Kind::Results, Wanted::Within(hours), move |hour, found| results::read(hour, found, &asked))
+    }
+
+    /// The records that issued the wanted temporary credentials, or any if nothing is said, hour by hour of event time. Only
+    /// the hour at hand is in memory.
+    pub(crate) fn sessions(&self, hours: Range<i64>, wanted: Option<WantedSessions>) -> Items<Sessions> {
+        self.by_key(Kind::Sessions, Wanted::Within(hours), move |_, found| session_row::read(found, wanted.as_ref()))
     }
 
     /// All documents of a name, in the order of their time.

@@ -28,6 +28,7 @@ fn the_demo_says_what_was_done_to_its_evidence() {
     for code in ["log-altered", "log-orphan", "digest-missing", "event-id-conflict"] {
         assert!(report.contains(code), "{code}");
     }
+    who_is_behind_it(&report, &assize);
     what_was_left_is_asked(&assize);
 }
 
@@ -52,6 +53,35 @@ fn what_is_recorded_nowhere_is_warned_of(assize: &Assize) {
     assert!(found.out.contains("p/objects.yaml:1:5: warning[never-recorded]: `objects` may never fire"), "{}", found.out);
     assert!(found.out.contains("all data events of AWS::S3::Object"), "{}", found.out);
     assert!(found.out.contains("0 errors, 1 warning"), "{}", found.out);
+}
+
+/// Roles lead back to people, to a pipeline through two accounts, and once to an account whose records nobody has.
+fn who_is_behind_it(report: &str, assize: &Assize) {
+    let json = std::fs::read(assize.path("demo/report.json")).unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let behind = |policy: &str, account: &str| -> Vec<String> {
+        let findings = document["findings"].as_array().unwrap().iter();
+        let of = findings.filter(|finding| finding["policy"] == policy && finding["account"] == account);
+        let occurrences = of.flat_map(|finding| finding["occurrences"].as_array().unwrap());
+        occurrences.filter_map(|one| Some(one["behind"]["statement"].as_str()?.to_owned())).collect()
+    };
+    let said = |policy: &str, account: &str, expected: &str| {
+        let told = behind(policy, account);
+        assert!(told.iter().any(|statement| statement == expected), "{policy} {account}: {told:#?}");
+        assert!(report.contains(expected), "the page does not say: {expected}");
+    };
+    said(
+        "network-gateway-changed",
+        "555566667777",
+        "repo:kaigan-example/storefront:environment:dev (token.actions.githubusercontent.com) → role github-actions-deploy in \
+         333344445555 → role network-breakglass in 555566667777",
+    );
+    let told = behind("config-recorder-changed", "444455556666");
+    let broken = told.iter().find(|statement| statement.contains("the chain breaks in 777788889999")).unwrap();
+    assert!(broken.contains("(principal of 777788889999) → role kaigan-baseline in 444455556666; "), "{broken}");
+    let person = behind("trail-stopped-or-narrowed", "666677778888");
+    assert!(person.iter().all(|statement| statement.starts_with("noah.patel@kaigan.example (Identity Center) → ")), "{person:?}");
+    assert!(!person.is_empty());
 }
 
 /// `coverage`, `explain` and `verify` read the audit folder alone: no credentials, no network.

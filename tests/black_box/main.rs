@@ -7,6 +7,7 @@
 
 mod backtests;
 mod bundles;
+mod chains;
 mod configuration;
 mod demo;
 mod determinism;

@@ -10,6 +10,7 @@ use crate::matcher::{Judging, Matcher, Scratch, Subject, takes};
 use crate::partial::{ByHour, Cell, GroupKey, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
 use crate::policy::{Category, Policy, Truth};
 use crate::record::{AccountList, RecordKind, top};
+use crate::session::{self, Callers};
 use crate::time;
 
 /// The event times that are evaluated: from `since`, up to but not including `until`; seconds since 1970 UTC.
@@ -47,6 +48,7 @@ pub struct Evaluation {
 struct Memory {
     decode: decode::Memory,
     scratch: Scratch,
+    callers: Callers,
 }
 
 /// An object by name, and its place in the caller's ordered list, by which copies are told apart.
@@ -86,8 +88,8 @@ impl Evaluation {
     fn evaluate_into(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = spare().pop().unwrap_or_default();
-        let scratch = Some(&mut memory.scratch);
-        let mut sink = Evaluating { evaluation: self, object, results, scratch, run: Run::default(), cell: None };
+        let (scratch, callers) = (Some(&mut memory.scratch), &mut memory.callers);
+        let mut sink = Evaluating { evaluation: self, object, results, scratch, callers, run: Run::default(), cell: None };
         let decoded = decode::decode_with(text, &mut memory.decode, &mut sink);
         sink.finish_cell();
         sink.finish_run();
@@ -147,6 +149,7 @@ struct Evaluating<'e, 'p> {
     results: Results<'p>,
     /// Taken while a record is put to the policies.
     scratch: Option<&'e mut Scratch>,
+    callers: &'e mut Callers,
     run: Run,
     /// The cell of the last record: those of one object nearly always share it.
     cell: Option<OpenCell>,
@@ -183,6 +186,10 @@ impl Sink for Evaluating<'_, '_> {
             self.note_malformed(place, bytes.len() as u64, "eventTime is missing or not a UTC time".to_owned());
             return;
         };
+        let source = session::Source { object: &self.object.name, place };
+        if let Some((id, issued)) = session::issued(&subject.facts, time, &source, self.callers) {
+            partial.sessions.add(id, issued);
+        }
         if !self.evaluation.period.contains(time) {
             partial.records.outside_period += 1;
             return;
@@ -326,7 +333,7 @@ pub fn digests(text: &[u8], records: &BTreeSet<u64>) -> BTreeMap<u64, RecordDige
 }
 
 /// A value that names a group: cut if it is too long to keep for every match, and still its own.
-fn bounded(value: String) -> String {
+pub(crate) fn bounded(value: String) -> String {
     if value.len() <= MAX_GROUP_VALUE {
         return value;
     }

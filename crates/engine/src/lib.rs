@@ -24,6 +24,7 @@ pub mod partial;
 mod pattern;
 pub mod policy;
 pub mod record;
+pub mod session;
 pub mod time;
 pub mod trial;
 pub mod verdict;

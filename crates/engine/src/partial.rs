@@ -8,6 +8,7 @@ use crate::correlation::MAX_MATCHES;
 use crate::decode::Place;
 use crate::identity::{RecordDigest, SeenEntry};
 use crate::policy::Policy;
+use crate::session::Sessions;
 
 /// Most malformed records that are kept with their place; all are counted.
 pub const MAX_MALFORMED_KEPT: usize = 1_000;
@@ -282,6 +283,8 @@ pub struct Partial {
     pub policies: Vec<PolicyPartial>,
     /// The first [`MAX_MALFORMED_KEPT`] by object and place.
     pub malformed: BTreeSet<MalformedRecord>,
+    /// Records that issued temporary credentials, whatever the asked period: chains of roles are followed in them.
+    pub sessions: Sessions,
 }
 
 /// The hour of what has no event time: malformed records, records of kinds that are not evaluated, digests.
@@ -377,5 +380,6 @@ impl Partial {
         for malformed in other.malformed {
             self.add_malformed(malformed);
         }
+        self.sessions.merge(other.sessions);
     }
 }

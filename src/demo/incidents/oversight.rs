@@ -1,11 +1,13 @@
 //! Eyes closed: trails stopped or narrowed, the recorder switched off, a key to be destroyed, an account that wants out.
 
 use super::Script;
+use crate::demo::DENIED;
 use crate::demo::calendar::october;
 use crate::demo::calls::{access, oversight, storage};
-use crate::demo::cast::find;
+use crate::demo::cast::{BOTO, find};
 use crate::demo::estate::{Member, Region};
 use crate::demo::record::Failure;
+use crate::demo::session::{Session, Who};
 
 /// A trail in production is stopped for forty minutes while its bucket is moved.
 pub(super) fn stopped_trail(script: &mut Script<'_, '_>) {
@@ -57,14 +59,26 @@ pub(super) fn key_to_be_deleted(script: &mut Script<'_, '_>) {
 pub(super) fn stopped_recorder(script: &mut Script<'_, '_>) {
     let (member, region) = (Member::DataDev, Region::Oregon);
     script.stage.now = october(26, 16, 20) + script.stage.random.between(0, 900);
-    let session = script.cast.sign_in(&mut script.stage, find("noah.patel"), member);
-    script.stage.sample(&session, region, &[oversight::describe_recorder_status, oversight::get_cost], 3);
+    let session = from_the_unseen(script, member, region);
+    script.stage.sample(&session, region, &[oversight::describe_recorder_status, oversight::get_cost], 4);
     let call = oversight::switch_recorder("StopConfigurationRecorder");
     let title = "The configuration recorder of a region is stopped for two days";
     script.strike(&session, region, &call, (title, "config-recorder-changed"));
     script.stage.now = october(28, 18, 2);
     let session = script.cast.sign_in(&mut script.stage, find("noah.patel"), member);
     script.stage.call(&session, region, &oversight::switch_recorder("StartConfigurationRecorder"));
+}
+
+/// A session of a role of `member`, taken from the account that nobody may look into. Who that was, only its own records say.
+fn from_the_unseen(script: &mut Script<'_, '_>, member: Member, region: Region) -> Session {
+    let (address, now) = ("198.51.100.77", script.stage.now);
+    let session = script.cast.role(member, "kaigan-baseline", &access::stamped("lab", now), now, script.stage.random);
+    let mut outside = Session::role(member, "", "").from(address, BOTO);
+    let id = format!("{}:lab", script.cast.unique_id("AROA", Member::Management, DENIED.1));
+    outside.who = Who::Stranger { id, account: DENIED.0.to_owned() };
+    let call = access::assume_role(&session, now, script.stage.random).shared(&script.stage.random.uuid());
+    script.stage.call_now(&outside, region, &call);
+    session.from(address, BOTO)
 }
 
 /// An administrator of an account tries to leave the organisation, and is refused by its policy.

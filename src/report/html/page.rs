@@ -10,8 +10,8 @@ use super::scope::{PolicyVerdicts, ScopePage};
 use super::{DETAILED_FINDINGS, EVENT_BYTES, event};
 use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
 use crate::report::v1::{
-    Books, Correlated, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy, Problem,
-    Run,
+    Behind, Books, Correlated, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy,
+    Problem, Run,
 };
 use crate::report::{scope::Verdicts, words};
 
@@ -114,6 +114,10 @@ struct FindingView<'a> {
     count: u64,
     correlated: Option<&'a Correlated>,
     remediation: &'a str,
+    /// Who is behind it, the first of what is told of the occurrences.
+    behind: Option<&'a str>,
+    /// What else is told.
+    behind_more: usize,
     occurrences: Vec<OccurrenceView<'a>>,
     /// Matches that are not among the occurrences.
     more: u64,
@@ -148,6 +152,7 @@ struct OccurrenceView<'a> {
     event: Option<String>,
     /// Why there is no event.
     event_missing: Option<&'a str>,
+    behind: Option<&'a Behind>,
 }
 
 #[derive(Serialize)]
@@ -285,6 +290,7 @@ impl<'a> OccurrenceView<'a> {
             matched: &occurrence.matched,
             event,
             event_missing,
+            behind: occurrence.behind.as_ref(),
         }
     }
 }
@@ -318,6 +324,7 @@ fn findings<'a>(findings: &'a [Finding], room: &mut EventRoom) -> Vec<FindingVie
 
 impl<'a> FindingView<'a> {
     fn without_occurrences(finding: &'a Finding) -> Self {
+        let behind = summary::behind(finding);
         Self {
             fingerprint: &finding.fingerprint,
             policy: &finding.policy,
@@ -332,6 +339,8 @@ impl<'a> FindingView<'a> {
             count: finding.count,
             correlated: finding.correlated.as_ref(),
             remediation: &finding.remediation,
+            behind: behind.first().copied(),
+            behind_more: behind.len().saturating_sub(1),
             occurrences: Vec::with_capacity(finding.occurrences.len()),
             more: finding.count.saturating_sub(finding.occurrences.len() as u64),
         }

@@ -7,6 +7,7 @@ use assize_bucket::{Bucket, LocalFolder, Memory};
 use assize_engine::decode::Place;
 use assize_engine::identity::{RecordDigest, SeenEntry};
 use assize_engine::partial::{ByHour, Cell, GroupKey, Hit, HourPart, MalformedRecord, NO_HOUR, Partial, RecordCounts};
+use assize_engine::session::{Issued, Issuing, Principal, PrincipalKind, Sessions, session_digest};
 use futures::stream::TryStreamExt as _;
 use serde_json::json;
 
@@ -79,6 +80,32 @@ fn hit(number: u64, time: i64) -> Hit {
     }
 }
 
+/// Two records of object `number` that issued credentials: of a session of its own, and of one that others tell of too.
+fn sessions(number: u64, time: i64) -> Sessions {
+    let mut sessions = Sessions::default();
+    let caller = Principal {
+        kind: if number.is_multiple_of(2) { PrincipalKind::Role } else { PrincipalKind::Account },
+        account: "111122223333".to_owned(),
+        arn: format!("arn:aws:sts::111122223333:assumed-role/R/{}", number % 3),
+        key: format!("ASIAEXAMPLEKEY{:06}", number % 3),
+        begun: number.is_multiple_of(3).then_some(time - 60),
+        source_identity: "a \"quoted\" name\n".to_owned(),
+        ..Principal::default()
+    };
+    let issued = Issued {
+        caller: Arc::new(caller),
+        call: Issuing::ALL[usize::try_from(number).unwrap() % Issuing::ALL.len()],
+        session: (!number.is_multiple_of(4)).then(|| session_digest(&number.to_string())),
+        omitted: number.is_multiple_of(5),
+        event_id: format!("issued-{number}").into(),
+        object: format!("object-{number}").into(),
+        place: Place { index: 4, offset: number },
+    };
+    sessions.add((format!("ASIAEXAMPLEKEY{number:06}").into(), time), issued.clone());
+    sessions.add(("arn:aws:sts::111122223333:assumed-role/R/shared".into(), time / 3600 * 3600), issued);
+    sessions
+}
+
 /// What evaluating object `number` gives over so many policies: three records in two hours, and something malformed.
 pub(super) fn results(number: u64, policies: usize) -> ByHour {
     let mut all = ByHour::new(policies);
@@ -103,6 +130,7 @@ pub(super) fn results(number: u64, policies: usize) -> ByHour {
             }
         }
         partial.cells.insert(("111122223333".to_owned(), "eu-west-1".to_owned()), cell);
+        partial.sessions = sessions(number, time);
         let seen = vec![SeenEntry { key: number, digest: u64::try_from(hour).unwrap() }];
         all.hours.insert(hour, HourPart { partial, seen });
     }
@@ -156,6 +184,7 @@ pub(super) struct Told {
     pub(super) rows: Vec<LedgerRow>,
     pub(super) results: Vec<HourResults>,
     pub(super) seen: BTreeMap<i64, Vec<SeenEntry>>,
+    pub(super) sessions: Sessions,
     pub(super) documents: Vec<u64>,
     pub(super) timeline: Vec<u64>,
     pub(super) row_count: u64,
@@ -178,9 +207,12 @@ pub(super) async fn told(view: &View) -> Result<Told, StateError> {
         policy.not_evaluable.sort();
     }
     let seen = view.seen(i64::MIN..i64::MAX).try_collect().await?;
+    let mut sessions = Sessions::default();
+    let by_hour: Vec<Sessions> = view.sessions(i64::MIN..i64::MAX, None).try_collect().await?;
+    by_hour.into_iter().for_each(|hour| sessions.merge(hour));
     let documents = numbers(view.documents("notes").await?);
     let timeline = numbers(view.timeline("trails", i64::MIN..i64::MAX).await?);
-    Ok(Told { rows, results, seen, documents, timeline, row_count: view.row_count() })
+    Ok(Told { rows, results, seen, sessions, documents, timeline, row_count: view.row_count() })
 }
 
 /// The numbers that documents list, all together in order.
@@ -199,8 +231,10 @@ pub(super) fn expected(objects: u64) -> Told {
     rows.sort_by_key(|row| (row.day, row.clone()));
     let results = batch(&all).results;
     let (documents, timeline) = (all.clone(), all);
-    let mut told = Told { rows, results: Vec::new(), seen: BTreeMap::new(), documents, timeline, row_count: objects };
+    let (seen, sessions) = Default::default();
+    let mut told = Told { rows, results: Vec::new(), seen, sessions, documents, timeline, row_count: objects };
     for (hour, HourPart { mut partial, mut seen }) in results.hours {
+        told.sessions.merge(std::mem::take(&mut partial.sessions));
         for policy in &mut partial.policies {
             policy.groups.values_mut().for_each(|hits| hits.sort());
             policy.not_evaluable.sort();

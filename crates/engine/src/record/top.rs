@@ -61,6 +61,7 @@ pub(crate) const ERROR_CODE: TopField = TopField(10);
 pub(crate) const RESPONSE: TopField = TopField(11);
 pub(crate) const FROM_CONSOLE: TopField = TopField(12);
 pub(crate) const USER_AGENT: TopField = TopField(13);
+pub(crate) const REQUEST: TopField = TopField(17);
 
 impl TopField {
     /// The field of this name.
