@@ -207,11 +207,11 @@ mod tests {
         let pack = pack::load(&[]).unwrap();
         for (index, policy) in pack.policies.iter().enumerate() {
             let text = explanation(&pack, index, 100);
+            let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
             for name in policy.detection.selections.iter().map(|(name, _)| name) {
-                assert!(text.contains(&format!("({name})")) || text.contains(&format!("`{name}`")), "{name}:\n{text}");
+                assert!(flat.contains(&format!("({name})")) || flat.contains(&format!("`{name}`")), "{name}:\n{text}");
             }
             for test in &policy.tests {
-                let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
                 assert!(flat.contains(&words::prose(&test.name)), "{}:\n{text}", test.name);
             }
             let commands = |line: &&str| !line.starts_with("    ") && !line.contains("http");
