@@ -4,11 +4,13 @@
 
 mod sentences;
 
+use std::path::PathBuf;
+
 use assize_engine::diagnostic::closest;
 use assize_engine::finding;
 use assize_engine::matcher::Matcher;
 use assize_engine::partial::Partial;
-use assize_engine::policy::{Evidence, FieldPath, Framework, Kind, Per, Policy, Population, Require, Truth};
+use assize_engine::policy::{Evidence, FieldPath, Framework, Kind, Per, Placeholders, Policy, Population, Require, Truth};
 use assize_engine::record::AccountList;
 
 use super::CommandError;
@@ -16,7 +18,7 @@ use super::list::tried_on;
 use crate::cli::{self, PolicyExplainArgs};
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::pack::{self, Pack};
+use crate::pack::{self, Pack, PackError};
 use crate::report::correlated;
 use crate::report::prose::Prose;
 use crate::report::words;
@@ -24,7 +26,7 @@ use sentences::Clause;
 
 /// Runs `assize policy explain`.
 pub(super) fn run(args: &PolicyExplainArgs, console: &Console) -> Result<Exit, CommandError> {
-    let pack = pack::load_with(&args.policies.paths, &cli::placeholders(&args.policies.placeholder))?;
+    let pack = pack(&args.policies.paths, cli::placeholders(&args.policies.placeholder))?;
     let Some(index) = pack.policies.iter().position(|policy| policy.id == args.id) else {
         let ids: Vec<&str> = pack.policies.iter().map(|policy| policy.id.as_str()).collect();
         return Err(CommandError::UnknownPolicy { id: args.id.clone(), meant: closest(&args.id, &ids).map(str::to_owned) });
@@ -54,6 +56,19 @@ fn explanation(pack: &Pack, index: usize, width: usize) -> String {
     prose.finish()
 }
 
+/// The policies; a placeholder that is not set stands for itself, so that what it is for can be read.
+fn pack(paths: &[PathBuf], given: Placeholders) -> Result<Pack, PackError> {
+    let pack = pack::load_with(paths, &given)?;
+    let unset = pack.policies.iter().flat_map(|policy| &policy.unconfigured);
+    let mut shown: Placeholders = unset.map(|name| (name.clone(), vec![format!("%{name}%")])).collect();
+    if shown.is_empty() {
+        return Ok(pack);
+    }
+    shown.extend(given);
+    // Where a modifier cannot work on it, as `cidr`, the policy is shown as one that looks for nothing.
+    Ok(pack::load_with(paths, &shown).unwrap_or(pack))
+}
+
 fn fires(policy: &Policy, prose: &mut Prose) {
     prose.heading("When it fires");
     let categories: Vec<&str> = policy.needs.categories.iter().map(|category| category.name()).collect();
@@ -65,6 +80,10 @@ fn fires(policy: &Policy, prose: &mut Prose) {
     led("A record matches when", &told.clause, prose);
     if told.wildcards {
         prose.paragraph(2, "In a value `*` stands for any text and `?` for one character.");
+    }
+    for name in policy.placeholders.keys() {
+        let told = "stands for the values that the configuration gives it (`policies.placeholders`).";
+        prose.paragraph(2, &format!("`%{name}%` {told}"));
     }
     if let Some(sentence) = windows(policy) {
         prose.paragraph(2, &sentence);
@@ -204,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_built_in_policy_is_explained_within_the_width() {
-        let pack = pack::load(&[]).unwrap();
+        let pack = pack(&[], Placeholders::new()).unwrap();
         for (index, policy) in pack.policies.iter().enumerate() {
             let text = explanation(&pack, index, 100);
             let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
