@@ -1,8 +1,7 @@
 //! Event times as seconds since 1970-01-01T00:00:00Z.
 
-use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 
 /// Reads a CloudTrail time such as `2026-11-22T08:00:00Z` (a fraction of a second is dropped).
 ///
@@ -32,7 +31,7 @@ pub fn parse(text: &str) -> Option<i64> {
 }
 
 /// Days since 1970-01-01 in the proleptic Gregorian calendar; `None` if there is no such day.
-fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> Option<i64> {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let longest = match month {
         4 | 6 | 9 | 11 => 30,
@@ -67,7 +66,8 @@ pub(crate) enum Part {
 
 /// The part of a time in UTC; weeks are those of ISO 8601. `None` if the text is not a CloudTrail time.
 pub(crate) fn part(text: &str, part: Part) -> Option<f64> {
-    let civil: DateTime = Timestamp::from_second(parse(text)?).ok()?.to_zoned(TimeZone::UTC).datetime();
+    // Not by way of a timestamp: those of jiff end a day before the year 9999 does.
+    let civil: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(parse(text)?.seconds()).ok()?;
     Some(match part {
         Part::Minute => f64::from(civil.minute()),
         Part::Hour => f64::from(civil.hour()),
@@ -125,5 +125,7 @@ mod tests {
             [of(Part::Minute), of(Part::Hour), of(Part::Day), of(Part::Week), of(Part::Month), of(Part::Year)],
             [45.0, 23.0, 1.0, 1.0, 1.0, 2026.0]
         );
+        assert_eq!(part("9999-12-31T23:59:59Z", Part::Day), Some(31.0));
+        assert_eq!(part("0000-01-01T00:00:00Z", Part::Year), Some(0.0));
     }
 }
