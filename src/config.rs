@@ -7,6 +7,7 @@
 mod accounts;
 mod audit;
 mod bounds;
+mod calendar;
 mod context;
 #[cfg(test)]
 mod documentation;
@@ -55,6 +56,7 @@ const KEYS: &[&str] = &[
     "waivers",
     "report",
     "judge",
+    "calendar",
     "notifications",
     "signing",
     "exceptions",
@@ -206,6 +208,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let sources = sources::read(root, audit.as_ref(), context);
     let (event_history, relist) = (bounds::event_history(root, context), bounds::relist(root, context));
     let (limits, judge) = (bounds::limits(root, context), bounds::judge(root, context));
+    let calendar = calendar::read(root, context);
     let (policies, waivers) = (policies::read(root, context), policies::waivers(root, context));
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
     let (signing, exceptions) = (signing::read(root, context), exceptions::read(root, context));
@@ -226,6 +229,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         waivers,
         report,
         judge,
+        calendar,
         notifications,
         signing,
         exceptions,

@@ -168,11 +168,14 @@ pub(crate) fn tagged(filter: &TagFilter, tags: Option<&BTreeMap<String, String>>
 }
 
 impl Estate {
-    /// What policies can ask of accounts.
-    pub(crate) fn facts(&self) -> AccountList {
+    /// What policies can ask of accounts, and of the time in which people work.
+    pub(crate) fn facts(&self, config: &Config) -> AccountList {
         let facts =
             |account: &Account| AccountFacts { name: account.name.clone(), env: account.env.clone(), tags: account.tags.clone() };
-        self.accounts.iter().map(|account| (account.id.clone(), facts(account))).collect()
+        let in_scope = self.accounts.iter().map(|account| (account.id.clone(), facts(account)));
+        let list = in_scope.collect::<AccountList>().with_others(self.left_out.iter().map(|account| account.id.clone()));
+        let unread = config.accounts.organization.is_some() && self.organization_accounts.is_none();
+        if unread { list.incomplete() } else { list }.with_calendar(config.calendar.clone())
     }
 
     /// Keeps only some accounts; the others are left out, and say so.
@@ -204,5 +207,31 @@ impl Estate {
     /// Ids of the accounts in scope.
     pub(crate) fn ids(&self) -> BTreeSet<&str> {
         self.accounts.iter().map(|account| account.id.as_str()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(accounts: &str) -> Config {
+        let text = format!("name: x\naudit: {{bucket: 'file://audit'}}\naccounts: {accounts}\ncalendar: {{zone: UTC}}\n");
+        Config::parse("assize.yaml", &text, &|_| None).unwrap()
+    }
+
+    #[test]
+    fn policies_know_a_stranger_only_where_all_accounts_are_known() {
+        let account = |id: &str| Account { id: id.to_owned(), env: "prod".to_owned(), ..Account::default() };
+        let left_out = LeftOut { id: "2".to_owned(), name: "x".to_owned(), reason: "closed".to_owned() };
+        let mut estate = Estate { accounts: vec![account("1")], left_out: vec![left_out], ..Estate::default() };
+        let asked = |estate: &Estate, accounts: &str| {
+            let list = estate.facts(&config(accounts));
+            assert!(list.calendar().is_some() && list.get("1").is_some_and(|one| one.env == "prod") && list.get("2").is_none());
+            ["1", "2", "3"].map(|id| list.knows(id))
+        };
+        assert_eq!(asked(&estate, "{list: [111122223333]}"), [Some(true), Some(true), Some(false)]);
+        assert_eq!(asked(&estate, "{organization: {}}"), [Some(true), Some(true), None], "the organisation was not read");
+        estate.organization_accounts = Some(3);
+        assert_eq!(asked(&estate, "{organization: {}}"), [Some(true), Some(true), Some(false)]);
     }
 }

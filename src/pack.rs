@@ -8,11 +8,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use assize_engine::calendar::Calendar;
 use assize_engine::diagnostic::Diagnostic;
 use assize_engine::policy::{self, Framework, Level, Placeholders, Policy};
 use sha2::{Digest, Sha256};
 
-use crate::config::PoliciesConfig;
+use crate::config::Config;
 
 /// The built-in policies: (path in the repository, content).
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
@@ -95,12 +96,18 @@ pub(crate) fn load_with(paths: &[PathBuf], placeholders: &Placeholders) -> Resul
 }
 
 /// As [`load_with`], to evaluate records: the tests of built-in policies are left out, which are two thirds of what there is to
-/// parse and were run before the binary was made.
+/// parse and were run before the binary was made. Without a calendar, policies that look at one need configuration.
 ///
 /// # Errors
 /// As [`load`].
-pub(crate) fn to_evaluate(paths: &[PathBuf], placeholders: &Placeholders) -> Result<Pack, PackError> {
-    of(chosen(paths)?, placeholders, Tests::LeftOut)
+pub(crate) fn to_evaluate(
+    paths: &[PathBuf],
+    placeholders: &Placeholders,
+    calendar: Option<&Calendar>,
+) -> Result<Pack, PackError> {
+    let mut pack = of(chosen(paths)?, placeholders, Tests::LeftOut)?;
+    pack.keep_to(calendar);
+    Ok(pack)
 }
 
 /// Whether the tests of built-in policies are read.
@@ -118,14 +125,18 @@ fn chosen(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, PackError> {
 }
 
 /// Loads what a configuration asks for: the built-in policies or not, those at `paths`, and of all these the ones whose id
-/// matches a pattern; of the frameworks those that are named, or all.
+/// matches a pattern; of the frameworks those that are named, or all. Without a calendar, policies that look at one need
+/// configuration.
 ///
 /// # Errors
 /// As [`load`], and nothing may be left.
-pub(crate) fn configured(config: &PoliciesConfig) -> Result<Pack, PackError> {
+pub(crate) fn configured(config: &Config) -> Result<Pack, PackError> {
+    let calendar = config.calendar.as_ref();
+    let config = &config.policies;
     let mut files = if config.built_in { built_in() } else { Vec::new() };
     files.extend(read(&config.paths)?);
     let mut pack = of(files, &config.placeholders, Tests::LeftOut)?;
+    pack.keep_to(calendar);
     pack.select(&config.select, Level::Informational)?;
     if !config.frameworks.is_empty() {
         pack.frameworks.retain(|framework| config.frameworks.contains(&framework.id));
@@ -169,6 +180,13 @@ impl Pack {
     /// The values that policies bring for the placeholders in their tests.
     pub(crate) fn examples(&self) -> Placeholders {
         self.policies.iter().chain(&self.bases).flat_map(|policy| policy.placeholders.clone()).collect()
+    }
+
+    /// Without a calendar, sets aside the policies that look at one: they need configuration.
+    fn keep_to(&mut self, calendar: Option<&Calendar>) {
+        if calendar.is_none() {
+            self.policies.iter_mut().chain(&mut self.bases).for_each(Policy::without_calendar);
+        }
     }
 
     /// Keeps the policies whose id matches one of `patterns` (all if there is none) and whose level is high enough.
@@ -250,7 +268,7 @@ mod tests {
 
     #[test]
     fn what_is_evaluated_is_the_same_without_the_tests() {
-        let (whole, bare) = (load(&[]).unwrap(), to_evaluate(&[], &Placeholders::new()).unwrap());
+        let (whole, bare) = (load(&[]).unwrap(), to_evaluate(&[], &Placeholders::new(), Some(&Calendar::of_japan())).unwrap());
         assert!(whole.policies.iter().all(|policy| !policy.tests.is_empty()));
         let untested = |policies: &[Policy]| -> Vec<String> {
             let bare = |policy: &Policy| format!("{:?}", Policy { tests: Vec::new(), ..policy.clone() });

@@ -417,7 +417,7 @@ impl<'a> Context<'a> {
     ) -> Context<'a> {
         let requests = Arc::new(Requests::default());
         let audit: Arc<dyn Bucket> = Arc::new(Metered::new(audit, Arc::clone(&requests)));
-        let facts = estate.facts();
+        let facts = estate.facts(config);
         let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
         let run_id = asked.run_id.clone().unwrap_or_else(|| run_id(asked.as_of));
         Context { config, asked, pack, hashes, run_id, audit, requests, signer: None, tell }
@@ -492,7 +492,7 @@ impl Context<'_> {
                 .chain(collect::own_calls::policy())
                 .collect(),
             reported: self.pack.policies.len(),
-            accounts: estate.facts(),
+            accounts: estate.facts(self.config),
             threads: scan::threads(self.asked.threads),
             limits: inflate::Limits { max_inflated: limits.max_object, ..inflate::Limits::default() },
             as_of: self.asked.as_of,

@@ -36,7 +36,7 @@ const CAUSES: usize = 50;
 pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, CommandError> {
     let Period { since, until } = period(args.from.since.as_deref(), args.from.until.as_deref())?;
     let config = Config::of_option(args.from.config.as_deref())?;
-    let pack = pack::configured(&config.policies)?;
+    let pack = pack::configured(&config)?;
     let policy = pack.policies.iter().find(|policy| policy.id == args.policy);
     let policy = policy.ok_or_else(|| CommandError::NoPolicy(args.policy.clone()))?;
     let (account, region) = match args.place.split_once('/') {
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, Command
         if !recalled.cells.keys().any(of) {
             return Err(CommandError::NoSuchPlace(args.place.clone()));
         }
-        let hash = policy.evaluation_hash(&recalled.estate.facts());
+        let hash = policy.evaluation_hash(&recalled.estate.facts(&config));
         let question = Question {
             policies: std::slice::from_ref(policy),
             hashes: &[hash],

@@ -82,7 +82,7 @@ impl Prepared {
             let count = words::plural(config.warnings.len() as u64, "warning", "warnings");
             console.note(&format!("{count} about the configuration; `assize config check` shows them"));
         }
-        let pack = pack::configured(&config.policies)?;
+        let pack = pack::configured(&config)?;
         if config.report.timezone.offset_seconds != 0 {
             console.note("this version does not apply report.timezone: all times are shown in UTC");
         }

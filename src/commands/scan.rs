@@ -29,7 +29,7 @@ pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandErr
     }
     let request = Request::new(args)?;
     let templates = Templates::load(args.templates.as_deref())?;
-    let mut pack = pack::to_evaluate(&args.policies, &cli::placeholders(&args.placeholder))?;
+    let mut pack = pack::to_evaluate(&args.policies, &cli::placeholders(&args.placeholder), None)?;
     pack.select(&args.select, args.min_level.into())?;
     if !pack.warnings.is_empty() {
         let count = words::plural(pack.warnings.len() as u64, "warning", "warnings");

@@ -151,7 +151,7 @@ fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
 /// The configuration, and the policies that it asks for.
 fn configured(config: Option<&Path>) -> Result<(Config, Pack), CommandError> {
     let config = Config::of_option(config)?;
-    let pack = pack::configured(&config.policies)?;
+    let pack = pack::configured(&config)?;
     Ok((config, pack))
 }
 

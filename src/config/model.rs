@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use assize_engine::calendar::Calendar;
 use assize_engine::coverage::Reason;
 use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
 use assize_engine::policy::{Evidence, Level, Placeholders, matches_glob};
@@ -51,6 +52,8 @@ pub(crate) struct Config {
     pub(crate) report: ReportConfig,
     /// When evidence is due.
     pub(crate) judge: JudgeConfig,
+    /// When people work; none: policies that ask cannot be judged.
+    pub(crate) calendar: Option<Calendar>,
     /// A queue that names new objects.
     pub(crate) notifications: Option<Notifications>,
     /// The key that signs the manifests of runs.

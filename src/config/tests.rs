@@ -76,7 +76,7 @@ fn what_is_not_said_has_a_default() {
         (config.judge.horizon, config.judge.evidence),
         (Duration::from_secs(3 * 3600), assize_engine::policy::Evidence::Verified)
     );
-    assert_eq!((config.waivers.len(), config.notifications), (0, None));
+    assert_eq!((config.waivers.len(), config.notifications, config.calendar), (0, None, None));
     assert_eq!(config.sha256.len(), 64);
 }
 
@@ -131,6 +131,7 @@ policies:
 waivers: waivers.yaml
 report: {fail-on: critical, min-coverage: 99.5, formats: [text, html], templates: templates, timezone: '+09:00'}
 judge: {settle: 90m, horizon: 4h, period: 30d}
+calendar: {zone: Asia/Tokyo, working-hours: 08:30-19:00, working-days: [mon, sat], holidays: [japan, 2026-12-29, {date: 2026-01-01, name: Ours}]}
 notifications: {queue: 'https://sqs.eu-west-1.amazonaws.com/012345678901/assize', account: 012345678901}
 signing: {key-file: signing.pem}
 ";
@@ -181,6 +182,23 @@ fn every_part_is_read() {
     assert_eq!(config.notifications.as_ref().unwrap().region, "eu-west-1");
     assert_eq!(config.limits.deadline, Some(Duration::from_secs(3000)));
     assert_eq!(config.signing, Some(SigningKeyPlace::File(PathBuf::from("etc/signing.pem"))));
+}
+
+#[test]
+fn a_calendar_is_read() {
+    let calendar = good_with(FULL, &variables).calendar.unwrap();
+    let at = |text: &str| {
+        let moment = calendar.at(assize_engine::time::parse(text).unwrap()).unwrap();
+        (moment.day.name(), moment.holiday, moment.working)
+    };
+    assert_eq!(at("2026-11-20T23:29:59Z"), ("working-day", None, false));
+    assert_eq!(at("2026-11-20T23:30:00Z"), ("working-day", None, true));
+    assert_eq!(at("2026-11-21T09:59:59Z"), ("working-day", None, true));
+    assert_eq!(at("2026-11-21T10:00:00Z"), ("working-day", None, false));
+    assert_eq!(at("2026-11-20T03:00:00Z"), ("weekend", None, false));
+    assert_eq!(at("2026-11-23T03:00:00Z"), ("holiday", Some("Labor Thanksgiving Day"), false));
+    assert_eq!(at("2026-12-29T03:00:00Z"), ("holiday", Some("2026-12-29"), false));
+    assert_eq!(at("2026-01-01T03:00:00Z"), ("holiday", Some("Ours"), false));
 }
 
 #[test]

@@ -281,8 +281,8 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         statement = format!("{statement}; {not_evaluable} {records} could not be judged, because AWS omitted a field");
     }
     if !policy.unconfigured.is_empty() {
-        let names: Vec<String> = policy.unconfigured.iter().map(|name| format!("%{name}%")).collect();
-        statement = format!("needs configuration: {} is not set, so nothing was looked for", names.join(", "));
+        let names = policy.lacking().join(", ");
+        statement = format!("needs configuration: {names} is not set, so nothing was looked for");
     }
     if partial.policies.get(index).is_some_and(|result| result.exceeded) {
         let most = words::count(assize_engine::correlation::MAX_MATCHES);

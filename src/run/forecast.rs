@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use assize_engine::record::AccountList;
 use assize_engine::time;
 
 use super::{Asked, DAY, RunError, accounts_in_scope, recall};
@@ -12,7 +13,6 @@ use crate::collect::collected::Collected;
 use crate::collect::meter::Counted;
 use crate::collect::plan;
 use crate::config::{Config, RegionsConfig};
-use crate::estate::Estate;
 use crate::pack::Pack;
 use crate::report::words;
 use crate::state::View;
@@ -34,7 +34,8 @@ pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: 
     let audit = aws::audit_bucket_as_it_is(&sessions, config).await?;
     let view = View::open(audit).await?;
     let collected = recall(&view).await?;
-    let backfill = if asked.backfill { backfill(&view, pack, &estate, asked).await? } else { String::new() };
+    let facts = estate.facts(config);
+    let backfill = if asked.backfill { backfill(&view, pack, &facts, asked).await? } else { String::new() };
     let cells: u64 = estate.accounts.iter().map(|account| regions(config, &account.id, &collected)).sum();
     // The same regions in all accounts, as a rule.
     let key_regions = estate.accounts.iter().map(|account| regions(config, &account.id, &collected)).max().unwrap_or(0);
@@ -87,9 +88,8 @@ pub(crate) async fn forecast(config: &Config, pack: &Pack, asked: &Asked, runs: 
 }
 
 /// What a backfill would read.
-async fn backfill(view: &View, pack: &Pack, estate: &Estate, asked: &Asked) -> Result<String, RunError> {
-    let facts = estate.facts();
-    let hashes: Vec<String> = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
+async fn backfill(view: &View, pack: &Pack, facts: &AccountList, asked: &Asked) -> Result<String, RunError> {
+    let hashes: Vec<String> = pack.policies.iter().map(|policy| policy.evaluation_hash(facts)).collect();
     let first_day = asked.since.map_or(i64::MIN, |since| since.div_euclid(DAY));
     let missing = backfill::missing(view, &hashes, first_day).await?;
     let said = super::words::missing(&missing);

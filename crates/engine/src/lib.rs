@@ -4,6 +4,7 @@
 //! network, so that the same input gives the same answer everywhere; the crate's `clippy.toml` refuses the functions
 //! that could.
 
+pub mod calendar;
 pub mod candidates;
 mod cidr;
 pub mod correlation;

@@ -139,7 +139,7 @@ pub struct Policy {
     pub correlation: Option<Correlation>,
     /// Values for placeholders in the policy's own tests; the configuration has the real ones.
     pub placeholders: Placeholders,
-    /// Placeholders that are not set, so that nothing can be said.
+    /// Placeholders that are not set, and [`NO_CALENDAR`], so that nothing can be said.
     pub unconfigured: Vec<String>,
     /// What "0 of N" counts.
     pub population: Population,
@@ -163,13 +163,31 @@ pub struct Policy {
     pub tests: Vec<PolicyTest>,
 }
 
+/// Stands among what a policy lacks if it looks at `calendar.*` and there is no calendar. No placeholder can have this name.
+pub const NO_CALENDAR: &str = "`calendar`";
+
 /// Goes up when the meaning of any policy changes although its text does not: results of before are then not taken for
 /// those of after.
 const SEMANTICS: u32 = 2;
 
 impl Policy {
-    /// Names all that the policy's matches depend on: detection, population, grouping, and what is known of accounts if it
-    /// asks for that. Titles and remediation may change without evaluating again. 32 hexadecimal digits.
+    /// Says that there is no calendar: if the policy looks at one, it can never match, and its cells are not known. Each
+    /// record would say so otherwise.
+    pub fn without_calendar(&mut self) {
+        if expand::looks_below(self, "calendar") {
+            self.unconfigured.push(NO_CALENDAR.to_owned());
+            expand::never(self);
+        }
+    }
+
+    /// What the configuration has to say before the policy can be judged, as it is shown: `%placeholder%`, `` `calendar` ``.
+    pub fn lacking(&self) -> Vec<String> {
+        let shown = |name: &String| if name == NO_CALENDAR { name.clone() } else { format!("%{name}%") };
+        self.unconfigured.iter().map(shown).collect()
+    }
+
+    /// Names all that the policy's matches depend on: detection, population, grouping, and what is known of accounts and the
+    /// calendar if it asks for that. Titles and remediation may change without evaluating again. 32 hexadecimal digits.
     pub fn evaluation_hash(&self, accounts: &AccountList) -> String {
         // The debug form holds every part of the tree and is shown to nobody.
         let mut text = format!(
@@ -180,8 +198,13 @@ impl Policy {
             // Times and bounds are applied to what is kept: changing them asks for no evaluation.
             text = format!("{text} {:?} {:?} {}", correlation.legs, correlation.fields, correlation.needs_only_first());
         }
-        if text.contains("account") {
-            text = format!("{text} {accounts:?}");
+        let asks = |word| text.contains(word);
+        let (of_accounts, of_calendar) = (asks("account") || asks("caller"), asks("calendar"));
+        if of_accounts {
+            text = format!("{text} {}", accounts.written());
+        }
+        if of_calendar {
+            text = format!("{text} {:?}", accounts.calendar());
         }
         RecordDigest::of(text.as_bytes()).hex()
     }

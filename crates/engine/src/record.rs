@@ -2,11 +2,13 @@
 //!
 //! AWS CloudTrail user guide, "CloudTrail record contents", event versions 1.0 to 1.11.
 
+mod accounts;
 pub(crate) mod top;
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::BTreeMap;
+
+pub use accounts::{AccountFacts, AccountList};
 
 use crate::json::{Kind, Value};
 use top::TopField;
@@ -37,20 +39,6 @@ impl RecordKind {
             RecordKind::Aggregated => "aggregated",
         }
     }
-}
-
-/// What the user's account list says about accounts, by account id.
-pub type AccountList = BTreeMap<String, AccountFacts>;
-
-/// What the account list says about one account.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AccountFacts {
-    /// Name, for `account.name`.
-    pub name: String,
-    /// Environment, for `account.env`.
-    pub env: String,
-    /// Tags, for `account.tags.<key>`.
-    pub tags: BTreeMap<String, String>,
 }
 
 /// The top-level fields of a record, found in one pass over its keys.
@@ -166,6 +154,16 @@ impl<'a> Facts<'a> {
         self.text(top::ACCOUNT).or_else(caller).unwrap_or(Cow::Borrowed("unknown"))
     }
 
+    /// The account that received the record, else the caller's account, where the record says it.
+    pub(crate) fn account(&self) -> Option<Value<'a>> {
+        self.string(top::ACCOUNT).or_else(|| self.caller_account())
+    }
+
+    /// `userIdentity.accountId`, if it is a string.
+    pub(crate) fn caller_account(&self) -> Option<Value<'a>> {
+        self.first(top::IDENTITY)?.get("accountId").filter(|id| id.kind() == Kind::String)
+    }
+
     /// `awsRegion`, else `unknown`.
     pub fn region_name(&self) -> Cow<'a, str> {
         self.text(top::REGION).unwrap_or(Cow::Borrowed("unknown"))
@@ -189,9 +187,24 @@ pub fn is_omitted(value: Value<'_>) -> bool {
 pub(crate) enum Derived {
     Outcome,
     Via,
-    AccountName,
-    AccountEnv,
-    AccountTag,
+    AccountId,
+    /// What the account list says of the account that received the record.
+    Account(Listed),
+    CallerId,
+    CallerKnown,
+    /// The same of the caller's account.
+    Caller(Listed),
+    WorkingTime,
+    Day,
+    Holiday,
+}
+
+/// What the account list says of an account. The key of a tag is the last key of the path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listed {
+    Name,
+    Env,
+    Tag,
 }
 
 impl Derived {
@@ -200,9 +213,25 @@ impl Derived {
         Some(match keys.as_slice() {
             ["outcome"] => Derived::Outcome,
             ["via"] => Derived::Via,
-            ["account", "name"] => Derived::AccountName,
-            ["account", "env"] => Derived::AccountEnv,
-            ["account", "tags", _] => Derived::AccountTag,
+            ["account", "id"] => Derived::AccountId,
+            ["account", rest @ ..] => Derived::Account(Listed::of(rest)?),
+            ["caller", "account"] => Derived::CallerId,
+            ["caller", "known"] => Derived::CallerKnown,
+            ["caller", rest @ ..] => Derived::Caller(Listed::of(rest)?),
+            ["calendar", "working-time"] => Derived::WorkingTime,
+            ["calendar", "day"] => Derived::Day,
+            ["calendar", "holiday"] => Derived::Holiday,
+            _ => return None,
+        })
+    }
+}
+
+impl Listed {
+    fn of(keys: &[&str]) -> Option<Listed> {
+        Some(match keys {
+            ["name"] => Listed::Name,
+            ["env"] => Listed::Env,
+            ["tags", _] => Listed::Tag,
             _ => return None,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::calendar::Calendar;
 use crate::correlation::{Known, quiet};
 use crate::evaluate::{Evaluation, ObjectName, Period};
 use crate::finding;
@@ -12,7 +13,7 @@ use crate::linear::{LinearError, Record};
 use crate::matcher::{Matcher, Subject};
 use crate::partial::Partial;
 use crate::policy::{Correlation, FieldPath, Policy, PolicyTest, Truth};
-use crate::record::AccountList;
+use crate::record::{AccountFacts, AccountList};
 use crate::time;
 
 /// Why a test does not pass.
@@ -40,6 +41,20 @@ pub enum TrialError {
     },
 }
 
+/// What tests know besides their events: two accounts, and [`Calendar::of_japan`]. The language reference describes both, and
+/// its examples rest on them.
+pub fn accounts() -> AccountList {
+    let account = |id: &str, name: &str, env: &str, tags: &[(&str, &str)]| {
+        let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        (id.to_owned(), AccountFacts { name: name.to_owned(), env: env.to_owned(), tags })
+    };
+    let list = AccountList::from([
+        account("111122223333", "payments", "prod", &[("team", "billing"), ("cost.centre", "4711")]),
+        account("777788889999", "sandbox", "dev", &[("team", "research")]),
+    ]);
+    list.with_calendar(Some(Calendar::of_japan()))
+}
+
 /// Runs one test of a policy.
 ///
 /// # Errors
@@ -52,7 +67,7 @@ pub fn run(policy: &Policy, test: &PolicyTest) -> Result<(), TrialError> {
             let (mut fast, mut slow) = (Truth::False, Truth::False);
             for event in &events {
                 fast = fast.or(judge(policy, event)?);
-                slow = slow.or(Record::read(event)?.judge(policy, &AccountList::new()).truth);
+                slow = slow.or(Record::read(event)?.judge(policy, &accounts()).truth);
             }
             (fast, slow)
         }
@@ -80,7 +95,7 @@ fn complete(number: usize, event: &str) -> String {
 }
 
 fn judge(policy: &Policy, event: &str) -> Result<Truth, TrialError> {
-    let matcher = Matcher::new(std::slice::from_ref(policy), AccountList::new());
+    let matcher = Matcher::new(std::slice::from_ref(policy), accounts());
     let mut reader = Reader::default();
     let document = reader.read(event.as_bytes(), usize::MAX).map_err(|error| TrialError::Unreadable(error.to_string()))?;
     let subject = Subject::of(document.root()).ok_or(TrialError::NoRecord)?;
@@ -90,7 +105,7 @@ fn judge(policy: &Policy, event: &str) -> Result<Truth, TrialError> {
 /// What a correlation says of its test's events, all evidence being there.
 fn fast(policy: &Policy, events: &[String]) -> Result<Truth, TrialError> {
     let policies = std::slice::from_ref(policy);
-    let evaluation = Evaluation::new(policies, AccountList::new(), Period::default(), 0, Secret::new([0, 0]));
+    let evaluation = Evaluation::new(policies, accounts(), Period::default(), 0, Secret::new([0, 0]));
     let mut partial = Partial::of(policies);
     let object = ObjectName { name: Arc::from("test"), number: 0 };
     evaluation.object(&object, format!(r#"{{"Records":[{}]}}"#, events.join(",")).as_bytes(), &mut partial);
@@ -103,7 +118,7 @@ fn fast(policy: &Policy, events: &[String]) -> Result<Truth, TrialError> {
 }
 
 fn slow(policy: &Policy, correlation: &Correlation, events: &[String]) -> Result<Truth, TrialError> {
-    let accounts = AccountList::new();
+    let accounts = accounts();
     let (mut matches, mut undecided) = (Vec::new(), false);
     for event in events {
         let record = Record::read(event)?;

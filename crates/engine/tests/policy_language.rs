@@ -12,7 +12,7 @@ use assize_engine::diagnostic::{Diagnostic, Severity};
 use assize_engine::json::Reader;
 use assize_engine::matcher::{Matcher, Scratch, Subject};
 use assize_engine::policy::{self, Item, Level, Literal, Modifier, Per, Policy, Require, Selection, Truth};
-use assize_engine::record::{AccountFacts, AccountList, Facts, RecordKind};
+use assize_engine::record::{Facts, RecordKind};
 use assize_engine::trial;
 
 const DOCUMENT: &str = include_str!("../../../docs/policy-language.md");
@@ -128,12 +128,6 @@ fn quiet(source: &str, line: usize) -> Policy {
     loaded.policies.remove(0)
 }
 
-/// The account list that the document describes.
-fn accounts() -> AccountList {
-    let tags = BTreeMap::from([("team".to_owned(), "billing".to_owned()), ("cost.centre".to_owned(), "4711".to_owned())]);
-    BTreeMap::from([("111122223333".to_owned(), AccountFacts { name: "payments".into(), env: "prod".into(), tags })])
-}
-
 /// What the policy says of the record; both ways to ask must agree. As in `assize policy test`, a record without category,
 /// source and name counts as a management event.
 fn evaluate(policy: &Policy, record: &str, line: usize) -> Truth {
@@ -146,7 +140,7 @@ fn evaluate(policy: &Policy, record: &str, line: usize) -> Truth {
     let bare = root.get_text("eventCategory").is_none() && facts.source().is_none() && facts.name().is_none();
     let kind = if bare { Some(RecordKind::Management) } else { facts.kind() };
     let subject = Subject { root, facts, kind: kind.unwrap_or_else(|| panic!("line {line}: no CloudTrail record: {record}")) };
-    let matcher = Matcher::new(std::slice::from_ref(policy), accounts());
+    let matcher = Matcher::new(std::slice::from_ref(policy), trial::accounts());
     let mut indexed = Truth::False;
     matcher.record(&subject, &mut Scratch::default()).evaluate(|_, truth| indexed = truth);
     assert_eq!(matcher.evaluate_one(0, &subject), indexed, "line {line}: the index changes the answer");

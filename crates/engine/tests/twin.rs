@@ -16,6 +16,7 @@ mod record;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use assize_engine::calendar::{ALL_DAYS, Calendar};
 use assize_engine::decode::{Malformed, Place, Sink, decode};
 use assize_engine::json::tape::{Cursor, Tape};
 use assize_engine::json::{Kind, Reader, Value};
@@ -72,16 +73,37 @@ fn config() -> Config {
     config
 }
 
-fn accounts() -> AccountList {
+/// What is known besides the records: with a calendar or without, all accounts or some.
+fn accounts(draw: &mut Draw) -> AccountList {
     let facts = |name: &str, env: &str, tags: &[(&str, &str)]| AccountFacts {
         name: name.to_owned(),
         env: env.to_owned(),
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
     };
-    AccountList::from([
+    let list = AccountList::from([
         ("111122223333".to_owned(), facts("main", "prod", &[("owner", "Alice"), ("cost.center", "22")])),
         ("444455556666".to_owned(), facts("lab", "dev", &[])),
-    ])
+    ]);
+    let list = list.with_others(["777788889999".to_owned()]);
+    let list = if draw.chance(20) { list.incomplete() } else { list };
+    list.with_calendar(calendar(draw))
+}
+
+fn calendar(draw: &mut Draw) -> Option<Calendar> {
+    let own = Calendar {
+        offset_seconds: draw.pick(&[-43_200, -1_800, 0, 20_700, 50_400]),
+        hours: draw.pick(&[0..86_400, 0..1, 30_600..68_400, 85_500..86_400]),
+        working_days: std::array::from_fn(|_| draw.chance(60)),
+        // New Year's Eve of 2025, two days in June 2026, and the first day of all.
+        holidays: [20_453, 20_607, 20_608, -719_528].map(|day| (day, format!("Closing {day}"))).into(),
+        known: ALL_DAYS,
+    };
+    match draw.below(5) {
+        0 => None,
+        1 => Some(own),
+        2 => Some(own.with_holidays_of_japan()),
+        _ => Some(Calendar::of_japan()),
+    }
 }
 
 #[test]
@@ -99,6 +121,10 @@ fn fast_and_slow_agree() {
     for name in names.chain(["text", "number", "bool", "null", "map"]) {
         let Answers { yes, no, .. } = worth.items.get(name).copied().unwrap_or_default();
         assert!(yes.min(no) >= least, "items with {name}: {yes} hold and {no} do not, wanted are at least {least} of each");
+    }
+    for key in ["account", "caller", "calendar"] {
+        let Answers { yes, no, unknown } = worth.items.get(key).copied().unwrap_or_default();
+        assert!(yes.min(no).min(unknown) >= 10 * least, "items on {key}: {yes} hold, {no} do not, {unknown} cannot be told");
     }
 }
 
@@ -133,7 +159,7 @@ fn agree(draw: &mut Draw, worth: &mut Worth) -> Result<(), TestCaseError> {
         .collect();
     let loaded = load(sources.iter().map(|source| ("generated.yaml", source.as_str())));
     prop_assert!(!loaded.has_errors(), "{:#?}\n{}", loaded.diagnostics, sources.join("\n"));
-    let accounts = accounts();
+    let accounts = accounts(draw);
     let matcher = Matcher::new(&loaded.policies, accounts.clone());
     // One for all of them, because records with equal fields share what is remembered.
     let mut scratch = Scratch::default();
@@ -216,6 +242,8 @@ fn count_items(selection: &Selection, record: &Record, accounts: &AccountList, c
     };
     for item in items {
         let truth = record.select(&Selection::All(vec![item.clone()]), accounts);
+        let known = ["account", "caller", "calendar"].into_iter().find(|key| item.field.keys[0] == *key);
+        known.into_iter().for_each(|key| counts.entry(key).or_default().count(truth));
         item.modifiers.iter().for_each(|modifier| counts.entry(modifier.name()).or_default().count(truth));
         for literal in item.values.iter().filter(|_| item.modifiers.is_empty()) {
             let kind = match literal {
@@ -300,7 +328,7 @@ fn a_cut_log_gives_its_whole_records() {
         let base = record::record(&mut draw);
         let source = policy::policy("p", &base, &mut draw);
         let loaded = load([("generated.yaml", source.as_str())]);
-        let matcher = Matcher::new(&loaded.policies, accounts());
+        let matcher = Matcher::new(&loaded.policies, accounts(&mut Draw::new(Vec::new())));
         let records: Vec<String> = (0..1 + draw.below(4))
             .map(|_| {
                 let mut text = String::new();
@@ -344,7 +372,7 @@ struct Seen<'m> {
 impl Sink for Seen<'_> {
     fn record(&mut self, _: Place, bytes: &[u8], subject: &Subject<'_>) {
         let text = String::from_utf8(bytes.to_vec()).unwrap();
-        let slow = Record::read(&text).map(|record| record.judge(&self.policies[0], &accounts()).truth);
+        let slow = Record::read(&text).map(|record| record.judge(&self.policies[0], &accounts(&mut Draw::new(Vec::new()))).truth);
         let fast = self.matcher.evaluate_one(0, subject);
         if slow != Ok(fast) {
             self.wrong = Some(format!("{fast:?} and {slow:?} on {text}"));

@@ -28,10 +28,13 @@ use crate::scan::{self, ScanContext, Scanned};
 pub(super) fn run(args: &BacktestArgs, console: &Console) -> Result<Exit, CommandError> {
     let period = period(args.since.as_deref(), args.until.as_deref())?;
     let accounts = match &args.config {
-        Some(file) => estate::listed(&Config::load(file)?).facts(),
+        Some(file) => {
+            let config = Config::load(file)?;
+            estate::listed(&config).facts(&config)
+        }
         None => AccountList::new(),
     };
-    let mut pack = pack::to_evaluate(&args.policies, &Placeholders::new())?;
+    let mut pack = pack::to_evaluate(&args.policies, &Placeholders::new(), accounts.calendar())?;
     pack.select(&args.select, assize_engine::policy::Level::Informational)?;
     let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
     let context = ScanContext { period, threads: scan::threads(args.threads), limits };

@@ -21,7 +21,7 @@ use crate::run::recalled::Recalled;
 pub(super) fn run(args: &PolicyCheckArgs, console: &Console) -> Result<Exit, CommandError> {
     let config = args.config.as_deref().map(Config::load).transpose()?;
     let mut pack = match &config {
-        Some(config) if args.policies.paths.is_empty() => pack::configured(&config.policies)?,
+        Some(config) if args.policies.paths.is_empty() => pack::configured(config)?,
         _ => pack::load_with(&args.policies.paths, &cli::placeholders(&args.policies.placeholder))?,
     };
     if let Some(config) = &config {
@@ -61,7 +61,7 @@ fn counts(pack: &Pack) -> String {
 
 /// A line about a policy whose placeholders are not set.
 fn needs_configuration(policy: &Policy) -> String {
-    let names: Vec<String> = policy.unconfigured.iter().map(|name| format!("%{}%", terminal(name))).collect();
+    let names: Vec<String> = policy.lacking().iter().map(|name| terminal(name)).collect();
     format!("{}: {} needs configuration: {} is not set\n", terminal(&policy.file), policy.id, names.join(", "))
 }
 

@@ -140,7 +140,7 @@ impl<'a> Replay<'a> {
             )));
         };
         let known = Known::read_as_of(&view, take_over).await.map_err(ReplayError::Known)?;
-        let accounts = estate.facts();
+        let accounts = estate.facts(means.config);
         let rewritten = predicate.policies_sha256 != means.pack.sha256;
         let chosen = chosen(predicate, means, (&accounts, rewritten), &mut out);
         out.policies = chosen.len() as u64;
@@ -321,7 +321,7 @@ fn chosen(
                 None => chosen.push((policy.clone(), named.evaluation.clone())),
             }
         } else {
-            let why = "what its matches depend on is not what it was (its text, what is known of accounts, or what this version \
+            let why = "what its matches depend on is not what it was (its text, what is known of accounts, the calendar, or what this version \
                        makes of it), so what it says now is not what the run's policy said; take the policies of that time";
             out.leave_out(&named.id, why.to_owned());
         }

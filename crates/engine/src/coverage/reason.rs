@@ -63,7 +63,7 @@ pub enum Reason {
     CallNotRecorded,
     /// More matches than a correlation can look at together.
     LimitExceeded,
-    /// The policy has a placeholder that the configuration does not fill.
+    /// The policy has a placeholder, or asks for a calendar, that the configuration does not give.
     NeedsConfiguration,
     /// What is new cannot be told: too little of the time before was collected.
     NoBaseline,
@@ -179,7 +179,9 @@ impl Reason {
             Reason::ObjectOrphan => "a log object is there that no digest names",
             Reason::CallNotRecorded => "a call that was made is not in the log",
             Reason::LimitExceeded => "more matches than can be looked at together",
-            Reason::NeedsConfiguration => "a placeholder of the policy is not set in the configuration",
+            Reason::NeedsConfiguration => {
+                "a placeholder of the policy, or the calendar that it asks for, is not set in the configuration"
+            }
             Reason::NoBaseline => "too little of the time before was collected to tell what is new",
         }
     }

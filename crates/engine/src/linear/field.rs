@@ -2,7 +2,11 @@
 //! content in which it would stand. Also works out the fields that Assize derives.
 
 use super::Record;
+use jiff::ToSpan;
+use jiff::civil::{Date, DateTime};
+
 use super::tree::Json;
+use super::value::cloudtrail_time;
 use crate::policy::FieldPath;
 use crate::record::{AccountFacts, AccountList};
 
@@ -88,39 +92,101 @@ enum Derived {
     No,
     /// It does, and this record has none.
     Missing,
-    /// What decides was left out by AWS, or the account list does not know the account.
+    /// What decides was left out by AWS, or neither the account list nor the calendar has it.
     Unknown,
     Value(String),
 }
 
+impl Derived {
+    fn known(value: Option<String>) -> Derived {
+        value.map_or(Derived::Missing, Derived::Value)
+    }
+}
+
 fn derived(keys: &[String], root: &Json, accounts: &AccountList) -> Derived {
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let known = |value: Option<String>| value.map_or(Derived::Missing, Derived::Value);
     match keys.as_slice() {
         ["outcome"] => outcome(root),
-        ["via"] => known(via(root).map(str::to_owned)),
-        ["account", rest @ ..] if matches!(rest, ["name"] | ["env"] | ["tags", _]) => match account(root, accounts) {
-            // An account that is not in the list may be anything.
-            None => Derived::Unknown,
-            Some(facts) => known(match rest {
-                ["name"] => Some(facts.name.clone()).filter(|name| !name.is_empty()),
-                ["env"] => Some(facts.env.clone()).filter(|env| !env.is_empty()),
-                [_, tag] => facts.tags.get(*tag).cloned(),
-                _ => None,
-            }),
-        },
+        ["via"] => Derived::known(via(root).map(str::to_owned)),
+        ["account", rest @ ..] => account(rest, root, accounts),
+        ["caller", rest @ ..] => caller(rest, root, accounts),
+        ["calendar", what @ ("working-time" | "day" | "holiday")] => calendar(what, root, accounts).unwrap_or(Derived::Unknown),
         _ => Derived::No,
     }
 }
 
-/// The account that received the record, else the caller's.
-fn account<'a>(root: &Json, accounts: &'a AccountList) -> Option<&'a AccountFacts> {
-    let received = root.members("recipientAccountId").into_iter().find_map(|value| match value {
+/// Of the account that received the record, else the caller's.
+fn account(what: &[&str], root: &Json, accounts: &AccountList) -> Derived {
+    let received = first_text(root, "recipientAccountId");
+    let hidden = received.is_none() && root.first("userIdentity").is_some_and(Json::is_omitted);
+    let id = received.or(caller_id(root));
+    match what {
+        ["id"] if hidden => Derived::Unknown,
+        ["id"] => Derived::known(id.map(str::to_owned)),
+        // An account that is not in the list may be anything.
+        ["name"] | ["env"] | ["tags", _] => of_list(what, accounts.get(id.unwrap_or("unknown"))),
+        _ => Derived::No,
+    }
+}
+
+/// Of the account that the caller belongs to. A caller without one has no name, environment or tags either.
+fn caller(what: &[&str], root: &Json, accounts: &AccountList) -> Derived {
+    if !matches!(what, ["account"] | ["known"] | ["name"] | ["env"] | ["tags", _]) {
+        return Derived::No;
+    }
+    if root.first("userIdentity").is_some_and(Json::is_omitted) {
+        return Derived::Unknown;
+    }
+    let Some(id) = caller_id(root) else { return Derived::Missing };
+    match what {
+        ["account"] => Derived::Value(id.to_owned()),
+        ["known"] => accounts.knows(id).map_or(Derived::Unknown, |known| Derived::Value(known.to_string())),
+        _ => of_list(what, accounts.get(id)),
+    }
+}
+
+fn of_list(what: &[&str], facts: Option<&AccountFacts>) -> Derived {
+    let Some(facts) = facts else { return Derived::Unknown };
+    Derived::known(match what {
+        ["name"] => Some(facts.name.clone()).filter(|name| !name.is_empty()),
+        ["env"] => Some(facts.env.clone()).filter(|env| !env.is_empty()),
+        [_, tag] => facts.tags.get(*tag).cloned(),
+        _ => None,
+    })
+}
+
+fn caller_id(root: &Json) -> Option<&str> {
+    root.first("userIdentity").and_then(|identity| identity.first_string("accountId"))
+}
+
+/// The first member of this name that is a string.
+fn first_text<'a>(root: &'a Json, name: &str) -> Option<&'a str> {
+    root.members(name).into_iter().find_map(|value| match value {
         Json::String(text) => Some(text.as_str()),
         _ => None,
-    });
-    let caller = root.first("userIdentity").and_then(|identity| identity.first_string("accountId"));
-    accounts.get(received.or(caller).unwrap_or("unknown"))
+    })
+}
+
+/// Goes by civil dates and times, not by seconds. `None` if there is no calendar, no time, or no knowledge of that day.
+fn calendar(what: &str, root: &Json, accounts: &AccountList) -> Option<Derived> {
+    let calendar = accounts.calendar()?;
+    let time = cloudtrail_time(first_text(root, "eventTime")?)?;
+    let local: DateTime = time.checked_add(i64::from(calendar.offset_seconds).seconds()).ok()?;
+    let date_of = |day: i64| Date::constant(1970, 1, 1).checked_add(day.days()).ok();
+    let known = date_of(*calendar.known.start())?..=date_of(*calendar.known.end())?;
+    if !known.contains(&local.date()) {
+        return None;
+    }
+    let holiday = calendar.holidays.iter().find(|(day, _)| date_of(**day) == Some(local.date())).map(|(_, name)| name);
+    let worked = *calendar.working_days.get(usize::try_from(local.weekday().to_monday_zero_offset()).ok()?)?;
+    let clock = i64::from(local.hour()) * 3_600 + i64::from(local.minute()) * 60 + i64::from(local.second());
+    let within = i64::from(calendar.hours.start) <= clock && clock < i64::from(calendar.hours.end);
+    Some(match what {
+        "holiday" => Derived::known(holiday.cloned()),
+        "day" if holiday.is_some() => Derived::Value("holiday".to_owned()),
+        "day" => Derived::Value(if worked { "working-day" } else { "weekend" }.to_owned()),
+        _ => Derived::Value((holiday.is_none() && worked && within).to_string()),
+    })
 }
 
 fn outcome(root: &Json) -> Derived {

@@ -367,7 +367,7 @@ fn time_part(text: &str, part: Modifier) -> Option<String> {
 }
 
 /// Reads `2026-11-22T08:00:00Z`, with or without a fraction of a second.
-fn cloudtrail_time(text: &str) -> Option<DateTime> {
+pub(super) fn cloudtrail_time(text: &str) -> Option<DateTime> {
     let (date, clock) = text.strip_suffix('Z')?.split_once('T')?;
     let clock = match clock.split_once('.') {
         Some((clock, fraction)) if !fraction.is_empty() && fraction.chars().all(|char| char.is_ascii_digit()) => clock,

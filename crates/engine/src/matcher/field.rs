@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 
 use super::{Scope, Subject};
+use crate::calendar::Moment;
 use crate::json::{Kind, Value};
 use crate::pattern::TextPattern;
 use crate::policy::{FieldPath, Truth};
 use crate::record::top::{self, TopField};
-use crate::record::{AccountList, Derived, Doubled, Facts, Origin, is_omitted, outcome, via};
+use crate::record::{AccountFacts, AccountList, Derived, Doubled, Facts, Listed, Origin, is_omitted, outcome, via};
+use crate::time;
 
 /// A path made ready.
 #[derive(Debug)]
@@ -71,9 +73,9 @@ impl Path {
         let mut found = Found::default();
         match (scope, self.derived) {
             (Scope::Record(subject), Some(derived)) => match self.derive(derived, subject, accounts) {
-                Ok(Some(text)) => {
+                Ok(Some(leaf)) => {
                     found.present = true;
-                    visit(Leaf::Text(text));
+                    visit(leaf);
                 }
                 Ok(None) => {}
                 Err(Undecided) => found.unknown = true,
@@ -111,30 +113,73 @@ impl Path {
         derived: Derived,
         subject: &Subject<'a>,
         accounts: &'a AccountList,
-    ) -> Result<Option<&'a str>, Undecided> {
+    ) -> Result<Option<Leaf<'a>>, Undecided> {
         let facts = &subject.facts;
-        // An account that the list does not know is not "not prod": it cannot be told.
-        let account = || accounts.get(&*subject.facts.account_id()).ok_or(Undecided);
-        let filled = |text: &'a str| (!text.is_empty()).then_some(text);
-        Ok(match derived {
+        let text = Ok(match derived {
             Derived::Outcome => {
                 let code = facts.first(top::ERROR_CODE).filter(|code| code.kind() != Kind::Null).map(error_code);
                 let failed = code.is_none() && console_login_failed(facts)?;
                 Some(outcome(code.as_deref(), failed))
             }
             Derived::Via => via(&origin(facts)),
-            Derived::AccountName => filled(&account()?.name),
-            Derived::AccountEnv => filled(&account()?.env),
-            Derived::AccountTag => {
-                let key = self.keys.last().map(String::as_str).unwrap_or_default();
-                account()?.tags.get(key).map(String::as_str)
-            }
-        })
+            Derived::AccountId => return Ok(receiver(facts)?.map(Leaf::Json)),
+            // An account that the list does not know is not "not prod": it cannot be told.
+            Derived::Account(what) => self.listed(what, accounts.get(&facts.account_id()).ok_or(Undecided)?),
+            Derived::CallerId => return Ok(caller(facts)?.map(Leaf::Json)),
+            Derived::CallerKnown => match caller(facts)? {
+                Some(id) => Some(word(accounts.knows(&id.text()).ok_or(Undecided)?)),
+                None => None,
+            },
+            Derived::Caller(what) => match caller(facts)? {
+                Some(id) => self.listed(what, accounts.get(&id.text()).ok_or(Undecided)?),
+                None => None,
+            },
+            Derived::WorkingTime => Some(word(moment(facts, accounts)?.working)),
+            Derived::Day => Some(moment(facts, accounts)?.day.name()),
+            Derived::Holiday => moment(facts, accounts)?.holiday,
+        });
+        text.map(|text| text.map(Leaf::Text))
+    }
+
+    fn listed<'a>(&self, what: Listed, account: &'a AccountFacts) -> Option<&'a str> {
+        match what {
+            Listed::Name => Some(account.name.as_str()).filter(|name| !name.is_empty()),
+            Listed::Env => Some(account.env.as_str()).filter(|env| !env.is_empty()),
+            Listed::Tag => account.tags.get(self.keys.last()?).map(String::as_str),
+        }
     }
 }
 
-/// What decides was omitted by AWS, or is not known of the account.
+/// What decides was omitted by AWS, or is not known of the account or the calendar.
 struct Undecided;
+
+fn word(truth: bool) -> &'static str {
+    if truth { "true" } else { "false" }
+}
+
+/// The account that received the record, or else the caller's.
+fn receiver<'a>(facts: &Facts<'a>) -> Result<Option<Value<'a>>, Undecided> {
+    match facts.account() {
+        None if identity_omitted(facts) => Err(Undecided),
+        account => Ok(account),
+    }
+}
+
+/// The account that the call was made from. Services and some federated callers have none.
+fn caller<'a>(facts: &Facts<'a>) -> Result<Option<Value<'a>>, Undecided> {
+    if identity_omitted(facts) { Err(Undecided) } else { Ok(facts.caller_account()) }
+}
+
+fn identity_omitted(facts: &Facts<'_>) -> bool {
+    facts.first(top::IDENTITY).is_some_and(is_omitted)
+}
+
+/// What the calendar says of the time of the record.
+fn moment<'a>(facts: &Facts<'_>, accounts: &'a AccountList) -> Result<Moment<'a>, Undecided> {
+    let calendar = accounts.calendar().ok_or(Undecided)?;
+    let time = facts.text(top::TIME).and_then(|text| time::parse(&text)).ok_or(Undecided)?;
+    calendar.at(time).ok_or(Undecided)
+}
 
 /// An error code that is no scalar is an error of no known kind.
 fn error_code(code: Value<'_>) -> Cow<'_, str> {

@@ -6,15 +6,18 @@
 use super::legacy::{self, Aggregation};
 use super::{Detection, FieldPath, Item, Literal, Modifier, Selection, condition, values};
 use crate::diagnostic::{Report, Span, closest};
+use crate::record::Derived;
 use crate::yaml::{Node, Yaml};
 
 /// Top-level fields of CloudTrail records (AWS CloudTrail user guide, "record contents", up to event version 1.11), and ours.
-const RECORD_FIELDS: [&str; 35] = [
+const RECORD_FIELDS: [&str; 37] = [
     "account",
     "additionalEventData",
     "addendum",
     "apiVersion",
     "awsRegion",
+    "calendar",
+    "caller",
     "edgeDeviceDetails",
     "errorCode",
     "errorMessage",
@@ -189,8 +192,16 @@ fn item(key: &Node, value: &Node, top: bool, report: &mut Report<'_>) -> Option<
     Some(Item { field, modifiers, values: literals, span: key.span })
 }
 
-/// Warns of a top-level field that no record has.
+/// Keys of ours below which the derived fields stand.
+const DERIVED_KEYS: [&str; 3] = ["account", "calendar", "caller"];
+
+/// Warns of a top-level field that no record has, and of a derived field that there is not.
 pub(crate) fn check_field(field: &FieldPath, span: Span, report: &mut Report<'_>) {
+    if field.keys.first().is_some_and(|first| DERIVED_KEYS.contains(&first.as_str())) && Derived::of(&field.keys).is_none() {
+        let message = format!("`{}` is not among the fields that Assize derives", field.written);
+        report.warning(span, "unknown-field", message).hint("section 7 of docs/policy-language.md lists them");
+        return;
+    }
     let Some(first) = field.keys.first().filter(|first| !RECORD_FIELDS.contains(&first.as_str())) else { return };
     let found = report.warning(span, "unknown-field", format!("CloudTrail records have no field `{first}`"));
     if let Some(meant) = closest(first, &RECORD_FIELDS) {
@@ -419,6 +430,8 @@ mod tests {
             ("{a: {eventName|base64|wide: x}, condition: a}", "modifier-combination"),
             ("{a: {eventName|fieldref: eventname}, condition: a}", "unknown-field"),
             ("{a: {eventname: x}, condition: a}", "unknown-field"),
+            ("{a: {calendar.workingtime: true}, condition: a}", "unknown-field"),
+            ("{a: {eventName|fieldref: caller.id}, condition: a}", "unknown-field"),
             ("{a: {eventName: x}, b: {eventName: y}, condition: a}", "unused-selection"),
             ("{a: {eventName: x}, timeframe: 5m, condition: a}", "no-aggregation"),
             ("{a: {eventName: x}, condition: a | count() > 5}", "no-timeframe"),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::detection::check_value;
-use super::{Condition, Item, Literal, Modifier, Policy, Population, Selection};
+use super::{Condition, FieldPath, Item, Literal, Modifier, Policy, Population, Selection};
 use crate::diagnostic::Report;
 
 /// The values of placeholders, by name without the percent signs. Wildcards in them work as in a policy.
@@ -34,6 +34,25 @@ pub(super) fn fill(policy: &mut Policy, known: &Placeholders) -> Vec<crate::diag
         never(policy);
     }
     report.finish()
+}
+
+/// Whether the policy looks at a field below this key, in its detection or its population.
+pub(super) fn looks_below(policy: &Policy, key: &str) -> bool {
+    let selections = policy.detection.selections.iter().map(|(_, selection)| selection);
+    let own = if let Population::Own(selection) = &policy.population { Some(selection) } else { None };
+    selections.chain(own).any(|selection| selection_looks_below(selection, key))
+}
+
+fn selection_looks_below(selection: &Selection, key: &str) -> bool {
+    match selection {
+        Selection::All(items) => items.iter().any(|item| {
+            let below = |field: &FieldPath| field.keys.first().is_some_and(|first| first == key);
+            let refers = |value: &Literal| item.has(Modifier::FieldRef) && below(&FieldPath::new(&value.written()));
+            below(&item.field) || item.values.iter().any(refers)
+        }),
+        Selection::Any(parts) => parts.iter().any(|part| selection_looks_below(part, key)),
+        Selection::Keywords { .. } => false,
+    }
 }
 
 /// Makes a policy that cannot be judged match nothing. Its cells are not known, whatever was read.
@@ -108,6 +127,8 @@ impl Filling<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::Calendar;
+    use crate::record::{AccountFacts, AccountList};
 
     #[test]
     fn placeholders_stand_between_percent_signs() {
@@ -116,5 +137,50 @@ mod tests {
         assert_eq!(placeholders("100%"), Vec::<&str>::new());
         assert_eq!(placeholders("%a b%"), Vec::<&str>::new());
         assert_eq!(placeholders("%a%b%"), ["a"]);
+    }
+
+    fn policy(item: &str) -> Policy {
+        let head = "id: a-b, title: T, level: low, logsource: {product: aws, service: cloudtrail}";
+        let source = format!("{{{head}, detection: {{s: [{{eventName: X}}, {{{item}}}], condition: s}}}}");
+        let mut loaded = crate::policy::load([("f", source.as_str())]);
+        assert!(loaded.diagnostics.is_empty(), "{:?}", loaded.diagnostics);
+        loaded.policies.remove(0)
+    }
+
+    #[test]
+    fn without_a_calendar_a_policy_that_asks_for_it_looks_for_nothing() {
+        for item in ["calendar.day: holiday", "eventName|fieldref: calendar.holiday", "calendar.working-time|neq: true"] {
+            let mut policy = policy(item);
+            policy.without_calendar();
+            assert_eq!(policy.lacking(), ["`calendar`"], "{item}");
+            assert_eq!(policy.detection.condition, Condition::Or(Vec::new()));
+        }
+        let mut other = policy("eventName: calendar.day");
+        other.without_calendar();
+        assert!(other.lacking().is_empty());
+    }
+
+    /// What was evaluated before stands unless something changes that the policy asks for.
+    #[test]
+    fn the_name_of_an_evaluation_changes_with_what_the_policy_asks_for() {
+        let list =
+            |env: &str| AccountList::from([("1".to_owned(), AccountFacts { env: env.to_owned(), ..AccountFacts::default() })]);
+        let own = Calendar { hours: 0..60, ..Calendar::of_japan() };
+        let changed = |item: &str| {
+            let hash = |list: AccountList| policy(item).evaluation_hash(&list);
+            let base = hash(list("dev"));
+            let lists = [
+                list("prod"),
+                list("dev").with_others(["2".to_owned()]),
+                list("dev").incomplete(),
+                list("dev").with_calendar(Some(Calendar::of_japan())),
+            ];
+            let calendars = hash(lists[3].clone()) != hash(list("dev").with_calendar(Some(own.clone())));
+            (lists.map(|list| hash(list) != base), calendars)
+        };
+        assert_eq!(changed("awsRegion: x"), ([false; 4], false));
+        assert_eq!(changed("account.env: prod"), ([true, true, true, false], false));
+        assert_eq!(changed("caller.known: false"), ([true, true, true, false], false));
+        assert_eq!(changed("calendar.day: holiday"), ([false, false, false, true], true));
     }
 }

@@ -210,7 +210,7 @@ fn item(scope: &Tree, top: bool, depth: usize, draw: &mut Draw) -> (String, Stri
 
 /// A test of a field that Assize derives, mostly for a value that it can have.
 fn derived(draw: &mut Draw) -> (String, String) {
-    let fields: [(&str, &[&str]); 7] = [
+    let fields: [(&str, &[&str]); 16] = [
         ("outcome", &["success", "denied", "throttled", "failed"]),
         ("outcome", &["denied", "throttled", "failed"]),
         ("via", &["console", "cli", "sdk", "service", "third-party"]),
@@ -218,12 +218,21 @@ fn derived(draw: &mut Draw) -> (String, String) {
         ("account.env", &["prod", "dev"]),
         ("account.tags.owner", &["alice"]),
         (r"account.tags.cost\.center", &["22"]),
+        ("account.id", &["111122223333", "444455556666"]),
+        ("caller.account", &["111122223333", "444455556666", "777788889999"]),
+        ("caller.known", &["true", "false"]),
+        ("caller.env", &["prod", "dev"]),
+        ("caller.name", &["Main", "lab"]),
+        ("caller.tags.owner", &["alice"]),
+        ("calendar.working-time", &["true", "false"]),
+        ("calendar.day", &["working-day", "weekend", "holiday"]),
+        ("calendar.holiday", &["New Year's Day", "Closing*"]),
     ];
     let (field, values) = draw.pick(&fields);
     match draw.below(12) {
         0 => (format!("{field}|exists"), draw.pick(&["true", "false"]).to_owned()),
-        1 => (draw.pick(&[field, "account.other"]).to_owned(), "null".to_owned()),
-        2 => (format!("{field}|fieldref"), quote("userIdentity.userName")),
+        1 => (draw.pick(&[field, "account.other", "caller.id", "calendar.week"]).to_owned(), "null".to_owned()),
+        2 => (format!("{field}|fieldref"), quote(draw.pick(&["userIdentity.userName", "caller.account", "recipientAccountId"]))),
         3 => (field.to_owned(), format!("[{}, {}]", quote(draw.pick(values)), quote(draw.pick(values)))),
         4 => (format!("{field}|neq"), quote(draw.pick(values))),
         _ => (field.to_owned(), quote(draw.pick(values))),

@@ -112,6 +112,24 @@ pub(crate) const TEXTS: [&str; 66] = [
     "\u{FEFF}\u{2028}\u{0}",
 ];
 
+/// Times on both sides of what a calendar tells apart, and texts that are none.
+const TIMES: [&str; 14] = [
+    "2026-01-01T23:45:10Z",
+    "2025-12-29T08:00:00.123Z",
+    "2026-02-30T08:00:00Z",
+    "later",
+    "2025-12-31T14:59:59Z",
+    "2025-12-31T15:00:00Z",
+    "2026-05-02T23:59:59Z",
+    "2026-06-03T23:59:59Z",
+    "2026-06-04T00:00:00Z",
+    "2026-06-04T08:59:59.9Z",
+    "2026-06-05T15:00:00Z",
+    "1999-12-31T14:59:59Z",
+    "2099-12-31T15:00:00Z",
+    "9999-12-31T23:59:59Z",
+];
+
 /// `secret-key` in Base64 at the three offsets, and in UTF-16.
 pub(crate) const CODED: [&str; 9] = [
     "c2VjcmV0LWtleQ==",
@@ -144,7 +162,7 @@ pub(crate) fn record(draw: &mut Draw) -> Tree {
         add("resources", Tree::List((0..draw.below(3)).map(|_| map(draw, 1)).collect()));
     }
     if draw.chance(40) {
-        add("eventTime", text_of(draw, &["2026-01-01T23:45:10Z", "2025-12-29T08:00:00.123Z", "2026-02-30T08:00:00Z", "later"]));
+        add("eventTime", text_of(draw, &TIMES));
     }
     if draw.chance(40) {
         add("sourceIPAddress", text_of(draw, &["10.0.0.1", "10.128.0.0", "::ffff:10.0.0.1", "2001:db8::1", "AWS Internal"]));
@@ -205,7 +223,7 @@ fn identity(draw: &mut Draw) -> Tree {
         ("type".to_owned(), text_of(draw, &["IAMUser", "AWSService", "Root"])),
         ("userName".to_owned(), text_of(draw, &["alice", "Alice", "bob"])),
         ("arn".to_owned(), text_of(draw, &["arn:aws:iam::111122223333:user/alice", "arn:aws:iam::444455556666:user/bob"])),
-        ("accountId".to_owned(), text_of(draw, &["111122223333", "444455556666"])),
+        ("accountId".to_owned(), text_of(draw, &["111122223333", "444455556666", "777788889999", "999999999999"])),
     ];
     if draw.chance(40) {
         fields.push(("invokedBy".to_owned(), draw.pick(&[Tree::Null, Tree::Text("s3.amazonaws.com".to_owned())])));
@@ -277,7 +295,7 @@ pub(crate) fn damaged(base: &Tree, draw: &mut Draw) -> Tree {
 
 /// What CloudTrail writes in place of content that is too large; and what only looks like it.
 fn omit(fields: &mut Vec<(String, Tree)>, draw: &mut Draw) {
-    let key = draw.pick(&["requestParameters", "responseElements", "additionalEventData", "resources", "requestParameters"]);
+    let key = draw.pick(&["requestParameters", "responseElements", "additionalEventData", "resources", "userIdentity"]);
     let mark =
         draw.pick(&[Tree::Bool(true), Tree::Bool(true), Tree::Bool(true), Tree::Text("true".to_owned()), Tree::Bool(false)]);
     let size = Tree::Number("119000".to_owned());
