@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn without_a_calendar_policies_on_working_time_need_configuration() {
+        let pack = to_evaluate(&[], &Placeholders::new(), None).unwrap();
+        let lacking = pack.policies.iter().filter(|policy| policy.lacking().contains(&"`calendar`".to_owned()));
+        let lacking: Vec<&str> = lacking.map(|policy| policy.id.as_str()).collect();
+        assert_eq!(lacking, ["console-login-outside-working-time", "security-setting-changed-on-day-off"]);
+    }
+
+    #[test]
     fn selection_goes_by_pattern_and_level() {
         use policy::matches_glob as matches;
         assert!(matches("a*c", "abbc") && matches("*", "x") && !matches("a*c", "abd"));
