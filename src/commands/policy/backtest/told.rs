@@ -47,6 +47,10 @@ const DAY: i64 = 86_400;
 /// The policy with matches grouped by our fields too, behind its own.
 pub(super) fn widened(policy: &Policy) -> Policy {
     let mut wide = policy.clone();
+    // What is new is told of every call: with more fields nearly each would be a group of its own.
+    if wide.correlation.as_ref().is_some_and(Correlation::needs_only_first) {
+        return wide;
+    }
     let kept = wide.correlation.as_mut().map_or(&mut wide.group_by, |correlation| &mut correlation.fields);
     let more: Vec<FieldPath> = FIELDS.map(FieldPath::new).into_iter().filter(|field| !kept.contains(field)).collect();
     kept.extend(more);
