@@ -24,7 +24,7 @@ fuzz_target!(|bytes: &[u8]| {
     if loaded.has_errors() {
         return;
     }
-    assert!(!loaded.policies.is_empty() || !loaded.frameworks.is_empty());
+    assert!(loaded.policies.len() + loaded.frameworks.len() + loaded.filters > 0);
     let accounts = AccountList::new();
     let again = load([("policy.yaml", text)]);
     let hashes = |policies: &[assize_engine::policy::Policy]| -> Vec<String> {
@@ -32,7 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert_eq!(hashes(&loaded.policies), hashes(&again.policies));
     let matcher = Matcher::new(&loaded.policies, accounts.clone());
-    let inline = loaded.policies.iter().flat_map(|policy| policy.tests.iter().map(|test| test.event.as_str()));
+    let inline = loaded.policies.iter().flat_map(|policy| policy.tests.iter().flat_map(|test| test.events.iter().map(String::as_str)));
     for event in RECORDS.into_iter().chain(inline) {
         let mut reader = Reader::default();
         let document = reader.read(event.as_bytes(), usize::MAX).expect("JSON");
