@@ -32,7 +32,8 @@ fuzz_target!(|bytes: &[u8]| {
     };
     assert_eq!(hashes(&loaded.policies), hashes(&again.policies));
     let matcher = Matcher::new(&loaded.policies, accounts.clone());
-    let inline = loaded.policies.iter().flat_map(|policy| policy.tests.iter().flat_map(|test| test.events.iter().map(String::as_str)));
+    let inline =
+        loaded.policies.iter().flat_map(|policy| policy.tests.iter().flat_map(|test| test.events.iter().map(String::as_str)));
     for event in RECORDS.into_iter().chain(inline) {
         let mut reader = Reader::default();
         let document = reader.read(event.as_bytes(), usize::MAX).expect("JSON");
