@@ -21,18 +21,6 @@ pub struct Candidate {
     pub names: Option<BTreeSet<String>>,
 }
 
-impl Candidate {
-    /// What fits both; `None` if nothing does.
-    pub(crate) fn and(&self, other: &Candidate) -> Option<Candidate> {
-        let both = Candidate {
-            sources: intersect(self.sources.as_ref(), other.sources.as_ref()),
-            names: intersect(self.names.as_ref(), other.names.as_ref()),
-        };
-        let empty = |set: &Option<BTreeSet<String>>| set.as_ref().is_some_and(BTreeSet::is_empty);
-        (!empty(&both.sources) && !empty(&both.names)).then_some(both)
-    }
-}
-
 fn intersect(a: Option<&BTreeSet<String>>, b: Option<&BTreeSet<String>>) -> Option<BTreeSet<String>> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.intersection(b).cloned().collect()),
@@ -42,38 +30,75 @@ fn intersect(a: Option<&BTreeSet<String>>, b: Option<&BTreeSet<String>>) -> Opti
 
 /// The alternatives of a detection. Empty means that it can never match.
 pub fn of_detection(detection: &Detection) -> Vec<Candidate> {
-    of_condition(&detection.condition, detection)
+    alternatives(detection)
 }
 
 /// The alternatives of one selection.
 pub fn of_selection(selection: &Selection) -> Vec<Candidate> {
-    match selection {
-        Selection::All(items) => vec![of_items(items)],
-        Selection::Any(parts) => union(parts.iter().map(of_selection)),
-        Selection::Keywords { .. } => vec![Candidate::default()],
+    within(selection)
+}
+
+/// The event sources that a detection names, if every alternative names some; in lower case.
+pub fn sources(detection: &Detection) -> Option<BTreeSet<String>> {
+    let sets: Option<Vec<BTreeSet<String>>> = of_detection(detection).into_iter().map(|candidate| candidate.sources).collect();
+    sets.map(|sets| sets.into_iter().flatten().collect())
+}
+
+/// One alternative of a detection, as far as somebody asks for it. The default is the one of which nothing is known.
+pub(crate) trait Alternative: Clone + Default + PartialEq {
+    /// Of a map of items, which must all hold.
+    fn of_items(items: &[Item]) -> Self;
+
+    /// Of both; `None` if nothing can be both.
+    fn and(&self, other: &Self) -> Option<Self>;
+}
+
+impl Alternative for Candidate {
+    fn of_items(items: &[Item]) -> Candidate {
+        of_items(items)
+    }
+
+    fn and(&self, other: &Candidate) -> Option<Candidate> {
+        let both = Candidate {
+            sources: intersect(self.sources.as_ref(), other.sources.as_ref()),
+            names: intersect(self.names.as_ref(), other.names.as_ref()),
+        };
+        let empty = |set: &Option<BTreeSet<String>>| set.as_ref().is_some_and(BTreeSet::is_empty);
+        (!empty(&both.sources) && !empty(&both.names)).then_some(both)
     }
 }
 
-fn of_condition(condition: &Condition, detection: &Detection) -> Vec<Candidate> {
+/// The alternatives of a detection. What is negated, or too many to tell, is one of which nothing is known.
+pub(crate) fn alternatives<A: Alternative>(detection: &Detection) -> Vec<A> {
+    of_condition(&detection.condition, detection)
+}
+
+fn within<A: Alternative>(selection: &Selection) -> Vec<A> {
+    match selection {
+        Selection::All(items) => vec![A::of_items(items)],
+        Selection::Any(parts) => union(parts.iter().map(within)),
+        Selection::Keywords { .. } => any(),
+    }
+}
+
+fn of_condition<A: Alternative>(condition: &Condition, detection: &Detection) -> Vec<A> {
     match condition {
-        Condition::Selection(index) => {
-            detection.selections.get(*index).map_or_else(any, |(_, selection)| of_selection(selection))
-        }
+        Condition::Selection(index) => detection.selections.get(*index).map_or_else(any, |(_, selection)| within(selection)),
         Condition::Not(_) => any(),
         Condition::Or(parts) => union(parts.iter().map(|part| of_condition(part, detection))),
         Condition::And(parts) => parts.iter().fold(any(), |narrow, part| product(&narrow, &of_condition(part, detection))),
     }
 }
 
-fn any() -> Vec<Candidate> {
-    vec![Candidate::default()]
+fn any<A: Alternative>() -> Vec<A> {
+    vec![A::default()]
 }
 
-fn union(parts: impl Iterator<Item = Vec<Candidate>>) -> Vec<Candidate> {
-    let mut all: Vec<Candidate> = Vec::new();
-    for candidate in parts.flatten() {
-        if !all.contains(&candidate) {
-            all.push(candidate);
+fn union<A: Alternative>(parts: impl Iterator<Item = Vec<A>>) -> Vec<A> {
+    let mut all: Vec<A> = Vec::new();
+    for alternative in parts.flatten() {
+        if !all.contains(&alternative) {
+            all.push(alternative);
         }
         if all.len() > MAX_ALTERNATIVES {
             return any();
@@ -82,7 +107,7 @@ fn union(parts: impl Iterator<Item = Vec<Candidate>>) -> Vec<Candidate> {
     all
 }
 
-fn product(a: &[Candidate], b: &[Candidate]) -> Vec<Candidate> {
+fn product<A: Alternative>(a: &[A], b: &[A]) -> Vec<A> {
     union(a.iter().map(|left| b.iter().filter_map(|right| left.and(right)).collect()))
 }
 

@@ -106,8 +106,7 @@ struct Firing {
 /// Matches, each once.
 struct Matches {
     hits: Vec<Hit>,
-    /// The kind of each.
-    of: Vec<u32>,
+    /// In the order of their matches.
     kinds: Vec<MatchKind>,
 }
 
@@ -191,7 +190,7 @@ pub(crate) fn legs_text(legs: impl Iterator<Item = usize>) -> String {
 
 impl Matches {
     fn of(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>, known: &Known) -> Matches {
-        let mut matches = Matches { hits: Vec::new(), of: Vec::new(), kinds: Vec::new() };
+        let mut matches = Matches { hits: Vec::new(), kinds: Vec::new() };
         for (GroupKey { account, region, mut values }, hits) in groups {
             let legs = if correlation.legs.len() > 1 {
                 let text = values.pop().flatten().unwrap_or_default();
@@ -199,7 +198,6 @@ impl Matches {
             } else {
                 1
             };
-            let number = u32::try_from(matches.kinds.len()).unwrap_or(u32::MAX);
             let values = values.into_iter().map(|value| value.map(Rc::from)).collect();
             let first = matches.hits.len();
             let mut hits = crate::finding::distinct(hits);
@@ -207,7 +205,6 @@ impl Matches {
                 hits.dedup_by_key(|hit| hit.time.div_euclid(3600));
             }
             matches.hits.append(&mut hits);
-            matches.of.resize(matches.hits.len(), number);
             let mut kind = MatchKind { account, region, values, legs, hits: first..matches.hits.len(), known_from: 0 };
             kind.known_from = known.since(&kind);
             matches.kinds.push(kind);
@@ -216,7 +213,8 @@ impl Matches {
     }
 
     fn kind_of(&self, hit: u32) -> Option<&MatchKind> {
-        self.kinds.get(*self.of.get(hit as usize)? as usize)
+        let next = self.kinds.partition_point(|kind| kind.hits.start <= hit as usize);
+        self.kinds.get(next.checked_sub(1)?)
     }
 }
 

@@ -241,6 +241,9 @@ impl Evaluating<'_, '_> {
             if grouped.undecided {
                 policy.not_evaluable.push(hit());
             }
+            if policy.exceeded {
+                return;
+            }
             let values = grouped.values.into_iter().map(|value| value.map(bounded)).collect();
             let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
             let group = GroupKey { account, region, values };

@@ -177,7 +177,7 @@ pub fn population(index: usize, policy: &Policy, partial: &Partial) -> (u64, Str
     match &policy.population {
         Population::Selection(name) => (own(), format!("records in `{name}`")),
         Population::Own(_) => (own(), "records in the policy's population".to_owned()),
-        Population::Sources => match sources(policy) {
+        Population::Sources => match candidates::sources(&policy.detection) {
             Some(sources) => {
                 let count = |source: &String| cells.clone().filter_map(|cell| cell.sources.get(source)).sum::<u64>();
                 let named: Vec<&str> = sources.iter().map(String::as_str).collect();
@@ -186,13 +186,6 @@ pub fn population(index: usize, policy: &Policy, partial: &Partial) -> (u64, Str
             None => (cells.clone().map(|cell| cell.evaluated).sum(), "events".to_owned()),
         },
     }
-}
-
-/// The event sources that the detection names, if every alternative names some.
-fn sources(policy: &Policy) -> Option<BTreeSet<String>> {
-    let candidates = candidates::of_detection(&policy.detection);
-    let sets: Option<Vec<BTreeSet<String>>> = candidates.into_iter().map(|candidate| candidate.sources).collect();
-    sets.map(|sets| sets.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

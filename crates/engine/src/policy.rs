@@ -175,8 +175,7 @@ impl Policy {
     /// record would say so otherwise.
     pub fn without_calendar(&mut self) {
         if expand::looks_below(self, "calendar") {
-            self.unconfigured.push(NO_CALENDAR.to_owned());
-            expand::never(self);
+            expand::lack(self, [NO_CALENDAR.to_owned()]);
         }
     }
 
@@ -198,12 +197,10 @@ impl Policy {
             // Times and bounds are applied to what is kept: changing them asks for no evaluation.
             text = format!("{text} {:?} {:?} {}", correlation.legs, correlation.fields, correlation.needs_only_first());
         }
-        let asks = |word| text.contains(word);
-        let (of_accounts, of_calendar) = (asks("account") || asks("caller"), asks("calendar"));
-        if of_accounts {
+        if ["account", "caller"].iter().any(|key| expand::keeps_or_looks_below(self, key)) {
             text = format!("{text} {}", accounts.written());
         }
-        if of_calendar {
+        if expand::keeps_or_looks_below(self, "calendar") {
             text = format!("{text} {:?}", accounts.calendar());
         }
         RecordDigest::of(text.as_bytes()).hex()
@@ -290,19 +287,6 @@ pub struct Detection {
     pub condition: Condition,
 }
 
-impl Detection {
-    /// Whether another detection is the same, wherever it stands.
-    pub(crate) fn looks_for_the_same(&self, other: &Detection) -> bool {
-        let pairs = self.selections.iter().zip(&other.selections);
-        let same = |((name, one), (other_name, other)): ((&String, &Selection), (&String, &Selection))| {
-            name == other_name && one.looks_for_the_same(other)
-        };
-        self.selections.len() == other.selections.len()
-            && self.condition == other.condition
-            && pairs.map(|((a, b), (c, d))| ((a, b), (c, d))).all(same)
-    }
-}
-
 /// A boolean expression over selections. `1 of x*` and `all of x*` are already written out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Condition {
@@ -332,32 +316,8 @@ pub enum Selection {
     },
 }
 
-impl Selection {
-    fn looks_for_the_same(&self, other: &Selection) -> bool {
-        match (self, other) {
-            (Selection::All(a), Selection::All(b)) => same_items(a, b),
-            (Selection::Any(a), Selection::Any(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.looks_for_the_same(b)),
-            (one, other) => one == other,
-        }
-    }
-}
-
-fn same_items(a: &[Item], b: &[Item]) -> bool {
-    let value = |(a, b): (&Literal, &Literal)| match (a, b) {
-        (Literal::Map(a), Literal::Map(b)) => same_items(a, b),
-        (a, b) => a == b,
-    };
-    let same = |(a, b): (&Item, &Item)| {
-        a.field == b.field
-            && a.modifiers == b.modifiers
-            && a.values.len() == b.values.len()
-            && a.values.iter().zip(&b.values).all(value)
-    };
-    a.len() == b.len() && a.iter().zip(b).all(same)
-}
-
-/// `field|modifiers: values`.
-#[derive(Clone, Debug, PartialEq)]
+/// `field|modifiers: values`. Two are equal if they ask the same, wherever they stand.
+#[derive(Clone, Debug)]
 pub struct Item {
     /// The field.
     pub field: FieldPath,
@@ -367,6 +327,12 @@ pub struct Item {
     pub values: Vec<Literal>,
     /// Where the item stands.
     pub span: Span,
+}
+
+impl PartialEq for Item {
+    fn eq(&self, other: &Item) -> bool {
+        (&self.field, &self.modifiers, &self.values) == (&other.field, &other.modifiers, &other.values)
+    }
 }
 
 impl Item {

@@ -1,6 +1,6 @@
 //! Puts the tests of a policy to both evaluators. A test passes if both say what it expects; if they differ, one is wrong.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::calendar::Calendar;
 use crate::correlation::{Known, quiet};
@@ -44,6 +44,11 @@ pub enum TrialError {
 /// What tests know besides their events: two accounts, and [`Calendar::of_japan`]. The language reference describes both, and
 /// its examples rest on them.
 pub fn accounts() -> AccountList {
+    static KNOWN: LazyLock<AccountList> = LazyLock::new(known);
+    KNOWN.clone()
+}
+
+fn known() -> AccountList {
     let account = |id: &str, name: &str, env: &str, tags: &[(&str, &str)]| {
         let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         (id.to_owned(), AccountFacts { name: name.to_owned(), env: env.to_owned(), tags })

@@ -49,15 +49,7 @@ fn in_order(window: &Window, events: &[Event]) -> Vec<Firing> {
         while events.get(to).is_some_and(|event| event.time == time) {
             to += 1;
         }
-        // Within a second no order is known, so every order counts: sources are gone through as they should follow.
-        let second = events.get(start..to).unwrap_or_default();
-        let mut before = Some(time);
-        for (number, begun) in begun.iter_mut().enumerate() {
-            if second.iter().any(|event| event.is_of(number)) {
-                *begun = (*begun).max(before);
-            }
-            before = *begun;
-        }
+        let before = goes_on(&mut begun, events.get(start..to).unwrap_or_default(), time);
         while events.get(from).is_some_and(|event| event.time < time - window.timespan) {
             from += 1;
         }
@@ -66,6 +58,19 @@ fn in_order(window: &Window, events: &[Event]) -> Vec<Firing> {
         }
     }
     firings
+}
+
+/// Takes chains on by the events of one second: for each source the latest time at which a chain up to it began. Returns that of
+/// whole chains. Within a second no order is known, so every order counts: sources are gone through as they should follow.
+fn goes_on(begun: &mut [Option<i64>], second: &[Event], time: i64) -> Option<i64> {
+    let mut before = Some(time);
+    for (number, begun) in begun.iter_mut().enumerate() {
+        if second.iter().any(|event| event.is_of(number)) {
+            *begun = (*begun).max(before);
+        }
+        before = *begun;
+    }
+    before
 }
 
 /// The events of the first source that none of the second follows in time. What may still come is not said to be missing.
@@ -154,12 +159,8 @@ fn count_ends(window: &Window, inside: &[Event]) -> i64 {
 fn order_ends(window: &Window, inside: &[Event]) -> i64 {
     let mut begun: Vec<Option<i64>> = vec![None; window.sources.len()];
     for second in inside.chunk_by(|a, b| a.time == b.time) {
-        let mut before = second.first().map(|event| event.time);
-        for (number, begun) in begun.iter_mut().enumerate() {
-            if second.iter().any(|event| event.is_of(number)) {
-                *begun = (*begun).max(before);
-            }
-            before = *begun;
+        if let Some(time) = second.first().map(|event| event.time) {
+            goes_on(&mut begun, second, time);
         }
     }
     begun.last().copied().flatten().unwrap_or(0) + window.timespan + 1

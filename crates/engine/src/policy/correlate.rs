@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::correlation::{Bound, Correlation, Leg, Operator, Source, SourceOf, Window, WindowKind};
+use super::correlation::{Bound, Correlation, Leg, Operator, Source, SourceOf, Window, WindowKind, place};
 use super::read::{self, Looks};
-use super::{Condition, Detection, FieldPath, Needs, Policy, Selection, reader, threshold};
+use super::{Condition, Detection, FieldPath, Needs, Policy, Selection, reader};
 use crate::diagnostic::{Report, Span, closest};
 use crate::yaml::{Node, Yaml};
 
@@ -119,7 +119,7 @@ impl<'a> Builder<'a> {
         }
         let kind = reader::choice(node, "type", &WindowKind::ALL, report);
         let key = if node.get("timespan").is_none() && node.get("timeframe").is_some() { "timeframe" } else { "timespan" };
-        let timespan = reader::required_text(node, key, report).and_then(|text| threshold::time(node, key, &text, report));
+        let timespan = reader::timespan(node, key, report);
         let group_by = reader::texts(node, "group-by", report);
         let aliases = aliases(node, report);
         let references = references(node, report);
@@ -221,8 +221,7 @@ impl<'a> Builder<'a> {
             return None;
         }
         let Some(inner) = &policy.correlation else { return Some(SourceOf::Leg(first)) };
-        let fields: Vec<usize> =
-            inner.fields.iter().map(|field| threshold::place(&mut self.parts.fields, &field.written)).collect();
+        let fields: Vec<usize> = inner.fields.iter().map(|field| place(&mut self.parts.fields, &field.written)).collect();
         let mut window = moved(&inner.window, first, &fields)?;
         reference.clone_into(&mut window.name);
         Some(SourceOf::Window(Box::new(window)))
@@ -275,7 +274,7 @@ impl<'a> Builder<'a> {
         match of {
             SourceOf::Leg(_) => {
                 super::detection::check_field(&FieldPath::new(field), span, report);
-                Some(threshold::place(&mut self.parts.fields, field))
+                Some(place(&mut self.parts.fields, field))
             }
             SourceOf::Window(window) => {
                 let found = window.group_by.iter().position(|known| known == field);
@@ -394,7 +393,7 @@ fn asked(node: &Node, kind: WindowKind, report: &mut Report<'_>) -> Option<Asked
     let mut bounds = Vec::new();
     for (name, _, operator) in Operator::ALL.into_iter().filter(|_| kind.is_counted()) {
         if condition.get(name).is_some() {
-            bounds.push(Bound { operator, than: threshold::number(condition, name, report)? });
+            bounds.push(Bound { operator, than: reader::number(condition, name, report)? });
         }
     }
     if bounds.is_empty() && kind.is_counted() {

@@ -172,6 +172,15 @@ impl Window {
     }
 }
 
+/// Where the field stands among those that are kept; it is added if it does not.
+pub(super) fn place(fields: &mut Vec<FieldPath>, field: &str) -> usize {
+    let known = fields.iter().position(|known| known.written == field);
+    known.unwrap_or_else(|| {
+        fields.push(FieldPath::new(field));
+        fields.len() - 1
+    })
+}
+
 /// A time as Sigma writes it: a number and `s`, `m`, `h` or `d`; in seconds.
 pub(crate) fn timespan(text: &str) -> Option<i64> {
     let unit = text.chars().next_back()?;

@@ -92,7 +92,7 @@ fn conditions(
         return None;
     };
     match &value.value {
-        Yaml::Scalar { .. } if !value.is_null() => legacy::condition(value, node.get("timeframe"), names, used, report),
+        Yaml::Scalar { .. } if !value.is_null() => legacy::condition(node, value, names, used, report),
         // The conditions of a list are alternatives.
         Yaml::List(items) if !items.is_empty() => {
             let parsed: Vec<_> = items.iter().map(|item| condition::parse(item, names, used, report)).collect();

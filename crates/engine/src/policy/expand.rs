@@ -29,10 +29,7 @@ pub(super) fn fill(policy: &mut Policy, known: &Placeholders) -> Vec<crate::diag
         filling.selection(selection);
     }
     let Filling { missing, report, .. } = filling;
-    policy.unconfigured.extend(missing);
-    if !policy.unconfigured.is_empty() {
-        never(policy);
-    }
+    lack(policy, missing);
     report.finish()
 }
 
@@ -46,17 +43,35 @@ pub(super) fn looks_below(policy: &Policy, key: &str) -> bool {
 fn selection_looks_below(selection: &Selection, key: &str) -> bool {
     match selection {
         Selection::All(items) => items.iter().any(|item| {
-            let below = |field: &FieldPath| field.keys.first().is_some_and(|first| first == key);
-            let refers = |value: &Literal| item.has(Modifier::FieldRef) && below(&FieldPath::new(&value.written()));
-            below(&item.field) || item.values.iter().any(refers)
+            let refers = |value: &Literal| item.has(Modifier::FieldRef) && is_below(&FieldPath::new(&value.written()), key);
+            is_below(&item.field, key) || item.values.iter().any(refers)
         }),
         Selection::Any(parts) => parts.iter().any(|part| selection_looks_below(part, key)),
         Selection::Keywords { .. } => false,
     }
 }
 
-/// Makes a policy that cannot be judged match nothing. Its cells are not known, whatever was read.
-pub(super) fn never(policy: &mut Policy) {
+/// Whether what is kept of the policy's matches depends on a field below this key.
+pub(super) fn keeps_or_looks_below(policy: &Policy, key: &str) -> bool {
+    let kept = policy.correlation.iter().flat_map(|correlation| &correlation.fields).chain(&policy.group_by);
+    looks_below(policy, key) || kept.into_iter().any(|field| is_below(field, key))
+}
+
+fn is_below(field: &FieldPath, key: &str) -> bool {
+    field.keys.first().is_some_and(|first| first == key)
+}
+
+/// Notes what the configuration does not say. A policy that lacks anything cannot be judged and matches nothing; its cells are
+/// not known, whatever was read.
+pub(super) fn lack(policy: &mut Policy, what: impl IntoIterator<Item = String>) {
+    for name in what {
+        if !policy.unconfigured.contains(&name) {
+            policy.unconfigured.push(name);
+        }
+    }
+    if policy.unconfigured.is_empty() {
+        return;
+    }
     policy.detection.condition = Condition::Or(Vec::new());
     if let Some(correlation) = &mut policy.correlation {
         correlation.legs.iter_mut().for_each(|leg| leg.condition = Condition::Or(Vec::new()));

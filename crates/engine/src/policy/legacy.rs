@@ -2,7 +2,7 @@
 //! beside it. Read here as the correlation that it stands for.
 
 use super::correlation::{Bound, Correlation, Leg, Operator, Source, SourceOf, Window, WindowKind};
-use super::{Condition, condition, threshold};
+use super::{Condition, condition, reader, threshold};
 use crate::diagnostic::Report;
 use crate::yaml::{Node, Yaml};
 
@@ -30,25 +30,25 @@ pub(super) enum Aggregation {
     },
 }
 
-/// Reads a condition, what stands behind `|` in it, and `timeframe`.
+/// Reads the condition of a detection, what stands behind `|` in it, and `timeframe` beside it.
 pub(super) fn condition(
+    detection: &Node,
     node: &Node,
-    timeframe: Option<&Node>,
     names: &[&str],
     used: &mut [bool],
     report: &mut Report<'_>,
 ) -> Option<(Condition, Option<Aggregation>)> {
-    let timespan = match timeframe {
-        Some(written) => Some(threshold::time(written, "timeframe", written.text().unwrap_or_default(), report)?),
+    let timespan = match detection.get("timeframe") {
+        Some(_) => Some(reader::timespan(detection, "timeframe", report)?),
         None => None,
     };
     let text = node.text().unwrap_or_default();
     let Some((head, tail)) = text.split_once('|') else {
         let whole = condition::parse(node, names, used, report)?;
         let Some(timespan) = timespan else { return Some((whole, None)) };
-        let parts = threshold::parts(&whole);
+        let parts = parts(&whole);
         if parts.len() < 2 || parts.iter().any(|part| matches!(part, Condition::Not(_))) {
-            let span = timeframe.map_or(node.span, |node| node.span);
+            let span = detection.get("timeframe").map_or(node.span, |node| node.span);
             report.warning(span, "no-aggregation", "`timeframe` does nothing: the condition counts nothing and joins nothing");
             return Some((whole, None));
         }
@@ -76,9 +76,8 @@ pub(super) fn condition(
         }
         Counted::Near(others) => {
             let others = condition::parse(&with_text(node, &others), names, used, report)?;
-            let mut parts = vec![first];
-            parts.extend(threshold::parts(&others));
-            Some(each(parts, names, timespan))
+            let together = std::iter::once(first).chain(parts(&others)).collect();
+            Some(each(together, names, timespan))
         }
     }
 }
@@ -91,6 +90,14 @@ fn each(parts: Vec<Condition>, names: &[&str], timespan: i64) -> (Condition, Opt
     };
     let conditions = parts.iter().enumerate().map(|part| (name(part), part.1.clone())).collect();
     (Condition::Or(parts), Some(Aggregation::Together { conditions, timespan }))
+}
+
+/// What a condition joins by `and`, each for itself.
+fn parts(condition: &Condition) -> Vec<Condition> {
+    match condition {
+        Condition::And(parts) => parts.clone(),
+        other => vec![other.clone()],
+    }
 }
 
 /// A node at the same place with other text.

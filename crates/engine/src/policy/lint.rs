@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Condition, Detection, FieldPath, Item, Literal, Modifier, Selection};
-use crate::candidates::{self, Candidate};
+use super::{Detection, FieldPath, Item, Literal, Modifier};
+use crate::candidates::{self, Alternative, Candidate};
 use crate::diagnostic::{Report, Span};
 
 /// The field that reads do not have.
@@ -37,14 +37,10 @@ const NAMES_WITH_RESPONSES: [&str; 8] = [
     "getsignintoken",
 ];
 
-/// More alternatives than this and nothing is said.
-const MAX_ALTERNATIVES: usize = 64;
-
 /// Warns of what can never match.
 pub(crate) fn check(detection: &Detection, report: &mut Report<'_>) {
-    let Some(branches) = of_condition(&detection.condition, detection) else { return };
     let mut said = BTreeSet::new();
-    for branch in branches {
+    for branch in candidates::alternatives::<Branch>(detection) {
         let Some((field, span)) = branch.response.filter(|_| only_reads(&branch.candidate)) else { continue };
         if said.insert(span) {
             let message = format!("`{field}` is asked for on calls that only read, and can never be there");
@@ -56,59 +52,22 @@ pub(crate) fn check(detection: &Detection, report: &mut Report<'_>) {
 }
 
 /// One alternative of a detection: the sources and names it can match, and an item that needs a response.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Branch {
     candidate: Candidate,
     response: Option<(String, Span)>,
 }
 
-/// The alternatives; `None` if there are too many.
-fn of_condition(condition: &Condition, detection: &Detection) -> Option<Vec<Branch>> {
-    match condition {
-        Condition::Selection(index) => {
-            detection.selections.get(*index).map_or_else(anything, |(_, selection)| of_selection(selection))
-        }
-        Condition::Not(_) => anything(),
-        Condition::Or(parts) => union(parts.iter().map(|part| of_condition(part, detection))),
-        Condition::And(parts) => {
-            parts.iter().try_fold(vec![Branch::default()], |all, part| product(&all, &of_condition(part, detection)?))
-        }
+impl Alternative for Branch {
+    fn of_items(items: &[Item]) -> Branch {
+        let response = items.iter().find(|item| needs_response(item)).map(|item| (item.written(), item.span));
+        Branch { candidate: Candidate::of_items(items), response }
     }
-}
 
-fn of_selection(selection: &Selection) -> Option<Vec<Branch>> {
-    match selection {
-        Selection::All(items) => {
-            let candidate = candidates::of_selection(selection).pop()?;
-            let response = items.iter().find(|item| needs_response(item)).map(|item| (item.written(), item.span));
-            Some(vec![Branch { candidate, response }])
-        }
-        Selection::Any(parts) => union(parts.iter().map(of_selection)),
-        Selection::Keywords { .. } => anything(),
+    fn and(&self, other: &Branch) -> Option<Branch> {
+        let candidate = self.candidate.and(&other.candidate)?;
+        Some(Branch { candidate, response: self.response.clone().or_else(|| other.response.clone()) })
     }
-}
-
-fn anything() -> Option<Vec<Branch>> {
-    Some(vec![Branch::default()])
-}
-
-fn union(parts: impl Iterator<Item = Option<Vec<Branch>>>) -> Option<Vec<Branch>> {
-    let mut all = Vec::new();
-    for part in parts {
-        all.append(&mut part?);
-        if all.len() > MAX_ALTERNATIVES {
-            return None;
-        }
-    }
-    Some(all)
-}
-
-fn product(a: &[Branch], b: &[Branch]) -> Option<Vec<Branch>> {
-    let both = |left: &Branch, right: &Branch| {
-        let candidate = left.candidate.and(&right.candidate)?;
-        Some(Branch { candidate, response: left.response.clone().or_else(|| right.response.clone()) })
-    };
-    union(a.iter().map(|left| Some(b.iter().filter_map(|right| both(left, right)).collect())))
 }
 
 /// Whether the item is false of every record whose `responseElements` is null or missing.

@@ -114,10 +114,9 @@ impl Documents {
             let mut report = Report::new(&draft.file);
             if let Some(mut read) = correlate::read(draft, &self.rules, &self.correlations, &mut report) {
                 let missing = read.rules.iter().filter_map(|rule| self.rules.get(*rule)).flat_map(|rule| &rule.unconfigured);
-                read.policy.unconfigured.extend(missing.cloned().collect::<BTreeSet<String>>());
-                if !read.policy.unconfigured.is_empty() {
-                    expand::never(&mut read.policy);
-                }
+                expand::lack(&mut read.policy, missing.cloned());
+                // Its own population may have placeholders too.
+                self.diagnostics.extend(expand::fill(&mut read.policy, placeholders));
                 if read.generate { &mut loud } else { &mut silent }.extend(&read.rules);
                 policies.push(read.policy);
             }
@@ -142,11 +141,9 @@ impl Documents {
     fn drop_copies(&mut self) {
         let mut kept: Vec<Policy> = Vec::new();
         for rule in std::mem::take(&mut self.rules) {
+            let looks = |policy: &Policy| (policy.id.clone(), policy.level, policy.group_by.clone());
             let same = |known: &Policy| {
-                let parts =
-                    |policy: &Policy| (policy.id.clone(), policy.level, policy.group_by.clone(), policy.unconfigured.clone());
-                let looks = known.correlation == rule.correlation && known.detection.looks_for_the_same(&rule.detection);
-                parts(known) == parts(&rule) && looks
+                looks(known) == looks(&rule) && known.detection == rule.detection && known.correlation == rule.correlation
             };
             match kept.last().filter(|known| same(known)) {
                 Some(known) => {

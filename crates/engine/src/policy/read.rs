@@ -90,7 +90,7 @@ fn correlation(
     match (node.get("threshold"), aggregation) {
         (None, None) => Some(None),
         (None, Some(aggregation)) => Some(Some(legacy::correlation(aggregation, &name))),
-        (Some(written), None) => threshold::read(written, node.get("group-by"), &name, detection, report).map(Some),
+        (Some(written), None) => threshold::read(node, written, &name, detection, report).map(Some),
         (Some(written), Some(_)) => {
             report
                 .error(written.span, "wrong-value", "the condition counts already")

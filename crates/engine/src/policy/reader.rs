@@ -1,5 +1,6 @@
 //! Reads typed values out of a YAML map and reports every mistake with its place.
 
+use super::correlation;
 use crate::diagnostic::{Report, closest};
 use crate::yaml::{Node, Yaml};
 
@@ -99,6 +100,30 @@ pub fn choice<T: Copy>(node: &Node, key: &str, choices: &[(&str, T)], report: &m
         None => found.hint(format!("one of {}", names.join(", "))),
     }
     None
+}
+
+/// The number under `key`, as written; it must be there.
+pub(super) fn number(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
+    let text = required_text(node, key, report)?;
+    if crate::number::is_number(&text) {
+        return Some(text);
+    }
+    let span = node.get(key).map_or(node.span, |node| node.span);
+    report.error(span, "wrong-value", format!("`{text}` is not a number"));
+    None
+}
+
+/// The time under `key`, seconds; it must be there.
+pub(super) fn timespan(node: &Node, key: &str, report: &mut Report<'_>) -> Option<i64> {
+    let text = required_text(node, key, report)?;
+    let found = correlation::timespan(&text);
+    if found.is_none() {
+        let span = node.get(key).map_or(node.span, |node| node.span);
+        report
+            .error(span, "wrong-value", format!("`{text}` is not a time"))
+            .hint("a whole number and `s`, `m`, `h` or `d`, at most 31 days: `15s`, `30m`, `6h`, `7d`");
+    }
+    found
 }
 
 /// Reports a value of the wrong kind.

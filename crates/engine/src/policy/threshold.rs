@@ -1,17 +1,17 @@
 //! `threshold`: the commonest correlation, written in the policy itself: N matches within T by some fields.
 
-use super::correlation::{Bound, Correlation, Leg, Operator, Source, SourceOf, Window, WindowKind, timespan};
-use super::{Condition, Detection, FieldPath, reader};
+use super::correlation::{Bound, Correlation, Leg, Operator, Source, SourceOf, Window, WindowKind, place};
+use super::{Detection, FieldPath, reader};
 use crate::diagnostic::Report;
 use crate::yaml::{Node, Yaml};
 
 /// The keys of `threshold`.
 pub(super) const KEYS: [&str; 5] = ["by", "count", "distinct", "sum", "within"];
 
-/// Reads `threshold`. Without `by` the policy's `group_by` parts the matches.
+/// Reads `threshold`, the node of a policy. Without `by` the policy's `group-by` parts the matches.
 pub(super) fn read(
+    policy: &Node,
     node: &Node,
-    group_by: Option<&Node>,
     name: &str,
     detection: &Detection,
     report: &mut Report<'_>,
@@ -21,15 +21,16 @@ pub(super) fn read(
         return None;
     }
     reader::check_keys(node, &KEYS, false, report);
-    let count = number(node, "count", report);
-    let within = reader::required_text(node, "within", report).and_then(|text| time(node, "within", &text, report));
-    let by = match (node.get("by"), group_by) {
+    let count = reader::number(node, "count", report);
+    let within = reader::timespan(node, "within", report);
+    let by = match (node.get("by"), policy.get("group-by")) {
         (Some(by), Some(_)) => {
             report.error(by.span, "wrong-value", "`by` and `group-by` both say what parts the matches").hint("keep one of them");
             return None;
         }
         (Some(_), None) => reader::texts(node, "by", report),
-        (None, Some(list)) => texts(list),
+        // What is wrong with it is said where the policy is read.
+        (None, Some(_)) => reader::texts(policy, "group-by", &mut Report::new("")),
         (None, None) => vec!["userIdentity.arn".to_owned()],
     };
     let (distinct, sum) = (reader::texts(node, "distinct", report), reader::text(node, "sum", report));
@@ -61,51 +62,4 @@ pub(super) fn of_one(
     let sources = vec![Source { of: SourceOf::Leg(0), grouped, values }];
     let window = Window { name: leg.rule.clone(), kind, sources, group_by: by.to_vec(), timespan, bounds };
     Correlation { legs: vec![leg], fields, window }
-}
-
-/// Where the field stands among those that are kept; it is added if it does not.
-pub(super) fn place(fields: &mut Vec<FieldPath>, field: &str) -> usize {
-    let known = fields.iter().position(|known| known.written == field);
-    known.unwrap_or_else(|| {
-        fields.push(FieldPath::new(field));
-        fields.len() - 1
-    })
-}
-
-/// The number under `key`, which must be there.
-pub(super) fn number(node: &Node, key: &str, report: &mut Report<'_>) -> Option<String> {
-    let text = reader::required_text(node, key, report)?;
-    if crate::number::is_number(&text) {
-        return Some(text);
-    }
-    let span = node.get(key).map_or(node.span, |node| node.span);
-    report.error(span, "wrong-value", format!("`{text}` is not a number"));
-    None
-}
-
-/// The time in `text`, seconds.
-pub(super) fn time(node: &Node, key: &str, text: &str, report: &mut Report<'_>) -> Option<i64> {
-    let span = node.get(key).map_or(node.span, |node| node.span);
-    let found = timespan(text);
-    if found.is_none() {
-        report
-            .error(span, "wrong-value", format!("`{text}` is not a time"))
-            .hint("a whole number and `s`, `m`, `h` or `d`, at most 31 days: `15s`, `30m`, `6h`, `7d`");
-    }
-    found
-}
-
-fn texts(list: &Node) -> Vec<String> {
-    match &list.value {
-        Yaml::List(items) => items.iter().filter_map(Node::text).map(str::to_owned).collect(),
-        _ => list.text().map(str::to_owned).into_iter().collect(),
-    }
-}
-
-/// Either side of a condition that joins selections by `and`, each for itself.
-pub(super) fn parts(condition: &Condition) -> Vec<Condition> {
-    match condition {
-        Condition::And(parts) => parts.clone(),
-        other => vec![other.clone()],
-    }
 }

@@ -1,6 +1,7 @@
 //! What a record does not say and policies may ask: the account list, and the calendar of those who work in the accounts.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::calendar::Calendar;
 
@@ -10,7 +11,8 @@ pub struct AccountList {
     accounts: BTreeMap<String, AccountFacts>,
     others: BTreeSet<String>,
     complete: bool,
-    calendar: Option<Calendar>,
+    /// Shared: the list is cloned for each batch, and a century of holidays is long.
+    calendar: Option<Arc<Calendar>>,
 }
 
 /// What the account list says about one account.
@@ -48,7 +50,7 @@ impl AccountList {
 
     /// The calendar, if there is one.
     pub fn calendar(&self) -> Option<&Calendar> {
-        self.calendar.as_ref()
+        self.calendar.as_deref()
     }
 
     /// Adds accounts that are the user's and of which nothing else is known.
@@ -68,7 +70,7 @@ impl AccountList {
     /// Sets the calendar, or takes it away.
     #[must_use]
     pub fn with_calendar(mut self, calendar: Option<Calendar>) -> AccountList {
-        self.calendar = calendar;
+        self.calendar = calendar.map(Arc::new);
         self
     }
 

@@ -56,8 +56,7 @@ struct Asked<'p> {
 
 impl<'p> Asked<'p> {
     fn of(policy: &'p Policy) -> Asked<'p> {
-        let named: Option<Vec<_>> = candidates::of_detection(&policy.detection).into_iter().map(|one| one.sources).collect();
-        Asked { policy, sources: named.map(|sets| sets.into_iter().flatten().collect()) }
+        Asked { policy, sources: candidates::sources(&policy.detection) }
     }
 
     /// Whether records of the category that the policy looks at can be in the logs.
