@@ -13,7 +13,7 @@ use assize_engine::diagnostic::Diagnostic;
 use assize_engine::policy::{self, Framework, Level, Placeholders, Policy};
 use sha2::{Digest, Sha256};
 
-use crate::config::Config;
+use crate::config::{Config, PoliciesConfig};
 
 /// The built-in policies: (path in the repository, content).
 const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/policies.rs"));
@@ -79,27 +79,25 @@ pub(crate) enum PackError {
     NothingSelected(String),
 }
 
-/// Loads the policies at `paths`, or the built-in ones if there is none.
+/// Loads the policies at `paths`, or the built-in ones if there is none, with values for their placeholders.
 ///
 /// # Errors
 /// A path cannot be read, or a policy has a mistake: then nothing may run.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
-    load_with(paths, &Placeholders::new())
-}
-
-/// As [`load`], with values for the placeholders of policies.
-///
-/// # Errors
-/// As [`load`].
 pub(crate) fn load_with(paths: &[PathBuf], placeholders: &Placeholders) -> Result<Pack, PackError> {
     of(chosen(paths)?, placeholders, Tests::Read)
+}
+
+/// As [`load_with`], without any value. For tests.
+#[cfg(test)]
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Pack, PackError> {
+    load_with(paths, &Placeholders::new())
 }
 
 /// As [`load_with`], to evaluate records: the tests of built-in policies are left out, which are two thirds of what there is to
 /// parse and were run before the binary was made. Without a calendar, policies that look at one need configuration.
 ///
 /// # Errors
-/// As [`load`].
+/// As [`load_with`].
 pub(crate) fn to_evaluate(
     paths: &[PathBuf],
     placeholders: &Placeholders,
@@ -124,23 +122,26 @@ fn chosen(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, PackError> {
     Ok(files)
 }
 
-/// Loads what a configuration asks for: the built-in policies or not, those at `paths`, and of all these the ones whose id
-/// matches a pattern; of the frameworks those that are named, or all. Without a calendar, policies that look at one need
-/// configuration.
+/// Loads what a configuration asks for, [`loaded`] and [chosen](Pack::choose).
 ///
 /// # Errors
-/// As [`load`], and nothing may be left.
+/// As [`load_with`], and nothing may be left.
 pub(crate) fn configured(config: &Config) -> Result<Pack, PackError> {
-    let calendar = config.calendar.as_ref();
-    let config = &config.policies;
-    let mut files = if config.built_in { built_in() } else { Vec::new() };
-    files.extend(read(&config.paths)?);
-    let mut pack = of(files, &config.placeholders, Tests::LeftOut)?;
-    pack.keep_to(calendar);
-    pack.select(&config.select, Level::Informational)?;
-    if !config.frameworks.is_empty() {
-        pack.frameworks.retain(|framework| config.frameworks.contains(&framework.id));
-    }
+    let mut pack = loaded(config)?;
+    pack.choose(&config.policies)?;
+    Ok(pack)
+}
+
+/// Loads what a configuration chooses from: the built-in policies or not, and those at `paths`, as one set. Without a
+/// calendar, policies that look at one need configuration.
+///
+/// # Errors
+/// As [`load_with`].
+pub(crate) fn loaded(config: &Config) -> Result<Pack, PackError> {
+    let mut files = if config.policies.built_in { built_in() } else { Vec::new() };
+    files.extend(read(&config.policies.paths)?);
+    let mut pack = of(files, &config.policies.placeholders, Tests::LeftOut)?;
+    pack.keep_to(config.calendar.as_ref());
     Ok(pack)
 }
 
@@ -187,6 +188,18 @@ impl Pack {
         if calendar.is_none() {
             self.policies.iter_mut().chain(&mut self.bases).for_each(Policy::without_calendar);
         }
+    }
+
+    /// Keeps what a configuration chooses: the policies whose id matches a pattern, and the frameworks that it names, or all.
+    ///
+    /// # Errors
+    /// No policy is left.
+    pub(crate) fn choose(&mut self, config: &PoliciesConfig) -> Result<(), PackError> {
+        self.select(&config.select, Level::Informational)?;
+        if !config.frameworks.is_empty() {
+            self.frameworks.retain(|framework| config.frameworks.contains(&framework.id));
+        }
+        Ok(())
     }
 
     /// Keeps the policies whose id matches one of `patterns` (all if there is none) and whose level is high enough.

@@ -38,7 +38,7 @@ pub(crate) struct ScanContext {
 /// What a scan gave.
 #[derive(Debug)]
 pub(crate) struct Scanned {
-    /// The merged result of all objects; its matches have become findings.
+    /// The merged result of all objects; of a whole scan its matches have become findings.
     pub(crate) partial: Partial,
     /// Most severe first.
     pub(crate) findings: Vec<Finding>,
@@ -52,25 +52,23 @@ pub(crate) struct Scanned {
     pub(crate) evaluation: Evaluation,
 }
 
-/// Reads and evaluates every object. `progress` is told the stored bytes of each object when it is done.
+/// Reads and evaluates every object, and makes the findings. `progress` is told the stored bytes of each object when it is done.
 pub(crate) fn scan(inputs: &Inputs, policies: &[Policy], context: &ScanContext, progress: &(dyn Fn(u64) + Sync)) -> Scanned {
-    scan_with(inputs, (policies, AccountList::new()), context, progress, |partial| {
-        let known = known(partial);
-        finding::findings(policies, partial, &known)
-    })
+    let mut scanned = read(inputs, (policies, AccountList::new()), context, progress);
+    let known = known(&scanned.partial);
+    scanned.findings = finding::findings(policies, &mut scanned.partial, &known);
+    scanned
 }
 
-/// The same with an account list, and with findings made in another way.
-pub(crate) fn scan_with(
+/// Reads and evaluates every object; the matches stay in the partial result.
+pub(crate) fn read(
     inputs: &Inputs,
     (policies, accounts): (&[Policy], AccountList),
     context: &ScanContext,
     progress: &(dyn Fn(u64) + Sync),
-    findings: impl FnOnce(&mut Partial) -> Vec<Finding>,
 ) -> Scanned {
     let evaluation = Evaluation::new(policies, accounts, context.period, expected(inputs), secret());
-    let (mut partial, objects) = evaluate_all(inputs, policies, &evaluation, context, progress);
-    let findings = findings(&mut partial);
+    let (partial, objects) = evaluate_all(inputs, policies, &evaluation, context, progress);
     let conflicts = evaluation.seen().conflicts();
     let mut reader = Reader::new(context.limits);
     let digests = digests(&conflicts, |number, read| {
@@ -78,7 +76,7 @@ pub(crate) fn scan_with(
             reader.read(object, read);
         }
     });
-    Scanned { partial, findings, objects, conflicts, digests, evaluation }
+    Scanned { partial, findings: Vec::new(), objects, conflicts, digests, evaluation }
 }
 
 /// The times between the first and the last record of each account and region: what was before and what comes after, a scan

@@ -8,7 +8,7 @@ use crate::config::{Config, ConfigError, Location, Mode, RegionsConfig, SourceKi
 use crate::console::Console;
 use crate::diagnostics;
 use crate::exit::Exit;
-use crate::pack::{self, PackError, PolicyFile};
+use crate::pack::{self, Pack, PolicyFile};
 use crate::report::escape::terminal;
 use crate::report::words::plural;
 
@@ -26,45 +26,28 @@ pub(crate) fn run(command: &ConfigCommand, console: &Console) -> Result<Exit, Co
 /// Reports every mistake, those of the policies that the file names included.
 fn check(file: &Path, console: &Console) -> Result<Exit, CommandError> {
     let config = Config::load(file)?;
-    let policies = check_names(&config)?;
+    let pack = pack::loaded(&config)?;
+    check_names(&config, &pack)?;
     if config.warnings.is_empty() {
         console.result(&format!("{}: no mistake found\n", terminal(&config.file)))?;
     } else {
         console.result(&diagnostics::render(&config.warnings, std::slice::from_ref(&config.source)))?;
     }
-    console.result(&meaning(&config, policies))?;
+    console.result(&meaning(&config, pack.policies.len()))?;
     Ok(Exit::Clean)
 }
 
-/// Refuses patterns and ids that match nothing of what the configuration loads. Returns how many policies that is.
-pub(crate) fn check_names(config: &Config) -> Result<usize, CommandError> {
-    let (policies, frameworks) = loaded(config)?;
-    let (policies, frameworks) = (texts(&policies), texts(&frameworks));
+/// Refuses patterns and ids that match nothing of what the configuration loads.
+pub(crate) fn check_names(config: &Config, pack: &Pack) -> Result<(), CommandError> {
+    let policies: Vec<&str> = pack.policies.iter().map(|policy| policy.id.as_str()).collect();
+    let frameworks: Vec<&str> = pack.frameworks.iter().map(|framework| framework.id.as_str()).collect();
     let unknown = config.unknown_names(&policies, &frameworks);
     if unknown.is_empty() {
-        return Ok(policies.len());
+        return Ok(());
     }
     let diagnostics = config.warnings.iter().cloned().chain(unknown).collect();
     let file = PolicyFile { name: config.source.name.clone(), text: config.source.text.clone() };
     Err(ConfigError::Mistakes { diagnostics, file }.into())
-}
-
-fn texts(ids: &[String]) -> Vec<&str> {
-    ids.iter().map(String::as_str).collect()
-}
-
-/// Ids of the policies and frameworks that the configuration loads.
-fn loaded(config: &Config) -> Result<(Vec<String>, Vec<String>), PackError> {
-    let mut packs = Vec::new();
-    if config.policies.built_in {
-        packs.push(pack::load(&[])?);
-    }
-    if !config.policies.paths.is_empty() {
-        packs.push(pack::load(&config.policies.paths)?);
-    }
-    let policies = packs.iter().flat_map(|pack| pack.policies.iter().map(|policy| policy.id.clone())).collect();
-    let frameworks = packs.iter().flat_map(|pack| pack.frameworks.iter().map(|framework| framework.id.clone())).collect();
-    Ok((policies, frameworks))
 }
 
 /// What the file means, so that a reader sees what was understood.

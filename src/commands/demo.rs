@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use assize_bucket::{Bucket, LocalFolder, Metadata, PutCondition};
-use assize_engine::policy::{Level, Placeholders};
+use assize_engine::policy::Level;
 use serde::Deserialize;
 
 use super::CommandError;
@@ -76,7 +76,7 @@ async fn audit(
     console: &Console,
 ) -> Result<Published, CommandError> {
     let config = Config::load(&folders.config)?;
-    let (pack, templates) = (pack::to_evaluate(&[], &Placeholders::new(), config.calendar.as_ref())?, Templates::load(None)?);
+    let (pack, templates) = (pack::configured(&config)?, Templates::load(None)?);
     let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
     let (fingerprint, der) = demo::public_key();
     for region in &summary.regions {

@@ -82,14 +82,15 @@ impl Prepared {
             let count = words::plural(config.warnings.len() as u64, "warning", "warnings");
             console.note(&format!("{count} about the configuration; `assize config check` shows them"));
         }
-        let pack = pack::configured(&config)?;
+        let mut pack = pack::loaded(&config)?;
         if config.report.timezone.offset_seconds != 0 {
             console.note("this version does not apply report.timezone: all times are shown in UTC");
         }
         if !config.waivers.is_empty() {
             console.note("this version does not apply waivers: the findings they speak of count like all others");
         }
-        super::config::check_names(&config)?;
+        super::config::check_names(&config, &pack)?;
+        pack.choose(&config.policies)?;
         let shard = args.shard.as_deref().map(shard).transpose()?;
         let deadline = args.deadline.as_deref().map(|text| duration("--deadline", text)).transpose()?;
         let runtime = super::runtime()?;

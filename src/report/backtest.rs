@@ -45,6 +45,9 @@ pub(crate) struct Backtest {
 pub(crate) struct Backtested {
     /// Policy id.
     pub(crate) id: String,
+    /// What the configuration has to say before anything is looked for; for the text alone.
+    #[serde(skip)]
+    pub(crate) lacking: Vec<String>,
     /// Its level.
     pub(crate) level: &'static str,
     /// Its title.
@@ -142,6 +145,7 @@ pub(crate) struct Filter {
 pub(crate) fn text(it: &Backtest, width: usize) -> String {
     let mut prose = Prose::new(width);
     let (fired, quiet): (Vec<&Backtested>, Vec<&Backtested>) = it.policies.iter().partition(|policy| policy.matches > 0);
+    let (unset, quiet): (Vec<&Backtested>, Vec<&Backtested>) = quiet.into_iter().partition(|policy| !policy.lacking.is_empty());
     for policy in fired {
         prose.gap();
         one(policy, it, width, &mut prose);
@@ -151,6 +155,11 @@ pub(crate) fn text(it: &Backtest, width: usize) -> String {
         let ids: Vec<&str> = quiet.iter().map(|policy| policy.id.as_str()).collect();
         let policies = words::plural(quiet.len() as u64, "policy", "policies");
         prose.paragraph(0, &format!("{policies} would not have fired: {}", ids.join(", ")));
+    }
+    if !unset.is_empty() {
+        let ids: Vec<String> = unset.iter().map(|policy| format!("{} ({})", policy.id, policy.lacking.join(", "))).collect();
+        let policies = words::plural(unset.len() as u64, "policy needs", "policies need");
+        prose.paragraph(0, &format!("{policies} configuration before anything is looked for: {}", ids.join(", ")));
     }
     let objects = words::plural(it.objects_read, "object", "objects");
     let records = words::plural(it.records_evaluated, "record", "records");

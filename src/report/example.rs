@@ -2,10 +2,10 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Behind, BehindLink, Books, Checks, Collection, Count, Coverage, Document, Exception, FieldValue, Finding,
-    Framework, Hole, Integrity, LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy, Problem,
-    ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series, Share,
-    Skipped, Step, UnitShare, VERSION, Verdict,
+    Activity, Behind, BehindLink, Books, Checks, Collection, Correlated, Count, Coverage, Document, Exception, FieldValue,
+    Finding, Framework, Hole, Integrity, LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy,
+    Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series,
+    Share, Skipped, Step, UnitShare, VERSION, Verdict,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -155,7 +155,14 @@ fn finding() -> Finding {
             field: "userIdentity.arn".to_owned(),
             value: Some("arn:aws:iam::111122223333:user/alice".to_owned()),
         }],
-        correlated: None,
+        correlated: Some(Correlated {
+            condition: "matches ≥ 10 within 5 minutes, by userIdentity.arn".to_owned(),
+            statement: "matches ≥ 10 within 5 minutes, by userIdentity.arn: it came to 12".to_owned(),
+            peak: Some("12".to_owned()),
+            fired_first: "2026-11-21T08:12:30Z".to_owned(),
+            fired_last: "2026-11-21T08:12:30Z".to_owned(),
+            over: Some("2026-11-21T08:17:31Z".to_owned()),
+        }),
         first_seen: "2026-11-21T08:12:30Z".to_owned(),
         last_seen: "2026-11-21T08:12:30Z".to_owned(),
         count: 1,

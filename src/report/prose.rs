@@ -2,9 +2,8 @@
 //!
 //! Whatever comes in is made harmless here, word by word, so callers pass on what policies and logs say as it is.
 
-use unicode_width::UnicodeWidthStr;
-
 use super::escape::terminal;
+use super::words;
 
 /// A text in the making.
 #[derive(Debug)]
@@ -78,21 +77,11 @@ impl Prose {
     }
 
     fn wrap(&mut self, first: &str, indent: usize, text: &str) {
-        let room = self.width.saturating_sub(indent).max(20);
-        let (mut begin, mut line) = (first.to_owned(), String::new());
-        for word in text.split_whitespace().map(terminal) {
-            if !line.is_empty() && line.width() + 1 + word.width() > room {
-                self.out.extend([begin.as_str(), &line, "\n"]);
-                begin = " ".repeat(indent);
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(&word);
-        }
-        if !line.is_empty() {
-            self.out.extend([begin.as_str(), &line, "\n"]);
+        let mut begin = first;
+        let further = " ".repeat(indent);
+        for line in words::wrapped(text, self.width.saturating_sub(indent).max(20)) {
+            self.out.extend([begin, &line, "\n"]);
+            begin = &further;
         }
     }
 }

@@ -342,20 +342,7 @@ impl Screen {
 
     /// Text on as many lines as it needs, broken at white space.
     fn wrapped(&mut self, style: Style, indent: &str, text: &str) {
-        let room = self.width.saturating_sub(indent.width());
-        let mut line = String::new();
-        for word in text.split_whitespace() {
-            let word = escape::terminal(word);
-            if !line.is_empty() && line.width() + 1 + word.width() > room {
-                self.line(style, &format!("{indent}{line}"));
-                line.clear();
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(&word);
-        }
-        if !line.is_empty() {
+        for line in words::wrapped(text, self.width.saturating_sub(indent.width())) {
             self.line(style, &format!("{indent}{line}"));
         }
     }

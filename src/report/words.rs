@@ -1,7 +1,9 @@
 //! Numbers, sizes, times and long values as people read them. The same in every format, so that two reports of one
 //! run can be laid side by side.
 
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::escape;
 
 /// A count with thousands separators: `4,312`.
 #[must_use]
@@ -67,6 +69,18 @@ pub(crate) fn period(first: &str, last: &str) -> String {
 #[must_use]
 pub(crate) fn prose(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The text as lines of at most `room` columns, broken at white space and [escaped](escape::terminal); a longer word is a line of its own.
+pub(crate) fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace().map(escape::terminal) {
+        match lines.last_mut() {
+            Some(line) if line.width() + 1 + word.width() <= room => line.extend([" ", &word]),
+            _ => lines.push(word),
+        }
+    }
+    lines
 }
 
 /// The text in at most `width` columns, with `…` in place of its middle if it is longer. Beginning and end are kept

@@ -45,7 +45,7 @@ struct StoredSession {
     /// Digest of the session's ARN, hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     session: Option<String>,
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     omitted: bool,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     event_id: String,
@@ -78,11 +78,6 @@ struct StoredPrincipal {
     store: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     provider: String,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
-fn is_false(flag: &bool) -> bool {
-    !flag
 }
 
 /// The sessions of an hour, as lines.

@@ -143,6 +143,11 @@ fn the_control_set_in_the_readme_loads_with_the_built_in_policies() {
     assize.file("controls.yaml", format!("framework:{block}"));
     let ran = assize.run(&["policy", "check", "built-in", "controls.yaml"]);
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    // A configuration loads both as one set too.
+    let small = "name: e\naudit: {bucket: 'file://audit'}\naccounts: {list: [111122223333]}\n";
+    assize.file("assize.yaml", format!("{small}policies: {{paths: [built-in, controls.yaml]}}\n"));
+    let configured = assize.run(&["config", "check"]);
+    assert_eq!(configured.code, 0, "{}", configured.err);
 }
 
 /// A file of the repository.

@@ -31,6 +31,9 @@ impl Period {
 /// Longest group value kept whole, bytes; a longer one is cut and its digest appended.
 const MAX_GROUP_VALUE: usize = 1024;
 
+/// Stands behind the head of a value that was cut; the digest of the whole follows.
+pub const CUT: &str = "… (sha256 ";
+
 /// Policies, period and the records seen so far: shared by all threads of one evaluation.
 #[derive(Debug)]
 pub struct Evaluation {
@@ -341,5 +344,5 @@ pub(crate) fn bounded(value: String) -> String {
         return value;
     }
     let head: String = value.chars().take(200).collect();
-    format!("{head}… (sha256 {})", RecordDigest::of(value.as_bytes()).hex())
+    format!("{head}{CUT}{})", RecordDigest::of(value.as_bytes()).hex())
 }

@@ -6,7 +6,6 @@
 mod told;
 
 use assize_engine::inflate::Limits;
-use assize_engine::partial::Partial;
 use assize_engine::policy::{Placeholders, Policy};
 use assize_engine::record::AccountList;
 use assize_engine::time;
@@ -27,14 +26,14 @@ use crate::scan::{self, ScanContext, Scanned};
 /// Runs `assize policy backtest`: 0 whatever was found, 3 if not everything could be read.
 pub(super) fn run(args: &BacktestArgs, console: &Console) -> Result<Exit, CommandError> {
     let period = period(args.since.as_deref(), args.until.as_deref())?;
-    let accounts = match &args.config {
+    let (accounts, placeholders) = match &args.config {
         Some(file) => {
             let config = Config::load(file)?;
-            estate::listed(&config).facts(&config)
+            (estate::listed(&config).facts(&config), config.policies.placeholders)
         }
-        None => AccountList::new(),
+        None => (AccountList::new(), Placeholders::new()),
     };
-    let mut pack = pack::to_evaluate(&args.policies, &Placeholders::new(), accounts.calendar())?;
+    let mut pack = pack::to_evaluate(&args.policies, &placeholders, accounts.calendar())?;
     pack.select(&args.select, assize_engine::policy::Level::Informational)?;
     let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
     let context = ScanContext { period, threads: scan::threads(args.threads), limits };
@@ -70,15 +69,10 @@ fn evaluate(
 ) -> (Backtest, Scanned) {
     let wide: Vec<Policy> = pack.policies.iter().map(told::widened).collect();
     let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());
-    let mut result = None;
-    let make = |partial: &mut Partial| {
-        result = Some(told::backtest(&pack.policies, accounts, partial));
-        Vec::new()
-    };
-    let read = scan::scan_with(inputs, (&wide, accounts.clone()), context, &|bytes| bar.inc(bytes), make);
+    let mut read = scan::read(inputs, (&wide, accounts.clone()), context, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    let mut result = result.unwrap_or_default();
-    result.objects_read = read.count(scan::object::Status::Read);
-    result.objects_failed = read.count(scan::object::Status::Failed) + inputs.unlisted.len() as u64;
+    let mut result = told::backtest(&pack.policies, &wide, accounts, &mut read.partial);
+    let objects = scanned::objects(&read, inputs);
+    (result.objects_read, result.objects_failed) = (objects.read, objects.failed);
     (result, read)
 }

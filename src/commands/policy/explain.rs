@@ -18,7 +18,7 @@ use super::list::tried_on;
 use crate::cli::{self, PolicyExplainArgs};
 use crate::console::Console;
 use crate::exit::Exit;
-use crate::pack::{self, Pack, PackError};
+use crate::pack::{self, Pack};
 use crate::report::correlated;
 use crate::report::prose::Prose;
 use crate::report::words;
@@ -26,11 +26,15 @@ use sentences::Clause;
 
 /// Runs `assize policy explain`.
 pub(super) fn run(args: &PolicyExplainArgs, console: &Console) -> Result<Exit, CommandError> {
-    let pack = pack(&args.policies.paths, cli::placeholders(&args.policies.placeholder))?;
+    let (paths, given) = (&args.policies.paths, cli::placeholders(&args.policies.placeholder));
+    let mut pack = pack::load_with(paths, &given)?;
     let Some(index) = pack.policies.iter().position(|policy| policy.id == args.id) else {
         let ids: Vec<&str> = pack.policies.iter().map(|policy| policy.id.as_str()).collect();
         return Err(CommandError::UnknownPolicy { id: args.id.clone(), meant: closest(&args.id, &ids).map(str::to_owned) });
     };
+    if pack.policies.get(index).is_some_and(|policy| !policy.unconfigured.is_empty()) {
+        pack = shown(pack, paths, given);
+    }
     console.result(&explanation(&pack, index, console.terminal().width))?;
     Ok(Exit::Clean)
 }
@@ -56,17 +60,13 @@ fn explanation(pack: &Pack, index: usize, width: usize) -> String {
     prose.finish()
 }
 
-/// The policies; a placeholder that is not set stands for itself, so that what it is for can be read.
-fn pack(paths: &[PathBuf], given: Placeholders) -> Result<Pack, PackError> {
-    let pack = pack::load_with(paths, &given)?;
+/// The policies with each placeholder that is not set standing for itself, so that what it is for can be read. Where a modifier
+/// cannot work on that, as `cidr`, they stay as they are: policies that look for nothing.
+fn shown(pack: Pack, paths: &[PathBuf], given: Placeholders) -> Pack {
     let unset = pack.policies.iter().flat_map(|policy| &policy.unconfigured);
     let mut shown: Placeholders = unset.map(|name| (name.clone(), vec![format!("%{name}%")])).collect();
-    if shown.is_empty() {
-        return Ok(pack);
-    }
     shown.extend(given);
-    // Where a modifier cannot work on it, as `cidr`, the policy is shown as one that looks for nothing.
-    Ok(pack::load_with(paths, &shown).unwrap_or(pack))
+    pack::load_with(paths, &shown).unwrap_or(pack)
 }
 
 fn fires(policy: &Policy, prose: &mut Prose) {
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn every_built_in_policy_is_explained_within_the_width() {
-        let pack = pack(&[], Placeholders::new()).unwrap();
+        let pack = shown(pack::load(&[]).unwrap(), &[], Placeholders::new());
         for (index, policy) in pack.policies.iter().enumerate() {
             let text = explanation(&pack, index, 100);
             let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");

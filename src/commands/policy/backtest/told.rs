@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use assize_engine::correlation::Known;
+use assize_engine::evaluate::CUT;
 use assize_engine::finding;
 use assize_engine::partial::{GroupKey, Hit, Partial, PolicyPartial};
 use assize_engine::policy::{Correlation, FieldPath, Policy};
@@ -37,9 +38,6 @@ const LEAST_SHARE: u64 = 5;
 
 /// Entries shown of accounts, actors and sources; all are counted.
 const SHOWN: usize = 5;
-
-/// What the engine puts behind a group value that it cuts: no filter can ask for the whole.
-const CUT: &str = "… (sha256 ";
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -83,14 +81,14 @@ impl Group<'_> {
     }
 }
 
-/// Counts the matches of policies that were evaluated [`widened`]. Takes the matches out of `partial`.
-pub(super) fn backtest(policies: &[Policy], accounts: &AccountList, partial: &mut Partial) -> Backtest {
+/// Counts the matches of policies that were evaluated [`widened`], as `wide`. Takes the matches out of `partial`.
+pub(super) fn backtest(policies: &[Policy], wide: &[Policy], accounts: &AccountList, partial: &mut Partial) -> Backtest {
     let mut results = Vec::new();
     let known = scan::known(partial);
-    for (index, policy) in policies.iter().enumerate() {
+    for (index, (policy, wide)) in policies.iter().zip(wide).enumerate() {
         let taken = partial.policies.get_mut(index).map(std::mem::take).unwrap_or_default();
         let population = finding::population(index, policy, partial);
-        results.push(one(policy, (accounts, &known), taken, population));
+        results.push(one((policy, wide), (accounts, &known), taken, population));
     }
     results.sort_by(|a, b| b.findings.cmp(&a.findings).then(b.matches.cmp(&a.matches)).then_with(|| a.id.cmp(&b.id)));
     let cells = || partial.cells.values().filter(|cell| cell.evaluated > 0);
@@ -109,13 +107,12 @@ pub(super) fn backtest(policies: &[Policy], accounts: &AccountList, partial: &mu
 }
 
 fn one(
-    policy: &Policy,
+    (policy, wide): (&Policy, &Policy),
     (accounts, known): (&AccountList, &Known),
     taken: PolicyPartial,
     (population, population_of): (u64, String),
 ) -> Backtested {
-    let wide = widened(policy);
-    let (own, fields) = (kept(policy).len(), kept(&wide));
+    let (own, fields) = (kept(policy).len(), kept(wide));
     let group = |(key, hits)| Group { key, hits: finding::distinct(hits), fields, own };
     let groups: Vec<Group> = taken.groups.into_iter().map(group).collect();
     let findings = findings(policy, groups.iter(), known);
@@ -136,6 +133,7 @@ fn one(
     };
     Backtested {
         id: policy.id.clone(),
+        lacking: policy.lacking(),
         level: policy.level.name(),
         title: policy.title.clone(),
         findings: findings.len() as u64,

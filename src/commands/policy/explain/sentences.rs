@@ -272,7 +272,7 @@ fn item_has_wildcards(it: &Item) -> bool {
 }
 
 fn is_pattern(literal: &Literal) -> bool {
-    matches!(literal, Literal::Text(text) if text.replace("\\*", "").replace("\\?", "").contains(['*', '?']))
+    matches!(literal, Literal::Text(text) if text.replace("\\\\", "").replace("\\*", "").replace("\\?", "").contains(['*', '?']))
 }
 
 #[cfg(test)]
@@ -371,5 +371,12 @@ mod tests {
             `d` holds, as above
         with wildcards
         "#);
+    }
+
+    #[test]
+    fn wildcards_are_told_from_stars_that_stand_for_themselves() {
+        for (value, pattern) in [("a*", true), ("a?", true), (r"a\*", false), (r"a\\*", true), (r"a\\\*", false), ("a", false)] {
+            assert_eq!(is_pattern(&Literal::Text(value.to_owned())), pattern, "{value}");
+        }
     }
 }
