@@ -4,6 +4,7 @@ mod policy;
 
 use std::path::PathBuf;
 
+use crate::exit::FailOn;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use policy::{
@@ -180,9 +181,13 @@ pub(crate) struct CollectArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) collect: CollectArgs,
-    /// Findings at or above this level make the exit code 1 or 4 [default: `report.fail-on`]
-    #[arg(long, value_enum, value_name = "LEVEL")]
-    pub(crate) fail_on: Option<LevelArg>,
+    /// Findings at or above this level make the exit code 1 or 4; `new:high` counts only those that are new since the run
+    /// before, or came back [default: `report.fail-on`]
+    #[arg(long, value_name = "[new:]LEVEL", value_parser = FailOn::parse)]
+    pub(crate) fail_on: Option<FailOn>,
+    /// Adopt what is found as what was there when auditing began: shown as such, and never new
+    #[arg(long)]
+    pub(crate) baseline: bool,
     /// Format of the result on standard output, text if none is given; several, separated by commas, need --out
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FORMAT")]
     pub(crate) format: Vec<Format>,

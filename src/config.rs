@@ -19,11 +19,13 @@ mod organization;
 mod policies;
 mod regions;
 mod report;
+pub(crate) mod reviews;
 mod role;
 pub(crate) mod schema;
 mod signing;
 mod sources;
 mod syntax;
+pub(crate) mod waivers;
 
 pub(crate) use model::*;
 
@@ -54,6 +56,7 @@ const KEYS: &[&str] = &[
     "limits",
     "policies",
     "waivers",
+    "reviews",
     "report",
     "judge",
     "calendar",
@@ -71,6 +74,14 @@ pub(crate) enum ConfigError {
     /// It cannot be read.
     #[error("cannot read the configuration {}: {source}; check the path and its permissions", path.display())]
     Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file with waivers or reviews cannot be read.
+    #[error("cannot read {}: {source}; check the path and its permissions", path.display())]
+    Notes {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -209,7 +220,8 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let (event_history, relist) = (bounds::event_history(root, context), bounds::relist(root, context));
     let (limits, judge) = (bounds::limits(root, context), bounds::judge(root, context));
     let calendar = calendar::read(root, context);
-    let (policies, waivers) = (policies::read(root, context), policies::waivers(root, context));
+    let policies = policies::read(root, context);
+    let (waivers, reviews) = (policies::files(root, "waivers", context), policies::files(root, "reviews", context));
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
     let (signing, exceptions) = (signing::read(root, context), exceptions::read(root, context));
     Some(Config {
@@ -227,6 +239,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         limits,
         policies,
         waivers,
+        reviews,
         report,
         judge,
         calendar,
@@ -237,6 +250,45 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         source: PolicyFile { name: String::new(), text: String::new() },
         names: std::mem::take(&mut context.names),
     })
+}
+
+/// A file of notes beside the configuration: waivers, or reviews.
+pub(crate) struct NoteFile<T> {
+    /// What it holds, in order.
+    pub(crate) notes: Vec<T>,
+    /// Warnings. They stop nothing.
+    pub(crate) warnings: Vec<Diagnostic>,
+    /// The text, to show lines of it.
+    pub(crate) source: PolicyFile,
+    /// Policies that it names; what of them exists is known when policies are loaded.
+    pub(crate) names: Vec<Name>,
+}
+
+/// Reads a file that holds a list under one key.
+fn notes<T>(
+    path: &Path,
+    key: &'static str,
+    one: impl Fn(&Node, &mut Context<'_>, &str) -> Option<T>,
+) -> Result<NoteFile<T>, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Notes { path: path.to_owned(), source })?;
+    let file = path.display().to_string();
+    let mut report = Report::new(&file);
+    let documents = yaml::parse(&text, &mut report);
+    let nothing = |_: &str| None;
+    let mut context = Context::new(report, Path::new(""), &nothing);
+    let mut found = Vec::new();
+    // An empty file, or one with nothing but comments, holds no notes.
+    for root in documents.iter().filter(|root| !root.is_null()) {
+        if context.keys(root, key, &[key, "version"]) {
+            found.extend(context.items(root, key).iter().filter_map(|item| one(item, &mut context, &file)));
+        }
+    }
+    let (failed, names) = (context.report.has_errors(), std::mem::take(&mut context.names));
+    let (warnings, source) = (context.report.finish(), PolicyFile { name: file.clone(), text: text.clone() });
+    if failed {
+        return Err(ConfigError::Mistakes { diagnostics: warnings, file: source });
+    }
+    Ok(NoteFile { notes: found, warnings, source, names })
 }
 
 fn missing_paths(context: &mut Context<'_>, exists: &dyn Fn(&Path) -> bool) {

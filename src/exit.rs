@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use assize_engine::policy::Level;
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -43,5 +45,48 @@ impl Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
         ExitCode::from(exit.code())
+    }
+}
+
+/// Findings that make the exit code 1 or 4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FailOn {
+    /// Of this level and above.
+    pub(crate) level: Level,
+    /// Only those that are new or came back since the run before.
+    pub(crate) only_new: bool,
+}
+
+impl FailOn {
+    /// Reads `high` or `new:high`.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub(crate) fn parse(text: &str) -> Result<FailOn, String> {
+        let (only_new, name) = text.strip_prefix("new:").map_or((false, text), |name| (true, name));
+        let levels = [Level::Informational, Level::Low, Level::Medium, Level::High, Level::Critical];
+        let level = levels.into_iter().find(|level| level.name() == name);
+        let level = level.ok_or("write informational, low, medium, high or critical; `new:high` counts new findings only")?;
+        Ok(FailOn { level, only_new })
+    }
+}
+
+impl From<Level> for FailOn {
+    fn from(level: Level) -> FailOn {
+        FailOn { level, only_new: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_are_read_with_and_without_new() {
+        assert_eq!(FailOn::parse("high"), Ok(Level::High.into()));
+        assert_eq!(FailOn::parse("new:low"), Ok(FailOn { level: Level::Low, only_new: true }));
+        for wrong in ["", "new", "new:", "HIGH", "old:high", "new:new:high"] {
+            assert!(FailOn::parse(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Judges a scope: merges what the state keeps into findings, coverage and verdicts. Nothing here fetches a log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use assize_engine::correlation::Known;
@@ -33,6 +33,8 @@ pub(crate) struct Question<'a> {
     pub(crate) grade: Evidence,
     /// Seconds after which an hour's events count as delivered.
     pub(crate) settle: i64,
+    /// Which findings somebody accepts: their fingerprints.
+    pub(crate) accepted: &'a (dyn Fn(&[Finding]) -> BTreeSet<String> + Sync),
 }
 
 /// What was found.
@@ -80,8 +82,16 @@ pub(crate) async fn judge(
     begun_before(view, (policies, hashes), hours.start, collected, &mut partial).await?;
     let cells = evidence(collected, verified, question.cells, *settle);
     let findings = findings_since(hours, policies, &mut partial, &known(&cells, hours));
-    let case =
-        Case { cells: &cells, hours, findings: &findings, partial: &partial, not_backfilled: &not_backfilled, grade: *grade };
+    let waived = (question.accepted)(&findings);
+    let case = Case {
+        cells: &cells,
+        hours,
+        findings: &findings,
+        waived: &waived,
+        partial: &partial,
+        not_backfilled: &not_backfilled,
+        grade: *grade,
+    };
     let verdicts = policies.iter().enumerate().map(|(index, policy)| {
         let by_cell = verdict::verdicts(index, policy, &case);
         (verdict::overall(by_cell.iter().map(|cell| &cell.verdict)), by_cell)

@@ -1,6 +1,7 @@
 //! Assize: audits AWS organisations. This file wires the command line to the commands and turns their outcome into an
 //! exit code; everything else is in the modules.
 
+mod accepted;
 mod aws;
 mod bundle;
 mod cli;
@@ -15,6 +16,7 @@ mod discover;
 mod estate;
 mod exit;
 mod judge;
+mod life;
 mod manifest;
 mod pack;
 mod report;

@@ -1,6 +1,7 @@
 //! One run: discover, collect, evaluate, judge, report, store. Each stage is a line of [`once`].
 
 pub(crate) mod digests;
+pub(crate) mod fates;
 pub(crate) mod forecast;
 mod history;
 mod keys;
@@ -11,17 +12,19 @@ pub(crate) mod recalled;
 mod sessions;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use assize_bucket::Bucket;
 use assize_cloud::{CloudError, Sessions};
+use assize_engine::finding::Finding;
 use assize_engine::inflate;
 use assize_engine::policy::Level;
 use assize_engine::time;
 use serde_json::json;
 
+use crate::accepted::Accepted;
 use crate::aws::{self, AuditError};
 use crate::collect::batch::Judging;
 use crate::collect::collected::{self, Collected};
@@ -31,6 +34,7 @@ use crate::config::Config;
 use crate::digests::{Verified, VerifiedError};
 use crate::discover::{self, Discovered};
 use crate::estate::{self, Estate};
+use crate::exit::FailOn;
 use crate::judge::{self, Question};
 use crate::manifest::FormatError;
 use crate::manifest::key::{KeyError, Signer};
@@ -63,8 +67,10 @@ pub(crate) struct Asked {
     pub(crate) shard: Option<Shard>,
     /// Threads.
     pub(crate) threads: usize,
-    /// Findings of this level and above make the exit code 1.
-    pub(crate) fail_on: Level,
+    /// Findings that make the exit code 1.
+    pub(crate) fail_on: FailOn,
+    /// Adopt what is found as what was there when auditing began.
+    pub(crate) baseline: bool,
     /// Stop collecting after this time.
     pub(crate) deadline: Option<Duration>,
     /// Stop collecting after so many requests.
@@ -88,7 +94,8 @@ impl Asked {
             accounts,
             shard: None,
             threads: 1,
-            fail_on: Level::High,
+            fail_on: Level::High.into(),
+            baseline: false,
             deadline: None,
             max_requests: None,
             collect_only: true,
@@ -144,6 +151,9 @@ pub(crate) enum RunError {
     Manifest(#[from] FormatError),
 }
 
+/// What a run is given: the configuration, what is asked, the policies, and what people said of findings.
+pub(crate) type Given<'a> = (&'a Config, &'a Asked, &'a Pack, &'a Accepted);
+
 /// Who is told how a run goes.
 pub(crate) type Tell<'a> = dyn Fn(&str) + Sync + 'a;
 
@@ -160,6 +170,7 @@ struct Context<'a> {
     config: &'a Config,
     asked: &'a Asked,
     pack: &'a Pack,
+    accepted: &'a Accepted,
     hashes: Vec<String>,
     run_id: String,
     audit: Arc<dyn Bucket>,
@@ -173,10 +184,8 @@ struct Context<'a> {
 /// # Errors
 /// Nothing can be kept, or there is nothing to look at.
 pub(crate) async fn once(
-    config: &Config,
-    pack: &Pack,
+    (config, asked, pack, accepted): Given<'_>,
     templates: &Templates,
-    asked: &Asked,
     stop: impl FnOnce(Arc<Stop>),
     tell: &Tell<'_>,
 ) -> Result<Done, RunError> {
@@ -188,7 +197,7 @@ pub(crate) async fn once(
     };
     let audit: Arc<dyn Bucket> = aws::audit_bucket(&sessions, config).await?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
-    let context = Context { signer, ..Context::new((config, asked, pack), &estate, audit, tell) };
+    let context = Context { signer, ..Context::new((config, asked, pack, accepted), &estate, audit, tell) };
 
     let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
@@ -204,7 +213,7 @@ pub(crate) async fn once(
 /// # Errors
 /// As [`once`].
 pub(crate) async fn over(
-    given: (&Config, &Asked, &Pack),
+    given: Given<'_>,
     templates: &Templates,
     audit: Arc<dyn Bucket>,
     estate: Estate,
@@ -254,7 +263,10 @@ async fn stages(
     }
     let verified = digests::verify(context, &collector, &discovered, (&mut state, &mut collected), &mut outcome).await?;
     context.settle_calls(&collector, &discovered, (&mut state, &mut collected), &verified).await?;
-    let question = context.question(&discovered, &collected);
+    let accepts = |findings: &[Finding]| {
+        fates::accepted(context.accepted, (findings, &context.pack.policies), &estate, context.verdict_time())
+    };
+    let question = context.question(&discovered, &collected, &accepts);
     let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
     let published = publish::publish(context, &collector, (&question, judgement), &told, &state, templates).await?;
@@ -410,7 +422,7 @@ async fn collect_all(
 
 impl<'a> Context<'a> {
     fn new(
-        (config, asked, pack): (&'a Config, &'a Asked, &'a Pack),
+        (config, asked, pack, accepted): Given<'a>,
         estate: &Estate,
         audit: Arc<dyn Bucket>,
         tell: &'a Tell<'a>,
@@ -420,7 +432,7 @@ impl<'a> Context<'a> {
         let facts = estate.facts(config);
         let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
         let run_id = asked.run_id.clone().unwrap_or_else(|| run_id(asked.as_of));
-        Context { config, asked, pack, hashes, run_id, audit, requests, signer: None, tell }
+        Context { config, asked, pack, accepted, hashes, run_id, audit, requests, signer: None, tell }
     }
 }
 
@@ -439,7 +451,22 @@ impl Context<'_> {
         self.config.judge.hours(self.asked.as_of, self.asked.since, self.asked.until)
     }
 
-    fn question<'q>(&'q self, discovered: &'q Discovered, collected: &Collected) -> Question<'q> {
+    /// The time of the verdict: what people said of findings later changes nothing of it.
+    fn verdict_time(&self) -> i64 {
+        self.asked.until.map_or(self.asked.as_of, |until| until.min(self.asked.as_of))
+    }
+
+    /// Whether the next run may be compared with this one: it judges the whole scope over its usual period.
+    fn usual(&self) -> bool {
+        !self.partial() && self.asked.since.is_none() && self.asked.until.is_none()
+    }
+
+    fn question<'q>(
+        &'q self,
+        discovered: &'q Discovered,
+        collected: &Collected,
+        accepted: &'q (dyn Fn(&[Finding]) -> BTreeSet<String> + Sync),
+    ) -> Question<'q> {
         let mut hours = self.hours();
         if self.config.notifications.is_some() && !self.partial() {
             // Between two listings nothing proves that the queue named everything.
@@ -447,7 +474,7 @@ impl Context<'_> {
         }
         let (policies, hashes) = (&*self.pack.policies, &*self.hashes);
         let (grade, settle) = (self.config.judge.evidence, self.config.judge.settle_seconds());
-        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade, settle }
+        Question { policies, hashes, hours, as_of: self.asked.as_of, cells: &discovered.cells, grade, settle, accepted }
     }
 
     /// Remembers the calls that were just made, for later runs to find in the logs.
@@ -536,7 +563,8 @@ fn run_of(context: &Context<'_>, hours: &std::ops::Range<i64>) -> v1::Run {
         until: context.asked.until.map(time::format),
         paths: Vec::new(),
         policies_sha256: context.pack.sha256.clone(),
-        fail_on: context.asked.fail_on.name().to_owned(),
+        fail_on: context.asked.fail_on.level.name().to_owned(),
+        fail_on_new: context.asked.fail_on.only_new,
         exit_code: 0,
     }
 }

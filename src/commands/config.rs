@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::CommandError;
+use crate::accepted::Accepted;
 use crate::cli::ConfigCommand;
 use crate::config::{Config, ConfigError, Location, Mode, RegionsConfig, SourceKind, schema};
 use crate::console::Console;
@@ -28,12 +29,16 @@ fn check(file: &Path, console: &Console) -> Result<Exit, CommandError> {
     let config = Config::load(file)?;
     let pack = pack::loaded(&config)?;
     check_names(&config, &pack)?;
+    let accepted = Accepted::load(&config, &pack)?;
     if config.warnings.is_empty() {
         console.result(&format!("{}: no mistake found\n", terminal(&config.file)))?;
     } else {
         console.result(&diagnostics::render(&config.warnings, std::slice::from_ref(&config.source)))?;
     }
-    console.result(&meaning(&config, pack.policies.len()))?;
+    if !accepted.warnings.is_empty() {
+        console.result(&diagnostics::render(&accepted.warnings, &accepted.files))?;
+    }
+    console.result(&meaning(&config, pack.policies.len(), &accepted))?;
     Ok(Exit::Clean)
 }
 
@@ -51,7 +56,7 @@ pub(crate) fn check_names(config: &Config, pack: &Pack) -> Result<(), CommandErr
 }
 
 /// What the file means, so that a reader sees what was understood.
-fn meaning(config: &Config, policies: usize) -> String {
+fn meaning(config: &Config, policies: usize, accepted: &Accepted) -> String {
     let listed = plural(config.accounts.listed.len() as u64, "account listed", "accounts listed");
     let accounts = match &config.accounts.organization {
         Some(organization) => {
@@ -80,7 +85,15 @@ fn meaning(config: &Config, policies: usize) -> String {
     };
     let sources: Vec<String> = config.sources.iter().map(|one| format!("{}, {}", source(&one.kind), mode(one.mode))).collect();
     let policies = plural(policies as u64, "policy loaded", "policies loaded");
-    let rows =
-        [("accounts", accounts), ("regions", regions), ("sources", sources.join("; ")), ("audit", audit), ("policies", policies)];
+    let waivers = plural(accepted.waivers.len() as u64, "waiver", "waivers");
+    let reviews = plural(accepted.reviews.len() as u64, "review", "reviews");
+    let rows = [
+        ("accounts", accounts),
+        ("regions", regions),
+        ("sources", sources.join("; ")),
+        ("audit", audit),
+        ("policies", policies),
+        ("findings", format!("{waivers}, {reviews}")),
+    ];
     rows.iter().map(|(name, value)| format!("  {name:<8}  {}\n", terminal(value))).collect()
 }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use super::CommandError;
 use super::scan::into_file;
+use crate::accepted::Accepted;
 use crate::cli::{DemoArgs, Format};
 use crate::config::Config;
 use crate::console::Console;
@@ -77,6 +78,7 @@ async fn audit(
 ) -> Result<Published, CommandError> {
     let config = Config::load(&folders.config)?;
     let (pack, templates) = (pack::configured(&config)?, Templates::load(None)?);
+    let accepted = Accepted::load(&config, &pack)?;
     let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
     let (fingerprint, der) = demo::public_key();
     for region in &summary.regions {
@@ -95,7 +97,8 @@ async fn audit(
         accounts: Vec::new(),
         shard: None,
         threads,
-        fail_on: Level::High,
+        fail_on: Level::High.into(),
+        baseline: false,
         deadline: None,
         max_requests: None,
         collect_only: false,
@@ -105,7 +108,8 @@ async fn audit(
     let tell = |text: &str| console.note(text);
     let discover = |collected: &mut _| organization::discover(summary, logs, as_of, collected);
     let estate = organization::estate(summary);
-    let done = run::over((&config, &asked, &pack), &templates, audit, estate, discover, &tell).await.map_err(Box::new)?;
+    let done =
+        run::over((&config, &asked, &pack, &accepted), &templates, audit, estate, discover, &tell).await.map_err(Box::new)?;
     Ok(done.published.expect("a run that is not for collecting alone judges"))
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use assize_engine::coverage::{Ask, CellEvidence, Tally};
 use assize_engine::evaluate::Period;
-use assize_engine::finding;
+use assize_engine::finding::{self, Finding};
 use assize_engine::partial::Hit;
 use assize_engine::policy::{Per, Policy};
 use assize_engine::time;
@@ -14,6 +14,7 @@ use assize_engine::verdict::{CellVerdict, Verdict};
 use super::CommandError;
 use super::coverage::recalled;
 use super::scan::period;
+use crate::accepted::Accepted;
 use crate::cli::{ExplainArgs, PlainFormat};
 use crate::collect::collected::CellKey;
 use crate::config::Config;
@@ -23,8 +24,8 @@ use crate::judge::{self, Judgement, Question};
 use crate::pack;
 use crate::report::explain::{self, Cause, Explanation, Record, Region};
 use crate::report::told::{covered, over_time};
-use crate::run::RunError;
 use crate::run::recalled::Recalled;
+use crate::run::{RunError, fates};
 
 /// Records named of one kind; all are counted.
 const RECORDS: usize = 20;
@@ -37,6 +38,7 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, Command
     let Period { since, until } = period(args.from.since.as_deref(), args.from.until.as_deref())?;
     let config = Config::of_option(args.from.config.as_deref())?;
     let pack = pack::configured(&config)?;
+    let accepted = Accepted::load(&config, &pack)?;
     let policy = pack.policies.iter().find(|policy| policy.id == args.policy);
     let policy = policy.ok_or_else(|| CommandError::NoPolicy(args.policy.clone()))?;
     let (account, region) = match args.place.split_once('/') {
@@ -50,6 +52,9 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, Command
             return Err(CommandError::NoSuchPlace(args.place.clone()));
         }
         let hash = policy.evaluation_hash(&recalled.estate.facts(&config));
+        let accepts = |findings: &[Finding]| {
+            fates::accepted(&accepted, (findings, std::slice::from_ref(policy)), &recalled.estate, recalled.as_of)
+        };
         let question = Question {
             policies: std::slice::from_ref(policy),
             hashes: &[hash],
@@ -58,6 +63,7 @@ pub(crate) fn run(args: &ExplainArgs, console: &Console) -> Result<Exit, Command
             cells: &recalled.cells,
             grade: config.judge.evidence,
             settle: config.judge.settle_seconds(),
+            accepted: &accepts,
         };
         let judged = judge::judge(&recalled.view, &recalled.collected, &recalled.verified, &question).await;
         let judged = judged.map_err(|error| Box::new(RunError::from(error)))?;

@@ -9,6 +9,7 @@ use futures::future::Either;
 
 use super::CommandError;
 use super::scan::{as_of, into_file, now, period};
+use crate::accepted::Accepted;
 use crate::cli::{CollectArgs, Format, RunArgs};
 use crate::collect::Stop;
 use crate::config::{self, Config};
@@ -30,8 +31,8 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandErro
         return Err(CommandError::SeveralFormats);
     }
     let schedule = schedule(args)?;
-    let prepared = Prepared { backfill: args.backfill, ..Prepared::new(&args.collect, console)? };
-    let fail_on = args.fail_on.map_or(prepared.config.report.fail_on, Into::into);
+    let prepared = Prepared { backfill: args.backfill, baseline: args.baseline, ..Prepared::new(&args.collect, console)? };
+    let fail_on = args.fail_on.unwrap_or(prepared.config.report.fail_on);
     let templates = Templates::load(prepared.config.report.templates.as_deref())?;
     prepared.again_and_again(schedule.as_ref(), console, |asked, signals| {
         let asked = Asked { command: "run", fail_on, collect_only: false, ..asked };
@@ -59,8 +60,10 @@ pub(crate) fn collect(args: &CollectArgs, console: &Console) -> Result<Exit, Com
 struct Prepared {
     config: Config,
     pack: Pack,
+    accepted: Accepted,
     args: CollectArgs,
     backfill: bool,
+    baseline: bool,
     shard: Option<Shard>,
     deadline: Option<Duration>,
     runtime: tokio::runtime::Runtime,
@@ -86,15 +89,14 @@ impl Prepared {
         if config.report.timezone.offset_seconds != 0 {
             console.note("this version does not apply report.timezone: all times are shown in UTC");
         }
-        if !config.waivers.is_empty() {
-            console.note("this version does not apply waivers: the findings they speak of count like all others");
-        }
         super::config::check_names(&config, &pack)?;
+        // Before policies are chosen: a waiver may speak of one that is left out.
+        let accepted = Accepted::load(&config, &pack)?;
         pack.choose(&config.policies)?;
         let shard = args.shard.as_deref().map(shard).transpose()?;
         let deadline = args.deadline.as_deref().map(|text| duration("--deadline", text)).transpose()?;
         let runtime = super::runtime()?;
-        Ok(Prepared { config, pack, args: args.clone(), backfill: false, shard, deadline, runtime })
+        Ok(Prepared { config, pack, accepted, args: args.clone(), backfill: false, baseline: false, shard, deadline, runtime })
     }
 
     fn asked(&self) -> Result<Asked, CommandError> {
@@ -113,6 +115,7 @@ impl Prepared {
             max_requests: args.max_requests,
             collect_only: false,
             backfill: self.backfill,
+            baseline: self.baseline,
             run_id: None,
         })
     }
@@ -125,7 +128,7 @@ impl Prepared {
             }
             *signals.stop.lock().unwrap_or_else(PoisonError::into_inner) = Some(stop);
         };
-        let run = run::once(&self.config, &self.pack, templates, asked, stop, &tell);
+        let run = run::once((&self.config, asked, &self.pack, &self.accepted), templates, stop, &tell);
         let abandoned = signals.abandon.notified();
         let ended = async {
             match futures::future::select(std::pin::pin!(run), std::pin::pin!(abandoned)).await {

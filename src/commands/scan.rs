@@ -1,5 +1,6 @@
 //! `assize scan`: logs in, findings out. No configuration, no network.
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -128,7 +129,10 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         evidence: &evidence,
         sessions: &Index::of(&scanned.partial.sessions),
         run: run_of(request, pack),
-        fail_on: request.fail_on,
+        fail_on: request.fail_on.into(),
+        fates: &HashMap::new(),
+        changes: None,
+        waivers: Vec::new(),
         judged: None,
         level: &|_, _| None,
     };
@@ -146,6 +150,7 @@ fn run_of(request: &Request, pack: &Pack) -> v1::Run {
         paths: request.paths.clone(),
         policies_sha256: pack.sha256.clone(),
         fail_on: request.fail_on.name().to_owned(),
+        fail_on_new: false,
         exit_code: 0,
     }
 }

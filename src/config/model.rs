@@ -15,6 +15,7 @@ use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
 use assize_engine::policy::{Evidence, Level, Placeholders, matches_glob};
 
 use crate::cli::Format;
+use crate::exit::FailOn;
 use crate::pack::PolicyFile;
 
 /// A configuration without a mistake.
@@ -48,6 +49,8 @@ pub(crate) struct Config {
     pub(crate) policies: PoliciesConfig,
     /// Files with waivers.
     pub(crate) waivers: Vec<PathBuf>,
+    /// Files with reviews.
+    pub(crate) reviews: Vec<PathBuf>,
     /// How results are shown, and when they fail a run.
     pub(crate) report: ReportConfig,
     /// When evidence is due.
@@ -70,18 +73,18 @@ pub(crate) struct Config {
 
 /// A name that must lead to something that is loaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Name {
+pub(crate) struct Name {
     /// What it names.
-    pub(super) kind: NameKind,
+    pub(crate) kind: NameKind,
     /// A pattern, or an id.
-    pub(super) text: String,
+    pub(crate) text: String,
     /// Where it stands.
-    pub(super) span: Span,
+    pub(crate) span: Span,
 }
 
 /// What a name names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NameKind {
+pub(crate) enum NameKind {
     /// Policies, by a pattern.
     Policy,
     /// A framework, by its id.
@@ -102,28 +105,32 @@ impl Config {
     /// Names of the file that lead nowhere, given the ids of the policies and frameworks that are loaded. Each is a
     /// mistake: an override with a slip in its name would otherwise change nothing, silently.
     pub(crate) fn unknown_names(&self, policies: &[&str], frameworks: &[&str]) -> Vec<Diagnostic> {
-        let mut report = Report::new(&self.file);
-        for name in &self.names {
-            let (what, known, loaded) = match name.kind {
-                NameKind::Policy => ("policy", policies.iter().any(|id| matches_glob(&name.text, id)), policies),
-                NameKind::Framework => ("framework", frameworks.contains(&name.text.as_str()), frameworks),
-            };
-            if !known {
-                let found =
-                    report.error(name.span, "unknown-name", format!("no {what} that is loaded is called `{}`", name.text));
-                match closest(&name.text, loaded) {
-                    Some(meant) => found.hint(format!("did you mean `{meant}`?")),
-                    None => found.hint("`assize policy list` shows the ids; `policies.paths` says what is loaded"),
-                }
-            }
-        }
-        report.finish()
+        unknown_names(&self.file, &self.names, policies, frameworks)
     }
 
     /// The regions of an account: its own, or those of everybody.
     pub(crate) fn regions_of(&self, account: &str) -> &RegionsConfig {
         self.account(account).and_then(|account| account.regions.as_ref()).unwrap_or(&self.regions)
     }
+}
+
+/// Names of a file that lead nowhere.
+pub(crate) fn unknown_names(file: &str, names: &[Name], policies: &[&str], frameworks: &[&str]) -> Vec<Diagnostic> {
+    let mut report = Report::new(file);
+    for name in names {
+        let (what, known, loaded) = match name.kind {
+            NameKind::Policy => ("policy", policies.iter().any(|id| matches_glob(&name.text, id)), policies),
+            NameKind::Framework => ("framework", frameworks.contains(&name.text.as_str()), frameworks),
+        };
+        if !known {
+            let found = report.error(name.span, "unknown-name", format!("no {what} that is loaded is called `{}`", name.text));
+            match closest(&name.text, loaded) {
+                Some(meant) => found.hint(format!("did you mean `{meant}`?")),
+                None => found.hint("`assize policy list` shows the ids; `policies.paths` says what is loaded"),
+            }
+        }
+    }
+    report.finish()
 }
 
 /// A part of AWS with its own accounts, regions and endpoints.
@@ -472,16 +479,43 @@ pub(crate) struct AccountSelector {
 /// How results are shown, and when they fail a run.
 #[derive(Clone, Debug)]
 pub(crate) struct ReportConfig {
-    /// Findings at or above this level make the exit code 1 or 4.
-    pub(crate) fail_on: Level,
+    /// Findings that make the exit code 1 or 4.
+    pub(crate) fail_on: FailOn,
     /// Coverage below this makes the exit code 3 or 4.
     pub(crate) min_coverage: Percent,
     /// Formats to write.
     pub(crate) formats: Vec<Format>,
     /// A folder with templates that replace the built-in ones by name.
     pub(crate) templates: Option<PathBuf>,
-    /// In which times are shown. Times in JSON are in UTC always.
+    /// In which times are shown, beside UTC. Times in JSON are in UTC always.
     pub(crate) timezone: Timezone,
+    /// The language of HTML and Markdown.
+    pub(crate) lang: Lang,
+    /// The month in which a fiscal year begins, 1 to 12.
+    pub(crate) fiscal_year_start: u8,
+    /// How soon somebody must have looked at a finding; the first that fits counts.
+    pub(crate) review_within: Vec<ReviewWithin>,
+}
+
+/// How soon somebody must have looked at a finding.
+#[derive(Clone, Debug)]
+pub(crate) struct ReviewWithin {
+    /// Of these levels.
+    pub(crate) levels: Vec<Level>,
+    /// In these accounts.
+    pub(crate) accounts: AccountSelector,
+    /// From its first match on.
+    pub(crate) within: Duration,
+}
+
+/// A language of reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Lang {
+    /// English
+    #[default]
+    En,
+    /// Japanese
+    Ja,
 }
 
 /// Hundredths of a percent, 0 to 10,000: compared without rounding.

@@ -54,9 +54,9 @@ pub(super) fn read(root: &Node, context: &mut Context<'_>) -> PoliciesConfig {
     policies
 }
 
-/// Files with waivers.
-pub(super) fn waivers(root: &Node, context: &mut Context<'_>) -> Vec<PathBuf> {
-    let texts = context.texts(root, "waivers");
+/// Files with waivers, or with reviews.
+pub(super) fn files(root: &Node, key: &str, context: &mut Context<'_>) -> Vec<PathBuf> {
+    let texts = context.texts(root, key);
     texts.iter().map(|text| context.path(text)).collect()
 }
 
@@ -83,7 +83,7 @@ fn policy_override(node: &Node, context: &mut Context<'_>) -> Option<PolicyOverr
     (!policies.is_empty()).then_some(PolicyOverride { policies, accounts, level })
 }
 
-fn selector(node: &Node, context: &mut Context<'_>) -> AccountSelector {
+pub(super) fn selector(node: &Node, context: &mut Context<'_>) -> AccountSelector {
     if !context.keys(node, "accounts", &["id", "env", "tags"]) {
         return AccountSelector::default();
     }
@@ -110,7 +110,7 @@ fn patterns(node: &Node, key: &str, context: &mut Context<'_>) -> Vec<String> {
     values(patterns)
 }
 
-fn note(texts: &[Text], kind: NameKind, context: &mut Context<'_>) {
+pub(super) fn note(texts: &[Text], kind: NameKind, context: &mut Context<'_>) {
     context.names.extend(texts.iter().map(|text| Name { kind, text: text.value.clone(), span: text.span }));
 }
 

@@ -304,6 +304,12 @@ pub(super) fn date(text: &str) -> Result<i64, Refusal> {
         .ok_or_else(|| "write a day of the calendar such as `2026-01-15`".to_owned())
 }
 
+/// 32 hexadecimal digits, as reports have them.
+pub(super) fn fingerprint(text: &str) -> Result<(), Refusal> {
+    let good = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+    if good { Ok(()) } else { Err("write the 32 hexadecimal digits that every report has beside the finding".to_owned()) }
+}
+
 /// `100`, `99.5`, `99.95%`.
 pub(super) fn percent(text: &str) -> Result<Percent, Refusal> {
     let refused = || "write a number from 0 to 100 with at most two decimals".to_owned();

@@ -10,6 +10,7 @@ use assize_engine::time;
 
 use super::activity;
 use super::{behind, correlated, summary, text, v1, words};
+use crate::exit::FailOn;
 use crate::pack::Pack;
 use crate::scan::evidence::{Evidence, Wanted};
 
@@ -49,11 +50,40 @@ pub(crate) struct Parts<'a> {
     /// Records that issued temporary credentials.
     pub(crate) sessions: &'a Index<'a>,
     pub(crate) run: v1::Run,
-    pub(crate) fail_on: Level,
+    pub(crate) fail_on: FailOn,
+    /// What becomes of findings, by fingerprint; nothing without a run before and without waivers.
+    pub(crate) fates: &'a HashMap<String, Fate>,
+    /// What changed since the run before.
+    pub(crate) changes: Option<v1::Changes>,
+    /// Every waiver and what it did.
+    pub(crate) waivers: Vec<v1::WaiverUse>,
     /// Coverage and verdicts, if there is a scope.
     pub(crate) judged: Option<Judged>,
     /// Another level for a policy (by index) in an account, if the configuration gives one.
     pub(crate) level: &'a dyn Fn(usize, &str) -> Option<Level>,
+}
+
+/// What becomes of a finding.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fate {
+    /// Where it stands among runs.
+    pub(crate) life: Option<v1::Life>,
+    /// A waiver that speaks of it.
+    pub(crate) waived: Option<v1::Waived>,
+    /// What somebody concluded who looked at it.
+    pub(crate) reviewed: Option<v1::Reviewed>,
+}
+
+impl Fate {
+    /// Whether somebody accepted it, so that it fails nothing.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.waived.as_ref().is_some_and(|waived| waived.state == "holds")
+    }
+
+    /// Whether it is new since the run before, or came back.
+    fn is_new(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| matches!(life.state.as_str(), "new" | "reopened"))
+    }
 }
 
 /// What is said of a scope.
@@ -110,7 +140,7 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let mut findings: Vec<v1::Finding> = parts.findings.iter().map(|finding| finding_of(finding, parts)).collect();
     // Stable: within a level the order stays what it is.
     findings.sort_by_key(|finding| summary::rank(&finding.level));
-    let at_level = |policy: usize| parts.pack.policies.get(policy).is_some_and(|policy| policy.level >= parts.fail_on);
+    let at_level = |policy: usize| parts.pack.policies.get(policy).is_some_and(|policy| policy.level >= parts.fail_on.level);
     let unjudged =
         parts.partial.policies.iter().enumerate().any(|(policy, result)| at_level(policy) && !result.not_evaluable.is_empty());
     // With a scope, coverage says whether enough was seen: a quiet hour without a record is covered too.
@@ -121,7 +151,7 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
             judged.scope.complete && judged.scope.collection.balanced && books.balanced && doubts == 0
         }
     };
-    let failing = parts.findings.iter().any(|finding| level_of(finding, parts).is_some_and(|level| level >= parts.fail_on));
+    let failing = parts.findings.iter().any(|finding| fails(finding, parts));
     let mut run = parts.run.clone();
     run.exit_code = crate::exit::Exit::decide(failing, readable && !unjudged).code();
     let results = &parts.partial.policies;
@@ -140,7 +170,17 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
         findings,
         activity: activity::of(parts.partial, parts.findings, &parts.pack.policies),
         scope: parts.judged.as_ref().map(|judged| judged.scope.clone()),
+        changes: parts.changes.clone(),
+        waivers: parts.waivers.clone(),
     }
+}
+
+/// Whether a finding makes the exit code 1 or 4. What is accepted does not; where only new ones count, nor does what is old.
+fn fails(finding: &Finding, parts: &Parts<'_>) -> bool {
+    let fate = parts.fates.get(&finding.fingerprint);
+    level_of(finding, parts).is_some_and(|level| level >= parts.fail_on.level)
+        && !fate.is_some_and(Fate::is_accepted)
+        && (!parts.fail_on.only_new || fate.is_none_or(Fate::is_new))
 }
 
 fn books(parts: &Parts<'_>) -> v1::Books {
@@ -239,23 +279,25 @@ fn statement(books: &v1::Books, (complete, unjudged): (bool, u64), accounts: usi
 }
 
 fn policies(parts: &Parts<'_>) -> Vec<v1::Policy> {
-    let mut findings: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+    let mut findings: BTreeMap<usize, (u64, u64, u64)> = BTreeMap::new();
     for finding in parts.findings {
-        let (count, matches) = findings.entry(finding.policy).or_default();
+        let (count, waived, matches) = findings.entry(finding.policy).or_default();
         *count += 1;
+        *waived += u64::from(parts.fates.get(&finding.fingerprint).is_some_and(Fate::is_accepted));
         *matches += finding.hits.len() as u64;
     }
     let all = parts.pack.policies.iter().zip(&parts.partial.policies).enumerate();
     all.map(|(index, (policy, result))| {
-        let (count, mut matches) = findings.get(&index).copied().unwrap_or_default();
+        let (count, waived, mut matches) = findings.get(&index).copied().unwrap_or_default();
         // What a policy requires to be there does not become findings.
         matches += result.groups.values().map(|hits| finding::distinct(hits.clone()).len() as u64).sum::<u64>();
-        policy_of(index, policy, parts.partial, (count, matches), parts)
+        policy_of(index, policy, (count, waived, matches), parts)
     })
     .collect()
 }
 
-fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matches): (u64, u64), parts: &Parts<'_>) -> v1::Policy {
+fn policy_of(index: usize, policy: &Policy, (findings, waived, matches): (u64, u64, u64), parts: &Parts<'_>) -> v1::Policy {
+    let partial = parts.partial;
     let (population, population_of) = finding::population(index, policy, partial);
     let unjudged = partial.policies.get(index).map(|result| result.not_evaluable.as_slice()).unwrap_or_default();
     let not_evaluable = unjudged.len() as u64;
@@ -299,6 +341,7 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
     v1::Policy {
         id: policy.id.clone(),
         title: policy.title.clone(),
+        title_ja: policy.title_ja.clone(),
         description: policy.description.clone(),
         level: policy.level.name().to_owned(),
         tags: policy.tags.clone(),
@@ -310,9 +353,11 @@ fn policy_of(index: usize, policy: &Policy, partial: &Partial, (findings, matche
         not_evaluable,
         review: unjudged.iter().take(MAX_REVIEW).map(|hit| occurrence(index, hit, Truth::Unknown, parts)).collect(),
         findings,
+        waived,
         status: status.to_owned(),
         statement,
         remediation: policy.remediation.clone(),
+        remediation_ja: policy.remediation_ja.clone(),
         references: policy.references.clone(),
         falsepositives: policy.falsepositives.clone(),
         verdict: judged.map(|(verdict, _)| verdict.clone()),
@@ -330,6 +375,7 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
     let text = |part: fn(&Policy) -> &str| policy.map_or_else(String::new, |policy| part(policy).to_owned());
     let fields = policy.map(|policy| policy.group_by.as_slice()).unwrap_or_default();
     let values = fields.iter().zip(&finding.group.values);
+    let fate = parts.fates.get(&finding.fingerprint);
     v1::Finding {
         fingerprint: finding.fingerprint.clone(),
         policy: text(|policy| &policy.id),
@@ -347,6 +393,9 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
             .map(|(correlation, fired)| correlated::of(correlation, fired)),
         occurrences: finding.sample(SAMPLE).map(|hit| occurrence(finding.policy, hit, Truth::True, parts)).collect(),
         remediation: text(|policy| &policy.remediation),
+        life: fate.and_then(|fate| fate.life.clone()),
+        waived: fate.and_then(|fate| fate.waived.clone()),
+        reviewed: fate.and_then(|fate| fate.reviewed.clone()),
     }
 }
 
@@ -445,7 +494,9 @@ fn verdict(policies: &[(Kind, Option<&v1::Policy>)]) -> String {
         "FAIL"
     } else if policies.is_empty() || policies.iter().any(|(_, policy)| policy.is_none()) || told(None, "UNKNOWN") || blind {
         "UNKNOWN"
-    } else if told(None, "PASS") || told(Some(Kind::Monitored), "FAIL") {
+    } else if told(Some(Kind::Absent), "WAIVED") {
+        "WAIVED"
+    } else if told(None, "PASS") || told(Some(Kind::Monitored), "FAIL") || told(Some(Kind::Monitored), "WAIVED") {
         "PASS"
     } else {
         "NOT_APPLICABLE"

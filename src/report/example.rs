@@ -2,10 +2,10 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Behind, BehindLink, Books, Checks, Collection, Correlated, Count, Coverage, Document, Exception, FieldValue,
-    Finding, Framework, Hole, Integrity, LeftOut, MatchedField, MatchedSelection, ObjectBooks, Obstacle, Occurrence, Policy,
-    Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Run, Scope, ScopeAccount, ScopeCell, Series,
-    Share, Skipped, Step, UnitShare, VERSION, Verdict,
+    Activity, Behind, BehindLink, Books, Changes, Checks, Collection, Correlated, Count, Coverage, Document, Exception,
+    FieldValue, Finding, Framework, Gone, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection, ObjectBooks, Obstacle,
+    Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Reviewed, Run, Scope,
+    ScopeAccount, ScopeCell, Series, Share, Skipped, Step, UnitShare, VERSION, Verdict, Waived, WaiverUse,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -19,6 +19,8 @@ pub(crate) fn document() -> Document {
         frameworks: vec![framework()],
         findings: vec![finding()],
         scope: Some(scope()),
+        changes: Some(changes()),
+        waivers: vec![WaiverUse { policy: policy().id, scope: "account 111122223333".to_owned(), waiver: waived(), findings: 1 }],
         activity: Activity {
             step: "hour".to_owned(),
             times: vec!["2026-11-21T08:00:00Z".to_owned()],
@@ -40,6 +42,7 @@ fn run() -> Run {
         paths: vec!["logs/".to_owned()],
         policies_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
         fail_on: "high".to_owned(),
+        fail_on_new: true,
         exit_code: 4,
     }
 }
@@ -86,6 +89,7 @@ fn policy() -> Policy {
     Policy {
         id: "cloudtrail-logging-changed".to_owned(),
         title: "A trail was stopped, deleted or narrowed".to_owned(),
+        title_ja: "証跡が停止、削除または縮小された".to_owned(),
         description: "Without a trail nobody can say what happened.".to_owned(),
         level: "critical".to_owned(),
         tags: vec!["attack.t1562.008".to_owned()],
@@ -97,9 +101,11 @@ fn policy() -> Policy {
         not_evaluable: 1,
         review: vec![occurrence()],
         findings: 1,
+        waived: 1,
         status: "match".to_owned(),
         statement: "1 of 40 cloudtrail.amazonaws.com events matched".to_owned(),
         remediation: "Start logging again: aws cloudtrail start-logging --name NAME.".to_owned(),
+        remediation_ja: "証跡の記録を再開する。".to_owned(),
         references: vec!["https://docs.aws.amazon.com/awscloudtrail/latest/userguide/".to_owned()],
         falsepositives: vec!["A planned change of the trail".to_owned()],
         verdict: Some("FAIL".to_owned()),
@@ -109,6 +115,7 @@ fn policy() -> Policy {
             verdict: "FAIL".to_owned(),
             unknown: unknown(),
             findings: 1,
+            waived: 1,
             due: 168,
             delivered: 160,
             verified: 0,
@@ -168,6 +175,68 @@ fn finding() -> Finding {
         count: 1,
         occurrences: vec![occurrence()],
         remediation: policy.remediation,
+        life: Some(Life {
+            state: "new".to_owned(),
+            statement: "not among the findings of the run of 2026-11-21T08:00:00Z".to_owned(),
+            reported: "2026-11-22T08:00:00Z".to_owned(),
+            run: "20261122T080000Z-0a1b2c3d".to_owned(),
+            baseline: true,
+            age_days: 1,
+            due: Some("2026-11-22T08:12:30Z".to_owned()),
+            overdue: true,
+        }),
+        waived: Some(waived()),
+        reviewed: Some(Reviewed {
+            by: "carol@example.com".to_owned(),
+            at: "2026-11-21T10:00:00Z".to_owned(),
+            conclusion: "expected".to_owned(),
+            note: "A planned change of the trail.".to_owned(),
+            ticket: "SEC-124".to_owned(),
+            late: true,
+            place: "reviews.yaml:2".to_owned(),
+        }),
+    }
+}
+
+fn waived() -> Waived {
+    Waived {
+        state: "holds".to_owned(),
+        reason: "the trail moves to another bucket".to_owned(),
+        owner: "alice@example.com".to_owned(),
+        approver: "bob@example.com".to_owned(),
+        ticket: "SEC-123".to_owned(),
+        created: "2026-11-20T00:00:00Z".to_owned(),
+        expires: "2026-12-20T00:00:00Z".to_owned(),
+        place: "waivers.yaml:12".to_owned(),
+    }
+}
+
+fn changes() -> Changes {
+    let finding = ("8b1a9953c4611296a827abf8c47804d7", "2026-10-20T08:12:30Z");
+    Changes {
+        statement: "Since the run of 2026-11-21T08:00:00Z: 1 new.".to_owned(),
+        run: Some("20261121T080000Z-4d5e6f70".to_owned()),
+        as_of: Some("2026-11-21T08:00:00Z".to_owned()),
+        new: 1,
+        reopened: 0,
+        ongoing: 0,
+        fixed: 0,
+        lost: 0,
+        gone: vec![Gone {
+            fingerprint: finding.0.to_owned(),
+            policy: policy().id,
+            title: policy().title,
+            level: "critical".to_owned(),
+            account: "111122223333".to_owned(),
+            region: "us-east-1".to_owned(),
+            first_seen: finding.1.to_owned(),
+            last_seen: finding.1.to_owned(),
+            state: "aged-out".to_owned(),
+            statement: "its last match lies before the period".to_owned(),
+        }],
+        gone_total: 1,
+        unreviewed: 1,
+        overdue: 1,
     }
 }
 

@@ -159,9 +159,13 @@ pub(crate) fn wide() -> Document {
 /// The example without what only a run has.
 fn of_scan() -> Document {
     let mut document = example::document();
-    document.scope = None;
+    (document.scope, document.changes, document.run.fail_on_new) = (None, None, false);
+    document.waivers.clear();
     for policy in &mut document.policies {
-        (policy.verdict, policy.verdicts) = (None, Vec::new());
+        (policy.verdict, policy.verdicts, policy.waived) = (None, Vec::new(), 0);
+    }
+    for finding in &mut document.findings {
+        (finding.life, finding.waived, finding.reviewed) = (None, None, None);
     }
     for requirement in document.frameworks.iter_mut().flat_map(|framework| &mut framework.requirements) {
         requirement.verdict = None;
@@ -209,6 +213,9 @@ fn finding(at: usize, accounts: usize) -> Finding {
         count,
         occurrences,
         remediation: remediation.to_owned(),
+        life: None,
+        waived: None,
+        reviewed: None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::report::v1::{Collection, Count, Document, Policy, ReasonHours, Scope,
 use crate::report::words;
 
 /// The verdicts, those that need attention first.
-pub(crate) const VERDICTS: [&str; 4] = ["FAIL", "UNKNOWN", "PASS", "NOT_APPLICABLE"];
+pub(crate) const VERDICTS: [&str; 5] = ["FAIL", "UNKNOWN", "WAIVED", "PASS", "NOT_APPLICABLE"];
 
 /// How a report of a scope is to be read: what a PASS is.
 pub(crate) const METHOD: &str = "The scope is every account and region of the configuration, for every hour from the \
@@ -254,7 +254,7 @@ pub(crate) fn reasons(unknown: &[ReasonHours]) -> String {
 /// a scope a verdict stands beside it.
 #[must_use]
 pub(crate) fn answer(statement: &str) -> String {
-    let verdicts = ["PASS: ", "FAIL: ", "UNKNOWN: ", "NOT_APPLICABLE: "];
+    let verdicts = ["PASS: ", "FAIL: ", "WAIVED: ", "UNKNOWN: ", "NOT_APPLICABLE: "];
     let statement = verdicts.iter().find_map(|verdict| statement.strip_prefix(verdict)).unwrap_or(statement);
     match statement.strip_prefix("no match in what was read") {
         Some(rest) => format!("no match{rest}"),

@@ -72,9 +72,16 @@ impl Verdict {
     fn of_scope(document: &Document, scope: &Scope) -> Self {
         let fail_on = &document.run.fail_on;
         let threshold = rank(fail_on);
-        let severe = document.findings.iter().filter(|finding| rank(&finding.level) <= threshold).count() as u64;
+        let counts = |finding: &&Finding| {
+            let old = finding.life.as_ref().is_some_and(|life| !matches!(life.state.as_str(), "new" | "reopened"));
+            rank(&finding.level) <= threshold && !finding.is_accepted() && !(document.run.fail_on_new && old)
+        };
+        let severe = document.findings.iter().filter(counts).count() as u64;
         let found = match severe {
             0 => format!("No finding at or above {fail_on}"),
+            some if document.run.fail_on_new => {
+                format!("{} at or above {fail_on}", words::plural(some, "new finding", "new findings"))
+            }
             some => format!("{} at or above {fail_on}", words::plural(some, "finding", "findings")),
         };
         let share = scope::share(scope);

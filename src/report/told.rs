@@ -211,6 +211,7 @@ fn verdict(cell: &CellVerdict) -> v1::Verdict {
         verdict: cell.verdict.name().to_owned(),
         unknown,
         findings: cell.findings,
+        waived: cell.waived,
         due: cell.hours.due,
         delivered: cell.hours.delivered,
         verified: cell.hours.verified,

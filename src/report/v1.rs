@@ -1,15 +1,17 @@
 //! The JSON output, version 1: `assize scan --format json` and `report.json`.
 //!
 //! These structs are the format. They are frozen: a change of meaning or a removed field is a version 2 beside
-//! this file. They hold no logic and no type of the engine, so that the engine may change freely. Templates render
+//! this file. They hold hardly any logic and no type of the engine, so that the engine may change freely. Templates render
 //! from them too, so that no report can say what the JSON does not.
 //!
 //! Times are RFC 3339 in UTC (`2026-11-22T08:00:00Z`); sizes are bytes; counts are exact unless a field says so.
 
+mod life;
 mod scope;
 
 use serde::Serialize;
 
+pub(crate) use life::*;
 pub(crate) use scope::*;
 
 /// The number in [`Document::version`].
@@ -38,6 +40,12 @@ pub(crate) struct Document {
     /// has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) scope: Option<Scope>,
+    /// What changed since the run before. Only a run knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) changes: Option<Changes>,
+    /// Every waiver of the configuration, and what it did.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waivers: Vec<WaiverUse>,
 }
 
 /// What ran, over what, with which parameters.
@@ -61,6 +69,9 @@ pub(crate) struct Run {
     pub(crate) policies_sha256: String,
     /// The level from which a finding makes the exit code 1 or 4.
     pub(crate) fail_on: String,
+    /// Whether only findings count that are new since the run before, or came back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) fail_on_new: bool,
     /// The exit code that this result gives: 0, 1, 3 or 4.
     pub(crate) exit_code: u8,
 }
@@ -181,6 +192,9 @@ pub(crate) struct Policy {
     pub(crate) id: String,
     /// Title.
     pub(crate) title: String,
+    /// Title in Japanese; empty if it is not translated.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) title_ja: String,
     /// Why it matters.
     pub(crate) description: String,
     /// `informational`, `low`, `medium`, `high` or `critical`.
@@ -203,6 +217,9 @@ pub(crate) struct Policy {
     pub(crate) review: Vec<Occurrence>,
     /// Findings made of the matches.
     pub(crate) findings: u64,
+    /// Those of them that a waiver accepts.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) waived: u64,
     /// `match`, `no match`, `not evaluable`.
     pub(crate) status: String,
     /// One sentence. Of a scan `no match in what was read (0 of 4,312 cloudtrail.amazonaws.com events)`; with a scope it
@@ -210,6 +227,9 @@ pub(crate) struct Policy {
     pub(crate) statement: String,
     /// How to put it right.
     pub(crate) remediation: String,
+    /// The same in Japanese; empty if it is not translated.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub(crate) remediation_ja: String,
     /// References as written.
     pub(crate) references: Vec<String>,
     /// Known causes of false alarms, as written.
@@ -305,6 +325,22 @@ pub(crate) struct Finding {
     pub(crate) occurrences: Vec<Occurrence>,
     /// How to put it right.
     pub(crate) remediation: String,
+    /// Where it stands among runs. Only a run knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) life: Option<Life>,
+    /// A waiver that speaks of it, whether or not it holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waived: Option<Waived>,
+    /// What somebody concluded who looked at it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reviewed: Option<Reviewed>,
+}
+
+impl Finding {
+    /// Whether somebody accepted it, so that it fails nothing.
+    pub(crate) fn is_accepted(&self) -> bool {
+        self.waived.as_ref().is_some_and(|waived| waived.state == "holds")
+    }
 }
 
 /// What a correlation asked for, and what it came to. Times are UTC.
@@ -450,4 +486,9 @@ pub(crate) struct Series {
     pub(crate) label: String,
     /// One count per step.
     pub(crate) counts: Vec<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -15,6 +15,7 @@ use futures::TryStreamExt;
 use serde_json::Value;
 
 use super::{Context, DAY, Published, RunError};
+use crate::life::register;
 use crate::manifest::envelope::Envelope;
 use crate::manifest::inputs::{self, Input, Writer};
 use crate::manifest::key::{Signer, VerifyingKey};
@@ -54,7 +55,11 @@ pub(super) async fn write(
     }
     put_once(&*context.audit, &place(manifest::MANIFEST), bytes).await?;
     let link = serde_json::to_value(statement.link()?).map_err(manifest::FormatError::from)?;
-    state.commit(Batch { current: BTreeMap::from([(manifest::NEWEST.to_owned(), link)]), ..Batch::default() }).await?;
+    let mut current = BTreeMap::from([(manifest::NEWEST.to_owned(), link)]);
+    if let Some(register) = &published.register {
+        current.insert(register::NEWEST.to_owned(), serde_json::to_value(register).map_err(manifest::FormatError::from)?);
+    }
+    state.commit(Batch { current, ..Batch::default() }).await?;
     Ok(())
 }
 

@@ -8,13 +8,15 @@ use assize_engine::session::Index;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Context, RunError, manifest, run_of, sessions};
+use super::{Context, RunError, fates, manifest, run_of, sessions};
 use crate::cli::Format;
 use crate::collect::collected::{Collected, Owed};
 use crate::collect::{Collector, Outcome, kept};
 use crate::discover::Discovered;
 use crate::estate::Estate;
 use crate::judge::{Judgement, Question};
+use crate::life::register;
+use crate::manifest::Link;
 use crate::report::build::{self, Detail, Parts};
 use crate::report::templates::Templates;
 use crate::report::{self, Terminal, findings_jsonl, scanned, told, v1};
@@ -44,6 +46,8 @@ pub(crate) struct Published {
     pub(crate) keys: Vec<String>,
     /// SHA-256 of each report by its name.
     pub(crate) digests: BTreeMap<String, String>,
+    /// What the next run compares its findings with, if it may be compared with this one.
+    pub(crate) register: Option<Link>,
 }
 
 /// Makes the document and keeps the reports.
@@ -75,6 +79,8 @@ pub(super) async fn publish(
     if context.config.signing.is_none() {
         judged.scope.notes.push(manifest::UNSIGNED.to_owned());
     }
+    let before = fates::before(context, &state.view(), told.estate).await?;
+    let fates = fates::of(context, told.estate, (question, &judgement), before.as_ref());
     let levels = |policy: usize, account: &str| context.level(told.estate, policy, account);
     let document = build::document(&Parts {
         pack: context.pack,
@@ -89,13 +95,18 @@ pub(super) async fn publish(
         sessions: &Index::of(&sessions),
         run: run_of(context, &question.hours),
         fail_on: context.asked.fail_on,
+        fates: &fates.by_finding,
+        changes: Some(fates.changes),
+        waivers: fates.waivers,
         judged: Some(judged),
         level: &levels,
     });
     let mut findings = Vec::new();
     findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
-    let (keys, digests) = keep(context, &document, &findings, templates).await?;
-    Ok(Published { document, findings, keys, digests })
+    let register = fates.register.bytes().map_err(report::ReportError::from)?;
+    let (keys, digests) = keep(context, &document, (&findings, register), templates).await?;
+    let register = fates::link(&context.run_id, &digests).filter(|_| context.usual());
+    Ok(Published { document, findings, keys, digests, register })
 }
 
 fn missed(owed: &Owed) -> v1::Problem {
@@ -164,7 +175,7 @@ async fn write(path: &std::path::Path, bytes: Vec<u8>) -> std::io::Result<()> {
 async fn keep(
     context: &Context<'_>,
     document: &v1::Document,
-    findings: &[u8],
+    (findings, register): (&[u8], Vec<u8>),
     templates: &Templates,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), RunError> {
     let terminal = Terminal { colour: false, width: 110, findings: usize::MAX };
@@ -174,6 +185,7 @@ async fn keep(
         files.push((report::file_name(format).to_owned(), text.into_bytes()));
     }
     files.push(("findings.jsonl".to_owned(), findings.to_vec()));
+    files.push((register::FILE.to_owned(), register));
     let coverage = serde_json::to_vec_pretty(&document.scope).map_err(report::ReportError::from)?;
     files.push(("coverage.json".to_owned(), coverage));
     let (mut keys, mut digests) = (Vec::new(), BTreeMap::new());
@@ -214,7 +226,7 @@ pub(super) fn record(context: &Context<'_>, estate: &Estate, outcome: &Outcome, 
 
 impl Context<'_> {
     /// The level of a policy in an account: the last override that names both wins.
-    fn level(&self, estate: &Estate, policy: usize, account: &str) -> Option<assize_engine::policy::Level> {
+    pub(super) fn level(&self, estate: &Estate, policy: usize, account: &str) -> Option<assize_engine::policy::Level> {
         let policy = self.pack.policies.get(policy)?;
         let account = estate.accounts.iter().find(|known| known.id == account)?;
         let matches = |one: &&crate::config::PolicyOverride| {

@@ -63,6 +63,12 @@ impl Finding {
         self.fired.as_ref().map_or(self.last(), |fired| self.last().max(fired.last))
     }
 
+    /// What it is about, whenever it happens: two findings of one subject are the same coming back. 32 hexadecimal digits, from
+    /// policy, account, region and group.
+    pub fn subject(&self, policy: &Policy) -> String {
+        named(&policy.id, &self.group, None)
+    }
+
     /// The earliest `count` matches and the latest.
     pub fn sample(&self, count: usize) -> impl Iterator<Item = &Hit> {
         let latest = (self.hits.len() > count).then(|| self.hits.last()).flatten();
@@ -148,6 +154,11 @@ fn episodes(hits: Vec<Hit>) -> Vec<Vec<Hit>> {
 /// SHA-256 over policy, account, region, group values and start; each part with its length, so that no two parts can
 /// run into each other.
 fn fingerprint(policy: &str, group: &GroupKey, start: i64) -> String {
+    named(policy, group, Some(start))
+}
+
+/// The name of a group of matches of a policy, in one episode or in all.
+fn named(policy: &str, group: &GroupKey, start: Option<i64>) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());
@@ -165,7 +176,9 @@ fn fingerprint(policy: &str, group: &GroupKey, start: i64) -> String {
             None => part(b"-"),
         }
     }
-    part(&start.to_be_bytes());
+    if let Some(start) = start {
+        part(&start.to_be_bytes());
+    }
     let digest = hash.finalize();
     digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }

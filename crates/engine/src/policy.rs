@@ -119,6 +119,8 @@ pub struct Policy {
     pub name: Option<String>,
     /// Title.
     pub title: String,
+    /// Title in Japanese; empty if it is not translated.
+    pub title_ja: String,
     /// Why it matters.
     pub description: String,
     /// Level of its findings.
@@ -159,6 +161,8 @@ pub struct Policy {
     pub show: Vec<FieldPath>,
     /// How to put it right.
     pub remediation: String,
+    /// The same in Japanese; empty if it is not translated.
+    pub remediation_ja: String,
     /// Inline tests.
     pub tests: Vec<PolicyTest>,
 }

@@ -16,6 +16,8 @@ pub enum Verdict {
     Pass,
     /// Found what must not be, or not found what must be on complete evidence.
     Fail,
+    /// What must not be was found, and somebody accepts all of it; on complete evidence.
+    Waived,
     /// Not known, and why: hours by reason; 0 for a reason that has no hours of its own.
     Unknown(BTreeMap<Reason, u64>),
     /// Nothing was due.
@@ -28,6 +30,7 @@ impl Verdict {
         match self {
             Verdict::Pass => "PASS",
             Verdict::Fail => "FAIL",
+            Verdict::Waived => "WAIVED",
             Verdict::Unknown(_) => "UNKNOWN",
             Verdict::NotApplicable => "NOT_APPLICABLE",
         }
@@ -47,6 +50,8 @@ pub struct CellVerdict {
     pub hours: Tally,
     /// Findings of the policy in this cell.
     pub findings: u64,
+    /// Those of them that are accepted.
+    pub waived: u64,
 }
 
 /// What verdicts are made from.
@@ -58,6 +63,8 @@ pub struct Case<'a> {
     pub hours: &'a Range<i64>,
     /// The findings of the period, of all policies.
     pub findings: &'a [Finding],
+    /// Fingerprints of those that somebody accepts: they fail nothing.
+    pub waived: &'a BTreeSet<String>,
     /// The merged results of the period.
     pub partial: &'a Partial,
     /// Hours that hold records which a policy, by index, was not evaluated over.
@@ -79,12 +86,16 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
             without_baseline.insert(place(policy.per, account, region));
         }
     }
-    let mut findings: BTreeMap<Place<'_>, u64> = BTreeMap::new();
+    let mut findings: BTreeMap<Place<'_>, (u64, u64)> = BTreeMap::new();
     for finding in case.findings.iter().filter(|finding| finding.policy == index) {
         // A correlation may fire over matches of several accounts: it is found in each.
         let places: BTreeSet<Place<'_>> =
             finding.cells.iter().map(|(account, region)| place(policy.per, account, region)).collect();
-        places.into_iter().for_each(|place| *findings.entry(place).or_default() += 1);
+        let waived = u64::from(case.waived.contains(&finding.fingerprint));
+        for place in places {
+            let (all, accepted) = findings.entry(place).or_default();
+            (*all, *accepted) = (*all + 1, *accepted + waived);
+        }
     }
     let results = case.partial.policies.get(index);
     let matched: BTreeSet<Place<'_>> = results
@@ -96,7 +107,7 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
     let not_evaluable = results.is_some_and(|results| !results.not_evaluable.is_empty());
     let exceeded = results.is_some_and(|results| results.exceeded);
     let judge = |(place, hours): (Place<'_>, Tally)| {
-        let findings = findings.get(&place).copied().unwrap_or_default();
+        let (findings, waived) = findings.get(&place).copied().unwrap_or_default();
         let mut reasons = hours.unknown.clone();
         let without_hours = [
             (not_evaluable, Reason::NotEvaluable),
@@ -109,14 +120,15 @@ pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdi
         }
         let verdict = match policy.require {
             _ if hours.due == 0 && findings == 0 => Verdict::NotApplicable,
-            Require::None if findings > 0 => Verdict::Fail,
+            Require::None if findings > waived => Verdict::Fail,
             Require::Any if matched.contains(&place) => Verdict::Pass,
             _ if !reasons.is_empty() => Verdict::Unknown(reasons),
+            Require::None if findings > 0 => Verdict::Waived,
             Require::None => Verdict::Pass,
             Require::Any => Verdict::Fail,
         };
         let (account, region) = (place.0.map(str::to_owned), place.1.map(str::to_owned));
-        CellVerdict { account, region, verdict, hours, findings }
+        CellVerdict { account, region, verdict, hours, findings, waived }
     };
     groups.into_iter().map(judge).collect()
 }
@@ -141,7 +153,7 @@ fn place<'a>(per: Per, account: &'a str, region: &'a str) -> Place<'a> {
     }
 }
 
-/// One verdict of many: a failure outweighs what is not known, which outweighs a pass.
+/// One verdict of many: a failure outweighs what is not known, which outweighs what is accepted, which outweighs a pass.
 pub fn overall<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Verdict {
     let (mut reasons, mut names) = (BTreeMap::new(), BTreeSet::new());
     for verdict in verdicts {
@@ -156,6 +168,8 @@ pub fn overall<'v>(verdicts: impl IntoIterator<Item = &'v Verdict>) -> Verdict {
         Verdict::Fail
     } else if names.contains("UNKNOWN") {
         Verdict::Unknown(reasons)
+    } else if names.contains("WAIVED") {
+        Verdict::Waived
     } else if names.contains("PASS") {
         Verdict::Pass
     } else {
@@ -199,7 +213,8 @@ mod tests {
 
     fn names(policy: &Policy, findings: &[Finding], partial: &Partial, missing: &BTreeMap<usize, Hours>) -> Vec<&'static str> {
         let (cells, grade) = (cells(), Evidence::Delivered);
-        let case = Case { cells: &cells, hours: &(0..10), findings, partial, not_backfilled: missing, grade };
+        let waived = BTreeSet::from(["accepted".to_owned()]);
+        let case = Case { cells: &cells, hours: &(0..10), findings, waived: &waived, partial, not_backfilled: missing, grade };
         verdicts(0, policy, &case).iter().map(|verdict| verdict.verdict.name()).collect()
     }
 
@@ -209,6 +224,10 @@ mod tests {
         assert_eq!(names(&policy(""), &[], &plain, &none), ["PASS", "UNKNOWN"]);
         assert_eq!(names(&policy(""), &[finding("1"), finding("2")], &plain, &none), ["FAIL", "FAIL"]);
         assert_eq!(names(&policy("per: organization\n"), &[], &plain, &none), ["UNKNOWN"]);
+        // What is accepted does not fail, and is no pass either; where not everything was seen, nobody knows.
+        let accepted = |account| Finding { fingerprint: "accepted".to_owned(), ..finding(account) };
+        assert_eq!(names(&policy(""), &[accepted("1"), accepted("2")], &plain, &none), ["WAIVED", "UNKNOWN"]);
+        assert_eq!(names(&policy(""), &[accepted("1"), finding("1")], &plain, &none), ["FAIL", "UNKNOWN"]);
         assert_eq!(names(&policy("evidence: verified\n"), &[], &plain, &none), ["UNKNOWN", "UNKNOWN"]);
         let mut proven = cells();
         proven.values_mut().for_each(|cell| cell.proven = vec![(Recording::management(), Hours::of(0..10))]);
@@ -216,6 +235,7 @@ mod tests {
             cells: &proven,
             hours: &(0..10),
             findings: &[],
+            waived: &BTreeSet::new(),
             partial: &plain,
             not_backfilled: &none,
             grade: Evidence::Verified,
@@ -243,6 +263,8 @@ mod tests {
         assert_eq!(overall([&Verdict::Pass, &unknown, &unknown]), Verdict::Unknown(BTreeMap::from([(Reason::Denied, 6)])));
         assert_eq!(overall([&unknown, &Verdict::Fail]), Verdict::Fail);
         assert_eq!(overall([&Verdict::Pass, &Verdict::NotApplicable]), Verdict::Pass);
+        assert_eq!(overall([&Verdict::Pass, &Verdict::Waived, &Verdict::Pass]), Verdict::Waived);
+        assert_eq!(overall([&Verdict::Waived, &unknown]).name(), "UNKNOWN");
         assert_eq!(overall([]), Verdict::NotApplicable);
     }
 }

@@ -54,6 +54,7 @@ fn verdicts_of_a_large_organisation() {
         cells: &cells,
         hours: &(0..HOURS),
         findings: &[],
+        waived: &std::collections::BTreeSet::new(),
         partial: &partial,
         not_backfilled: &none,
         grade: Evidence::Verified,

@@ -26,7 +26,7 @@ fn a_folder_replaces_by_name() {
     let markdown = markdown::render(&document, &templates).unwrap();
     assert_eq!(
         markdown,
-        "1 finding at or above high, and coverage is incomplete: 160 of 168 account-region-hours (95.23 %) &lt;b&gt;`@`octocat\\|\n"
+        "No finding at or above high, and coverage is incomplete: 160 of 168 account-region-hours (95.23 %) &lt;b&gt;`@`octocat\\|\n"
     );
     assert!(html::render(&document, &templates).unwrap().contains("rebeccapurple"));
 }
@@ -51,7 +51,7 @@ fn every_problem_of_a_folder_is_in_one_error() {
 
 #[test]
 fn names_that_do_not_exist_are_found_before_a_run() {
-    insta::assert_snapshot!(error_of(&[("report.md", "a\n{{ run.pathes }}\n")]), @"DIR/report.md:2: Field `pathes` is not defined. Available fields: as_of, command, exit_code, fail_on, paths, policies_sha256, since, tool, tool_version, until");
+    insta::assert_snapshot!(error_of(&[("report.md", "a\n{{ run.pathes }}\n")]), @"DIR/report.md:2: Field `pathes` is not defined. Available fields: as_of, command, exit_code, fail_on, fail_on_new, paths, policies_sha256, since, tool, tool_version, until");
     insta::assert_snapshot!(error_of(&[("report.md", "a\n{{ run.paths | nope }}\n{{ 1 | nope2 }}\n")]), @r"
     DIR/report.md:2: Unknown filter `nope`
     DIR/report.md:3: Unknown filter `nope2`

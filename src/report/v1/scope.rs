@@ -209,12 +209,15 @@ pub(crate) struct Verdict {
     pub(crate) account: Option<String>,
     /// Region; `None` for all.
     pub(crate) region: Option<String>,
-    /// `PASS`, `FAIL`, `UNKNOWN` or `NOT_APPLICABLE`.
+    /// `PASS`, `FAIL`, `WAIVED` (all findings are accepted), `UNKNOWN` or `NOT_APPLICABLE`.
     pub(crate) verdict: String,
     /// Why it is not known: reason codes with hours.
     pub(crate) unknown: Vec<ReasonHours>,
     /// Findings in it.
     pub(crate) findings: u64,
+    /// Those of them that a waiver accepts.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) waived: u64,
     /// Hours due, for what this policy needs.
     pub(crate) due: u64,
     /// Those of which everything listed was taken.

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::super::{Asked, Context, Published};
 use super::{put_once, write};
+use crate::accepted::Accepted;
 use crate::collect::meter::Requests;
 use crate::config::Config;
 use crate::manifest;
@@ -71,16 +72,27 @@ async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (
     let asked = Asked { command: "run", ..Asked::for_doctor(as_of, Vec::new()) };
     let hashes = pack.policies.iter().map(|policy| format!("hash of {}", policy.id)).collect();
     let requests = Arc::new(Requests::default());
-    let tell = |_: &str| ();
+    let (tell, accepted) = (|_: &str| (), Accepted::default());
     let (config, pack, asked) = (&config, &pack, &asked);
-    let context =
-        Context { config, asked, pack, hashes, run_id: run.to_owned(), audit, requests, signer: signer.cloned(), tell: &tell };
+    let context = Context {
+        config,
+        asked,
+        pack,
+        accepted: &accepted,
+        hashes,
+        run_id: run.to_owned(),
+        audit,
+        requests,
+        signer: signer.cloned(),
+        tell: &tell,
+    };
     let mut digests = BTreeMap::new();
     for (name, text) in [("report.html", "<p>a report</p>"), ("findings.jsonl", finding)] {
         digests.insert(name.to_owned(), state::sha256(text.as_bytes()));
         put_once(&**bucket, &manifest::place(run, name), text.as_bytes().to_vec()).await.unwrap();
     }
-    let published = Published { document: example::document(), findings: finding.as_bytes().to_vec(), keys: Vec::new(), digests };
+    let findings = finding.as_bytes().to_vec();
+    let published = Published { document: example::document(), findings, keys: Vec::new(), digests, register: None };
     let record = json!({"version": 1, "run": run, "result": {"exit_code": 4}});
     let hours = as_of / 3600 - 12..as_of / 3600 - 3;
     write(&context, &mut state, &hours, (&published, &record)).await.unwrap();

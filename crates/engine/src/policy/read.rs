@@ -10,7 +10,7 @@ use crate::diagnostic::Report;
 use crate::yaml::{Node, Yaml};
 
 /// Keys of a Sigma rule, and ours.
-pub(super) const KEYS: [&str; 34] = [
+pub(super) const KEYS: [&str; 36] = [
     "author",
     "custom",
     "date",
@@ -33,6 +33,7 @@ pub(super) const KEYS: [&str; 34] = [
     "references",
     "related",
     "remediation",
+    "remediation-ja",
     "require",
     "resource",
     "scope",
@@ -44,6 +45,7 @@ pub(super) const KEYS: [&str; 34] = [
     "tests",
     "threshold",
     "title",
+    "title-ja",
     "regression_tests_path",
 ];
 
@@ -153,6 +155,7 @@ pub(super) fn finish(node: &Node, file: &str, looks: Option<Looks>, report: &mut
         id: id?,
         name: reader::text(node, "name", report),
         title: title?,
+        title_ja: text("title-ja", report),
         description: text("description", report),
         level: level?,
         tags: reader::texts(node, "tags", report),
@@ -169,6 +172,7 @@ pub(super) fn finish(node: &Node, file: &str, looks: Option<Looks>, report: &mut
         group_by,
         show,
         remediation: text("remediation", report),
+        remediation_ja: text("remediation-ja", report),
         tests,
         detection,
         correlation,

@@ -13,6 +13,7 @@ use super::super::outcome::{RunVerified, Vouched};
 use super::super::{Asked, render, verify};
 use super::Means;
 use super::outcome::Replayed;
+use crate::accepted::Accepted;
 use crate::collect::plan::Place;
 use crate::collect::take::Source;
 use crate::config::{Config, Mode};
@@ -145,7 +146,8 @@ impl Scene {
             ..Discovered::default()
         };
         let (audit, templates) = (Arc::clone(&self.audit) as Arc<dyn Bucket>, Templates::load(None).unwrap());
-        let given = (&self.config, &asked, &self.pack);
+        let accepted = Accepted::default();
+        let given = (&self.config, &asked, &self.pack, &accepted);
         run::over(given, &templates, audit, estate, |_| discovered, &|_| ()).await.unwrap();
     }
 
