@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing of what is done with it.
 
+mod findings;
 mod policy;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use crate::exit::FailOn;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use findings::{DiffArgs, ReportArgs, ReviewArgs, WaiverNewArgs, WaiversCommand};
 pub(crate) use policy::{
     BacktestArgs, ListFormat, Placeholder, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, PolicyNewArgs,
     placeholders,
@@ -66,6 +68,8 @@ pub(crate) enum LogFormat {
 pub(crate) enum Command {
     /// Show which hours of which account and region are covered, and why others are not; reads the audit bucket alone
     Coverage(CoverageArgs),
+    /// Show what changed between two runs or two periods; reads the audit bucket alone
+    Diff(DiffArgs),
     /// Say why a policy's verdict on an account is what it is, down to hour, object and byte; reads the audit bucket alone
     Explain(ExplainArgs),
     /// Read logs from files, folders or standard input, and report what the policies find
@@ -82,6 +86,13 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     /// Write one file with what a run put out and the evidence behind its findings, to be verified anywhere
     Bundle(BundleArgs),
+    /// Make a report over any period from what runs left; reads the audit bucket alone
+    Report(ReportArgs),
+    /// Write down who looked at a finding and what they concluded, or list what nobody has looked at
+    Review(ReviewArgs),
+    /// Check waivers, or write one for a finding
+    #[command(subcommand)]
+    Waivers(WaiversCommand),
     /// Check, test, list, explain and begin policies, and try them over logs
     #[command(subcommand)]
     Policy(PolicyCommand),

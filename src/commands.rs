@@ -4,14 +4,18 @@ pub(crate) mod bundle;
 pub(crate) mod config;
 pub(crate) mod coverage;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod policy;
+pub(crate) mod report;
+pub(crate) mod review;
 pub(crate) mod role;
 pub(crate) mod run;
 pub(crate) mod scan;
 pub(crate) mod verify;
+pub(crate) mod waivers;
 
 use std::io;
 use std::path::PathBuf;
@@ -67,6 +71,40 @@ pub(crate) enum CommandError {
     /// An account or region outside the scope.
     #[error("the last run did not have {0} in scope: write an account, or an account and a region as 111122223333/eu-west-1")]
     NoSuchPlace(String),
+    /// A period on the command line.
+    #[error("`{text}` is no period: {hint}")]
+    Period {
+        /// What was given.
+        text: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// A period that no run has reached.
+    #[error("the period {0} begins after the last run, so nothing is known of it; `assize run` goes on")]
+    PeriodAhead(String),
+    /// A run without a register.
+    #[error("there is no register of findings for `{0}`: write the id of a run that judged, a period such as 2026-10, `last` or `before`")]
+    NoRegister(String),
+    /// A fingerprint that no finding has.
+    #[error("no finding of the last run has a fingerprint that begins with `{0}`: give at least eight digits, as the report has them")]
+    NoFinding(String),
+    /// A fingerprint that several findings have.
+    #[error("several findings of the last run begin with `{0}`: give more digits")]
+    SeveralFindings(String),
+    /// A review that says too little.
+    #[error("a review says who looked and what they concluded: give --by and --conclusion")]
+    IncompleteReview,
+    /// No file to write to.
+    #[error("the configuration names no file for this: add `{0}: [{0}.yaml]` and make the file")]
+    NoNotes(&'static str),
+    /// A file that cannot be added to.
+    #[error("{} was left as it is: `{key}` does not come last in it, so nothing can be added at its end", path.display())]
+    NotLast {
+        /// The file.
+        path: PathBuf,
+        /// The list.
+        key: &'static str,
+    },
     /// No run was ever there.
     #[error("the audit bucket has no run yet, so there is no scope to speak of; `assize run` makes one")]
     NoRun,

@@ -14,6 +14,7 @@ mod documentation;
 mod exceptions;
 mod mask;
 mod model;
+pub(crate) mod notes;
 mod notifications;
 mod organization;
 mod policies;
@@ -265,7 +266,7 @@ pub(crate) struct NoteFile<T> {
 }
 
 /// Reads a file that holds a list under one key.
-fn notes<T>(
+fn note_file<T>(
     path: &Path,
     key: &'static str,
     one: impl Fn(&Node, &mut Context<'_>, &str) -> Option<T>,

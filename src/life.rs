@@ -35,6 +35,10 @@ pub(crate) struct Scene<'a> {
     pub(crate) grade: Evidence,
     /// What the run before reported; none for the first one.
     pub(crate) before: Option<&'a Register>,
+    /// A later register, which knows when findings were first reported; none for a run, which is the newest itself.
+    pub(crate) later: Option<&'a Register>,
+    /// Whether the run judges the whole scope over its usual period.
+    pub(crate) whole: bool,
     /// Whether what is found is adopted as what was there when auditing began.
     pub(crate) baseline: bool,
 }
@@ -84,7 +88,12 @@ pub(crate) fn stands(findings: &[Finding], scene: &Scene<'_>) -> Vec<Stand> {
         let state = if scene.baseline { "ongoing" } else { state };
         let statement =
             if scene.baseline { "it was there when auditing began, and was adopted as it was".to_owned() } else { statement };
-        Stand { state, statement, reported: (scene.run.to_owned(), time::format(scene.as_of)), baseline: scene.baseline }
+        let later = scene.later.and_then(|later| later.findings.iter().find(|entry| entry.fingerprint == finding.fingerprint));
+        let reported = match later {
+            Some(entry) => (entry.reported_by.clone(), entry.reported.clone()),
+            None => (scene.run.to_owned(), time::format(scene.as_of)),
+        };
+        Stand { state, statement, reported, baseline: scene.baseline }
     };
     findings.iter().zip(&subjects).map(stand).collect()
 }

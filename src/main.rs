@@ -19,6 +19,7 @@ mod judge;
 mod life;
 mod manifest;
 mod pack;
+mod period;
 mod report;
 mod role;
 mod run;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     console.start_tracing();
     let outcome = match cli.command {
         Command::Coverage(args) => commands::coverage::run(&args, &console),
+        Command::Diff(args) => commands::diff::run(&args, &console),
         Command::Explain(args) => commands::explain::run(&args, &console),
         Command::Scan(args) => commands::scan::run(&args, &console),
         Command::Demo(args) => commands::demo::run(&args, &console),
@@ -52,6 +54,9 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor::run(&args, &console),
         Command::Verify(args) => commands::verify::run(&args, &console),
         Command::Bundle(args) => commands::bundle::run(&args, &console),
+        Command::Report(args) => commands::report::run(&args, &console),
+        Command::Review(args) => commands::review::run(&args, &console),
+        Command::Waivers(command) => commands::waivers::run(&command, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),
     };
     outcome

@@ -9,6 +9,7 @@ pub(crate) mod manifest;
 mod notified;
 mod publish;
 pub(crate) mod recalled;
+pub(crate) mod report;
 mod sessions;
 mod words;
 
@@ -504,31 +505,29 @@ impl Context<'_> {
         Ok(())
     }
 
+    /// What records are judged with.
+    fn judging(&self, estate: &Estate) -> Judging {
+        let own = self.pack.policies.iter().cloned();
+        Judging {
+            policies: own.chain(collect::changes::policy()).chain(collect::own_calls::policy()).collect(),
+            reported: self.pack.policies.len(),
+            accounts: estate.facts(self.config),
+            threads: scan::threads(self.asked.threads),
+            limits: inflate::Limits { max_inflated: self.config.limits.max_object, ..inflate::Limits::default() },
+            as_of: self.asked.as_of,
+        }
+    }
+
     fn collector(&self, mut discovered: Discovered, estate: &Estate) -> (Collector, Discovered) {
         let limits = self.config.limits;
         let mut sources = std::mem::take(&mut discovered.sources);
         sources.push(history::source(self.config));
         let deadline = self.asked.deadline.or(limits.deadline).map(|after| Instant::now() + after);
-        let judging = Judging {
-            policies: self
-                .pack
-                .policies
-                .iter()
-                .cloned()
-                .chain(collect::changes::policy())
-                .chain(collect::own_calls::policy())
-                .collect(),
-            reported: self.pack.policies.len(),
-            accounts: estate.facts(self.config),
-            threads: scan::threads(self.asked.threads),
-            limits: inflate::Limits { max_inflated: limits.max_object, ..inflate::Limits::default() },
-            as_of: self.asked.as_of,
-        };
         let collector = Collector {
             sources: Arc::new(sources),
             places: std::mem::take(&mut discovered.places),
             audit: Arc::clone(&self.audit),
-            judging: Arc::new(judging),
+            judging: Arc::new(self.judging(estate)),
             policy_hashes: self.hashes.clone(),
             classify: Arc::new(aws::bucket_reason),
             requests: Arc::clone(&self.requests),

@@ -1,6 +1,7 @@
 //! `assize run` and `assize collect`: once, or on a schedule.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::pack::{self, Pack};
 use crate::report::templates::Templates;
-use crate::report::{self, words};
+use crate::report::{self, v1, words};
 use crate::run::{self, Asked, Done, forecast};
 use crate::schedule::{self, Schedule};
 use crate::state::Shard;
@@ -283,25 +284,36 @@ fn finish(
         console.result(&books(done))?;
         return Ok(if done.outcome.stopped.is_none() { Exit::Clean } else { Exit::Incomplete });
     };
-    let (document, terminal) = (&published.document, console.terminal());
-    let render = |format, terminal| report::render(format, document, templates, terminal);
-    if let Some(folder) = &args.out {
-        std::fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.clone(), source })?;
-        let plain = report::Terminal { colour: false, width: 110, findings: usize::MAX };
-        for format in if args.format.is_empty() { configured } else { &args.format } {
-            let text = render(*format, plain)?;
-            into_file(&folder.join(report::file_name(*format)), |out| out.write_all(text.as_bytes()))?;
-        }
-        into_file(&folder.join("findings.jsonl"), |out| out.write_all(&published.findings))?;
-        console.result(&render(Format::Text, terminal)?)?;
-    } else {
-        let format = args.format.first().copied().unwrap_or(Format::Text);
-        console.result(&render(format, terminal)?)?;
-    }
+    let document = &published.document;
+    put_out((document, &published.findings), templates, (args.out.as_deref(), &args.format, configured), console)?;
     if let Some(key) = published.keys.first().and_then(|key| key.rsplit_once('/')) {
         console.note(&format!("kept in the audit bucket under {}/", key.0));
     }
     Ok(super::scan::exit(document))
+}
+
+/// Puts out a result: all formats into a folder and a text beside, or one format. `asked`: what the command line names;
+/// `configured`: what is written into a folder if it names none.
+pub(super) fn put_out(
+    (document, findings): (&v1::Document, &[u8]),
+    templates: &Templates,
+    (folder, asked, configured): (Option<&Path>, &[Format], &[Format]),
+    console: &Console,
+) -> Result<(), CommandError> {
+    let terminal = console.terminal();
+    let render = |format, terminal| report::render(format, document, templates, terminal);
+    let Some(folder) = folder else {
+        let format = asked.first().copied().unwrap_or(Format::Text);
+        return console.result(&render(format, terminal)?);
+    };
+    std::fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.to_owned(), source })?;
+    let plain = report::Terminal { colour: false, width: 110, findings: usize::MAX };
+    for format in if asked.is_empty() { configured } else { asked } {
+        let text = render(*format, plain)?;
+        into_file(&folder.join(report::file_name(*format)), |out| out.write_all(text.as_bytes()))?;
+    }
+    into_file(&folder.join("findings.jsonl"), |out| out.write_all(findings))?;
+    console.result(&render(Format::Text, terminal)?)
 }
 
 /// The books of a run that did not judge.

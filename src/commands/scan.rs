@@ -133,6 +133,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         fates: &HashMap::new(),
         changes: None,
         waivers: Vec::new(),
+        history: None,
         judged: None,
         level: &|_, _| None,
     };

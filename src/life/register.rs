@@ -33,6 +33,8 @@ pub(crate) struct Register {
     pub(crate) horizon: String,
     /// The run that it compared with; none for the first one.
     pub(crate) before: Option<String>,
+    /// Whether the run judged the whole scope over its usual period, so that others may be compared with it.
+    pub(crate) whole: bool,
     /// Its findings, in the order of the report.
     pub(crate) findings: Vec<Entry>,
 }
@@ -114,6 +116,7 @@ impl Register {
             since: time::format(scene.hours.start * 3600),
             horizon: time::format(scene.hours.end * 3600),
             before: scene.before.map(|before| before.run.clone()),
+            whole: scene.whole,
             findings: entries.collect(),
         }
     }

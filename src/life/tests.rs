@@ -58,6 +58,8 @@ impl World {
             cells: &self.cells,
             grade: Evidence::Delivered,
             before: self.before.as_ref(),
+            later: None,
+            whole: true,
             baseline: false,
         }
     }

@@ -57,6 +57,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) changes: Option<v1::Changes>,
     /// Every waiver and what it did.
     pub(crate) waivers: Vec<v1::WaiverUse>,
+    /// The runs of the period, for a report over one.
+    pub(crate) history: Option<v1::History>,
     /// Coverage and verdicts, if there is a scope.
     pub(crate) judged: Option<Judged>,
     /// Another level for a policy (by index) in an account, if the configuration gives one.
@@ -172,6 +174,7 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
         scope: parts.judged.as_ref().map(|judged| judged.scope.clone()),
         changes: parts.changes.clone(),
         waivers: parts.waivers.clone(),
+        history: parts.history.clone(),
     }
 }
 

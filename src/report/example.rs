@@ -3,9 +3,9 @@
 
 use crate::report::v1::{
     Activity, Behind, BehindLink, Books, Changes, Checks, Collection, Correlated, Count, Coverage, Document, Exception,
-    FieldValue, Finding, Framework, Gone, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection, ObjectBooks, Obstacle,
+    FieldValue, Finding, Framework, Gone, History, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection, ObjectBooks, Obstacle,
     Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Reviewed, Run, Scope,
-    ScopeAccount, ScopeCell, Series, Share, Skipped, Step, UnitShare, VERSION, Verdict, Waived, WaiverUse,
+    ScopeAccount, ScopeCell, Series, Share, Skipped, Step, Stretch, UnitShare, VERSION, Verdict, Waived, WaiverUse,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -20,6 +20,23 @@ pub(crate) fn document() -> Document {
         findings: vec![finding()],
         scope: Some(scope()),
         changes: Some(changes()),
+        history: Some(History {
+            period: "2026-11".to_owned(),
+            days: 30,
+            days_evaluated: 29,
+            missing: vec!["2026-11-07".to_owned()],
+            cut_off: "2026-12-01T03:00:00Z".to_owned(),
+            late: 1,
+            stretches: vec![Stretch {
+                since: "2026-11-01T00:00:00Z".to_owned(),
+                until: "2026-11-30T00:00:00Z".to_owned(),
+                runs: 29,
+                policies_sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".to_owned(),
+                configuration_sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".to_owned(),
+                tool: "0.1.0".to_owned(),
+                accounts: 1,
+            }],
+        }),
         waivers: vec![WaiverUse { policy: policy().id, scope: "account 111122223333".to_owned(), waiver: waived(), findings: 1 }],
         activity: Activity {
             step: "hour".to_owned(),

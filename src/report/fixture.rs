@@ -159,7 +159,7 @@ pub(crate) fn wide() -> Document {
 /// The example without what only a run has.
 fn of_scan() -> Document {
     let mut document = example::document();
-    (document.scope, document.changes, document.run.fail_on_new) = (None, None, false);
+    (document.scope, document.changes, document.history, document.run.fail_on_new) = (None, None, None, false);
     document.waivers.clear();
     for policy in &mut document.policies {
         (policy.verdict, policy.verdicts, policy.waived) = (None, Vec::new(), 0);

@@ -46,6 +46,9 @@ pub(crate) struct Document {
     /// Every waiver of the configuration, and what it did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) waivers: Vec<WaiverUse>,
+    /// The runs of the period. Only a report over a named period has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) history: Option<History>,
 }
 
 /// What ran, over what, with which parameters.

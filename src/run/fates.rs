@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use assize_bucket::{Bucket, BucketError};
 use assize_engine::finding::Finding;
 use assize_engine::policy::{Level, Policy};
 use assize_engine::time;
@@ -46,29 +47,60 @@ pub(crate) fn accepted(
     findings.iter().filter(holds).map(|finding| finding.fingerprint.clone()).collect()
 }
 
-/// The register that a run compares with: that of the newest run of the whole scope and its usual period, unless that is newer
-/// than the run itself.
+/// The registers that a run is compared with.
+#[derive(Default)]
+pub(super) struct Registers {
+    /// The one before.
+    pub(super) before: Option<Register>,
+    /// For a report over the past: the newest one.
+    pub(super) later: Option<Register>,
+}
+
+/// The register that a run compares with: that of the newest run of the whole scope and its usual period that is older.
 pub(super) async fn before(context: &Context<'_>, view: &View, estate: &Estate) -> Result<Option<Register>, RunError> {
-    let Some(document) = view.current(register::NEWEST).await? else { return Ok(None) };
-    let damaged = |key: String, reason: String| StateError::Damaged {
-        key,
-        reason,
-        advice: "use the version of assize that wrote it, or find out who else writes to the bucket",
-    };
-    let link: Link = serde_json::from_value(document.value)
-        .map_err(|error| damaged("the state's note of the newest register".to_owned(), error.to_string()))?;
-    let key = manifest::place(&link.run, register::FILE);
-    let bytes = context.audit.get(&key, None).await.map_err(StateError::from)?.bytes;
-    if sha256(&bytes) != link.sha256 {
-        return Err(damaged(key, "it is not the register that the run wrote: its hash is another".to_owned()).into());
-    }
-    let register = Register::read(&bytes).map_err(|error| damaged(key, error.to_string()))?;
-    if time::parse(&register.as_of).is_some_and(|at| at > context.asked.as_of) {
-        return Ok(None);
+    let mut found = newest(&*context.audit, view).await?;
+    while let Some(register) = found.take_if(|register| time::parse(&register.as_of).is_some_and(|at| at >= context.asked.as_of)) {
+        found = match register.before {
+            Some(run) => read(&*context.audit, &run, None).await?,
+            None => None,
+        };
     }
     // A run of some accounts says nothing of the others.
     let ours: BTreeSet<&str> = estate.accounts.iter().map(|account| account.id.as_str()).collect();
-    Ok(Some(if context.partial() { register.within(|account| ours.contains(account)) } else { register }))
+    Ok(found.map(|register| if context.partial() { register.within(|account| ours.contains(account)) } else { register }))
+}
+
+/// The register of the newest run that others may be compared with.
+///
+/// # Errors
+/// The state or the register cannot be read, or the register is not what the run wrote.
+pub(crate) async fn newest(audit: &dyn Bucket, view: &View) -> Result<Option<Register>, RunError> {
+    let Some(document) = view.current(register::NEWEST).await? else { return Ok(None) };
+    let link: Link = serde_json::from_value(document.value)
+        .map_err(|error| damaged("the state's note of the newest register".to_owned(), error.to_string()))?;
+    read(audit, &link.run, Some(&link.sha256)).await
+}
+
+/// The register of a run; none if it wrote none. `hash`: SHA-256 that its bytes must have, where it is known.
+///
+/// # Errors
+/// As [`newest`].
+pub(crate) async fn read(audit: &dyn Bucket, run: &str, hash: Option<&str>) -> Result<Option<Register>, RunError> {
+    let key = manifest::place(run, register::FILE);
+    let bytes = match audit.get(&key, None).await {
+        Ok(object) => object.bytes,
+        Err(BucketError::NotFound { .. }) if hash.is_none() => return Ok(None),
+        Err(error) => return Err(StateError::from(error).into()),
+    };
+    if hash.is_some_and(|hash| hash != sha256(&bytes)) {
+        return Err(damaged(key, "it is not the register that the run wrote: its hash is another".to_owned()).into());
+    }
+    Ok(Some(Register::read(&bytes).map_err(|error| damaged(key, error.to_string()))?))
+}
+
+fn damaged(key: String, reason: String) -> StateError {
+    let advice = "use the version of assize that wrote it, or find out who else writes to the bucket";
+    StateError::Damaged { key, reason, advice }
 }
 
 /// What becomes of each finding.
@@ -76,7 +108,7 @@ pub(super) fn of(
     context: &Context<'_>,
     estate: &Estate,
     (question, judgement): (&Question<'_>, &Judgement),
-    before: Option<&Register>,
+    registers: &Registers,
 ) -> Fates {
     let scene = Scene {
         run: &context.run_id,
@@ -85,7 +117,9 @@ pub(super) fn of(
         policies: question.policies,
         cells: &judgement.cells,
         grade: question.grade,
-        before,
+        before: registers.before.as_ref(),
+        later: registers.later.as_ref(),
+        whole: context.usual(),
         baseline: context.asked.baseline,
     };
     let stands = life::stands(&judgement.findings, &scene);

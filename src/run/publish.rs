@@ -8,14 +8,17 @@ use assize_engine::session::Index;
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
-use super::{Context, RunError, fates, manifest, run_of, sessions};
+use super::fates::{self, Registers};
+use super::{Context, RunError, manifest, run_of, sessions};
 use crate::cli::Format;
+use crate::collect::batch::Judging;
 use crate::collect::collected::{Collected, Owed};
+use crate::collect::take::Source;
 use crate::collect::{Collector, Outcome, kept};
 use crate::discover::Discovered;
 use crate::estate::Estate;
 use crate::judge::{Judgement, Question};
-use crate::life::register;
+use crate::life::register::{self, Register};
 use crate::manifest::Link;
 use crate::report::build::{self, Detail, Parts};
 use crate::report::templates::Templates;
@@ -23,7 +26,7 @@ use crate::report::{self, Terminal, findings_jsonl, scanned, told, v1};
 use crate::scan::ScanContext;
 use crate::scan::evidence::{self, Wanted};
 use crate::scan::input::{Inputs, Object};
-use crate::state::{self, State, StateError};
+use crate::state::{self, State, StateError, View};
 
 /// Objects fetched at once for the report.
 const FETCHES: usize = 32;
@@ -50,6 +53,34 @@ pub(crate) struct Published {
     pub(crate) register: Option<Link>,
 }
 
+/// What a document is made with, beside what was judged.
+pub(super) struct Shelf<'a> {
+    /// The state.
+    pub(super) view: &'a View,
+    /// Buckets that are read in place.
+    pub(super) sources: &'a [Source],
+    /// What records are judged with.
+    pub(super) judging: &'a Arc<Judging>,
+    /// What findings are compared with.
+    pub(super) registers: Registers,
+    /// Runs that did not finish.
+    pub(super) abandoned: Vec<String>,
+    /// Books of the objects.
+    pub(super) objects: v1::ObjectBooks,
+    /// The runs of the period, for a report over one.
+    pub(super) history: Option<v1::History>,
+}
+
+/// A document, and what is kept beside it.
+pub(super) struct Made {
+    /// The document.
+    pub(super) document: v1::Document,
+    /// Every finding with all of its records, one a line.
+    pub(super) findings: Vec<u8>,
+    /// What the next run compares with.
+    pub(super) register: Register,
+}
+
 /// Makes the document and keeps the reports.
 pub(super) async fn publish(
     context: &Context<'_>,
@@ -59,11 +90,33 @@ pub(super) async fn publish(
     state: &State,
     templates: &Templates,
 ) -> Result<Published, RunError> {
+    let shelf = Shelf {
+        view: &state.view(),
+        sources: &collector.sources,
+        judging: &collector.judging,
+        registers: Registers { before: fates::before(context, &state.view(), told.estate).await?, later: None },
+        abandoned: state.abandoned().iter().map(|run| run.run_id.clone()).collect(),
+        objects: objects(told.outcome),
+        history: None,
+    };
+    let made = make(context, (question, judgement), told, shelf).await?;
+    let register = made.register.bytes().map_err(report::ReportError::from)?;
+    let (keys, digests) = keep(context, &made.document, (&made.findings, register), templates).await?;
+    let register = fates::link(&context.run_id, &digests).filter(|_| context.usual());
+    Ok(Published { document: made.document, findings: made.findings, keys, digests, register })
+}
+
+/// Makes the document of what was judged.
+pub(super) async fn make(
+    context: &Context<'_>,
+    (question, judgement): (&Question<'_>, Judgement),
+    told: &Told<'_>,
+    shelf: Shelf<'_>,
+) -> Result<Made, RunError> {
     let wanted = build::wanted(&judgement.findings, &judgement.partial, Detail::Full);
-    let evidence = read_again(context, collector, wanted).await?;
+    let evidence = read_again(context, (shelf.sources, shelf.judging), wanted).await?;
     let calls = evidence.iter().filter_map(|(wanted, evidence)| Some((evidence.caller.clone()?, wanted.hit.time)));
-    let sessions = sessions::behind(&state.view(), calls.collect()).await?;
-    let abandoned = state.abandoned().iter().map(|run| run.run_id.clone()).collect();
+    let sessions = sessions::behind(shelf.view, calls.collect()).await?;
     let mut judged = told::of(&told::Told {
         config: context.config,
         estate: told.estate,
@@ -74,20 +127,19 @@ pub(super) async fn publish(
         question,
         requests: context.requests.counted(),
         run_id: &context.run_id,
-        abandoned,
+        abandoned: shelf.abandoned,
     });
     if context.config.signing.is_none() {
         judged.scope.notes.push(manifest::UNSIGNED.to_owned());
     }
-    let before = fates::before(context, &state.view(), told.estate).await?;
-    let fates = fates::of(context, told.estate, (question, &judgement), before.as_ref());
+    let fates = fates::of(context, told.estate, (question, &judgement), &shelf.registers);
     let levels = |policy: usize, account: &str| context.level(told.estate, policy, account);
     let document = build::document(&Parts {
         pack: context.pack,
         partial: &judgement.partial,
         findings: &judgement.findings,
         conflicts: judgement.problems.iter().filter(|problem| problem.code == "event-id-conflict").count() as u64,
-        objects: objects(told.outcome),
+        objects: shelf.objects,
         problems: judgement.problems.iter().chain(&told.outcome.problems).cloned().map(scanned::of).collect(),
         missed: told.collected.owed.iter().map(missed).collect(),
         skipped: Vec::new(),
@@ -98,15 +150,13 @@ pub(super) async fn publish(
         fates: &fates.by_finding,
         changes: Some(fates.changes),
         waivers: fates.waivers,
+        history: shelf.history,
         judged: Some(judged),
         level: &levels,
     });
     let mut findings = Vec::new();
     findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
-    let register = fates.register.bytes().map_err(report::ReportError::from)?;
-    let (keys, digests) = keep(context, &document, (&findings, register), templates).await?;
-    let register = fates::link(&context.run_id, &digests).filter(|_| context.usual());
-    Ok(Published { document, findings, keys, digests, register })
+    Ok(Made { document, findings, register: fates.register })
 }
 
 fn missed(owed: &Owed) -> v1::Problem {
@@ -131,14 +181,14 @@ fn objects(outcome: &Outcome) -> v1::ObjectBooks {
 /// The records behind findings, fetched again: a finding keeps places, not bytes.
 async fn read_again(
     context: &Context<'_>,
-    collector: &Collector,
+    (sources, judging): (&[Source], &Arc<Judging>),
     wanted: Vec<Wanted>,
 ) -> Result<std::collections::HashMap<Wanted, evidence::Evidence>, RunError> {
     let names: BTreeSet<Arc<str>> = wanted.iter().map(|one| Arc::clone(&one.hit.object)).collect();
     let folder = tempfile::tempdir().map_err(RunError::Spool)?;
     let mut fetching = stream::iter(names.into_iter().enumerate())
         .map(async |(number, name)| {
-            let bytes = kept::by_name(&*context.audit, &collector.sources, &name).await;
+            let bytes = kept::by_name(&*context.audit, sources, &name).await;
             (folder.path().join(number.to_string()), name, bytes)
         })
         .buffer_unordered(FETCHES);
@@ -154,7 +204,7 @@ async fn read_again(
         }
     }
     drop(fetching);
-    let judging = Arc::clone(&collector.judging);
+    let judging = Arc::clone(judging);
     let joined = tokio::task::spawn_blocking(move || {
         let scan =
             ScanContext { period: assize_engine::evaluate::Period::default(), threads: judging.threads, limits: judging.limits };

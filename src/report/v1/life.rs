@@ -135,3 +135,41 @@ pub(crate) struct Gone {
     /// One sentence: why.
     pub(crate) statement: String,
 }
+
+/// The runs whose results a report over a period puts together.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct History {
+    /// The period as it was asked for.
+    pub(crate) period: String,
+    /// Days of the period, up to the cut-off.
+    pub(crate) days: u64,
+    /// Those in which a run judged.
+    pub(crate) days_evaluated: u64,
+    /// The others, at most 31.
+    pub(crate) missing: Vec<String>,
+    /// What arrived later is not in the report: the time of the last run.
+    pub(crate) cut_off: String,
+    /// Findings that no run within the period reported: their records came late, or a policy was judged later.
+    pub(crate) late: u64,
+    /// Stretches of runs with the same policies, configuration, tool and number of accounts, in order.
+    pub(crate) stretches: Vec<Stretch>,
+}
+
+/// Runs in a row that judged by the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Stretch {
+    /// Time of the first run.
+    pub(crate) since: String,
+    /// Time of the last one.
+    pub(crate) until: String,
+    /// How many runs.
+    pub(crate) runs: u64,
+    /// SHA-256 over the policy and framework files.
+    pub(crate) policies_sha256: String,
+    /// SHA-256 of the configuration.
+    pub(crate) configuration_sha256: String,
+    /// Version of the tool.
+    pub(crate) tool: String,
+    /// Accounts in scope.
+    pub(crate) accounts: u64,
+}

@@ -1,0 +1,72 @@
+//! `assize report`: a report over any period, from what runs left in the audit bucket. AWS is not asked, and nothing is collected.
+
+use super::CommandError;
+use super::coverage::recalled;
+use super::run::put_out;
+use super::scan::exit;
+use crate::accepted::Accepted;
+use crate::cli::ReportArgs;
+use crate::config::Config;
+use crate::console::Console;
+use crate::exit::Exit;
+use crate::pack;
+use crate::period::{NamedPeriod, Reckoning};
+use crate::report::templates::Templates;
+use crate::run::report::{Reported, over, restrict};
+use crate::run::{Asked, audit_to_read};
+
+/// Runs `assize report`.
+pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandError> {
+    if args.format.len() > 1 && args.out.is_none() {
+        return Err(CommandError::SeveralFormats);
+    }
+    let config = Config::of_option(args.config.as_deref())?;
+    let templates = Templates::load(config.report.templates.as_deref())?;
+    let period = args.period.as_deref().map(|text| period(&config, text)).transpose()?;
+    let reported = reported(&config, args, period.as_ref())?;
+    let formats = if args.format.is_empty() { &config.report.formats } else { &args.format };
+    put_out((&reported.document, &reported.findings), &templates, (args.out.as_deref(), &args.format, formats), console)?;
+    Ok(exit(&reported.document))
+}
+
+/// A period in the zone and with the fiscal year of the configuration.
+pub(super) fn period(config: &Config, text: &str) -> Result<NamedPeriod, CommandError> {
+    let reckoning = Reckoning {
+        offset_seconds: config.report.timezone.offset_seconds,
+        fiscal_year_start: config.report.fiscal_year_start,
+    };
+    reckoning.period(text).map_err(|hint| CommandError::Period { text: text.to_owned(), hint })
+}
+
+/// Makes the report of a period, or of what the last run judged.
+pub(super) fn reported(config: &Config, args: &ReportArgs, period: Option<&NamedPeriod>) -> Result<Reported, CommandError> {
+    let mut pack = pack::loaded(config)?;
+    super::config::check_names(config, &pack)?;
+    let accepted = Accepted::load(config, &pack)?;
+    pack.choose(&config.policies)?;
+    super::runtime()?.block_on(async {
+        let mut recalled = recalled(config).await?;
+        if !args.accounts.is_empty() {
+            restrict(&mut recalled, &args.accounts);
+            if recalled.cells.is_empty() {
+                return Err(CommandError::NoSuchPlace(args.accounts.join(", ")));
+            }
+        }
+        if let Some(period) = period.filter(|period| period.since >= recalled.as_of) {
+            return Err(CommandError::PeriodAhead(period.name.clone()));
+        }
+        let (since, until) = period.map_or(recalled.asked, |period| (Some(period.since), Some(period.until)));
+        let asked = Asked {
+            command: "report",
+            since,
+            until,
+            accounts: args.accounts.clone(),
+            threads: args.threads,
+            fail_on: args.fail_on.unwrap_or(config.report.fail_on),
+            collect_only: false,
+            ..Asked::for_doctor(recalled.as_of, Vec::new())
+        };
+        let audit = audit_to_read(config).await.map_err(Box::new)?;
+        Ok(over((config, &asked, &pack, &accepted), audit, recalled, period).await.map_err(Box::new)?)
+    })
+}

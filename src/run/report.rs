@@ -1,0 +1,214 @@
+//! A report over any period, from what runs left in the audit bucket: nothing is collected, and nothing is written.
+
+use std::sync::Arc;
+
+use assize_bucket::Bucket;
+use assize_engine::finding::Finding;
+use assize_engine::time;
+use futures::TryStreamExt;
+use serde::Deserialize;
+
+use super::fates::{self, Registers};
+use super::publish::{Made, Shelf, Told, make};
+use super::recalled::Recalled;
+use super::{Context, DAY, Given, RunError};
+use crate::collect::Outcome;
+use crate::discover::Discovered;
+use crate::estate::Estate;
+use crate::judge;
+use crate::life::register::Register;
+use crate::period::NamedPeriod;
+use crate::report::v1;
+use crate::state::StateError;
+
+/// Most days without a run that are named.
+const MAX_MISSING: usize = 31;
+
+/// A report that was made.
+pub(crate) struct Reported {
+    /// The document.
+    pub(crate) document: v1::Document,
+    /// Every finding with all of its records, one a line.
+    pub(crate) findings: Vec<u8>,
+    /// Its findings as a register.
+    pub(crate) register: Register,
+}
+
+/// Makes a report over a period, as it was known at the last run. `asked` has the period.
+///
+/// # Errors
+/// The state or the evidence cannot be read.
+pub(crate) async fn over(
+    given: Given<'_>,
+    audit: Arc<dyn Bucket>,
+    recalled: Recalled,
+    period: Option<&NamedPeriod>,
+) -> Result<Reported, RunError> {
+    let Recalled { view, estate, cells, collected, verified, .. } = recalled;
+    let quiet = |_: &str| ();
+    let context = Context::new(given, &estate, audit, &quiet);
+    let discovered = Discovered { cells, ..Discovered::default() };
+    let accepts = |findings: &[Finding]| {
+        fates::accepted(context.accepted, (findings, &context.pack.policies), &estate, context.verdict_time())
+    };
+    let question = context.question(&discovered, &collected, &accepts);
+    let judgement = judge::judge(&view, &collected, &verified, &question).await?;
+    let outcome = Outcome::default();
+    let told = Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
+    let records = match period {
+        Some(_) => records(&context).await?,
+        None => Vec::new(),
+    };
+    let registers = Registers {
+        before: match period {
+            Some(period) => before_period(&context, &records, period).await?,
+            None => fates::before(&context, &view, &estate).await?,
+        },
+        later: fates::newest(&*context.audit, &view).await?,
+    };
+    let history = period.map(|period| history(&context, &records, period));
+    let days = question.hours.start.div_euclid(24)..(question.hours.end - 1).div_euclid(24) + 1;
+    let shelf = Shelf {
+        view: &view,
+        sources: &[],
+        judging: &Arc::new(context.judging(&estate)),
+        registers,
+        abandoned: Vec::new(),
+        objects: objects(&view, days).await?,
+        history,
+    };
+    let Made { mut document, findings, register } = make(&context, (&question, judgement), &told, shelf).await?;
+    note_late(&mut document, context.asked.until);
+    Ok(Reported { document, findings, register })
+}
+
+/// Only some accounts, by id.
+pub(crate) fn restrict(recalled: &mut Recalled, accounts: &[String]) {
+    let Estate { accounts: known, .. } = &mut recalled.estate;
+    known.retain(|account| accounts.iter().any(|id| *id == account.id || *id == account.name));
+    let ids: Vec<String> = known.iter().map(|account| account.id.clone()).collect();
+    recalled.cells.retain(|(account, _), _| ids.contains(account));
+}
+
+/// The objects of some days in the ledger. What is in it was taken.
+async fn objects(view: &crate::state::View, days: std::ops::Range<i64>) -> Result<v1::ObjectBooks, StateError> {
+    let mut books =
+        v1::ObjectBooks { listed: 0, read: 0, skipped: 0, failed: 0, stored_bytes: 0, inflated_bytes: 0 };
+    let mut rows = view.rows(days);
+    while let Some((_, rows)) = rows.try_next().await? {
+        for row in rows {
+            books.listed += 1;
+            books.read += 1;
+            books.stored_bytes += row.size;
+            books.inflated_bytes += row.inflated_bytes;
+        }
+    }
+    Ok(books)
+}
+
+/// What a finished run wrote of itself.
+#[derive(Deserialize)]
+struct Record {
+    run: String,
+    tool: String,
+    as_of: String,
+    configuration_sha256: String,
+    policies_sha256: String,
+    accounts: Vec<String>,
+    result: RecordResult,
+}
+
+/// Whether it judged.
+#[derive(Deserialize)]
+struct RecordResult {
+    exit_code: Option<u8>,
+}
+
+/// The runs that judged, by time.
+async fn records(context: &Context<'_>) -> Result<Vec<Record>, RunError> {
+    let mut records = Vec::new();
+    let mut keys = context.audit.list("runs/", None);
+    while let Some(entry) = keys.try_next().await.map_err(StateError::from)? {
+        if entry.key.ends_with("/run.json") {
+            let bytes = context.audit.get(&entry.key, None).await.map_err(StateError::from)?.bytes;
+            // A record of another version says nothing here; what it judged is in the state all the same.
+            records.extend(serde_json::from_slice::<Record>(&bytes).ok());
+        }
+    }
+    records.retain(|record| record.result.exit_code.is_some() && time::parse(&record.as_of).is_some());
+    records.sort_by(|a, b| (&a.as_of, &a.run).cmp(&(&b.as_of, &b.run)));
+    Ok(records)
+}
+
+/// The register of the last run before a period that others may be compared with.
+async fn before_period(context: &Context<'_>, records: &[Record], period: &NamedPeriod) -> Result<Option<Register>, RunError> {
+    let since = time::format(period.since);
+    for record in records.iter().rev().filter(|record| record.as_of <= since) {
+        if let Some(register) = fates::read(&*context.audit, &record.run, None).await?.filter(|register| register.whole) {
+            return Ok(Some(register));
+        }
+    }
+    Ok(None)
+}
+
+/// The runs of a period: which days they judged, and by what.
+fn history(context: &Context<'_>, records: &[Record], period: &NamedPeriod) -> v1::History {
+    let within = |record: &&Record| time::parse(&record.as_of).is_some_and(|at| (period.since..period.until + DAY).contains(&at));
+    let records: Vec<&Record> = records.iter().filter(within).collect();
+    let end = period.until.min(context.asked.as_of);
+    let (mut days, mut evaluated, mut missing) = (0, 0, Vec::new());
+    let mut day = period.since;
+    while day < end {
+        // A run judges the hours before it, so a day counts if a run came after its beginning and before the next day's end.
+        let in_day = |record: &&Record| time::parse(&record.as_of).is_some_and(|at| (day..day + DAY).contains(&at));
+        days += 1;
+        if records.iter().any(in_day) {
+            evaluated += 1;
+        } else if missing.len() < MAX_MISSING {
+            let text = time::format(day);
+            missing.push(text.get(..10).unwrap_or(&text).to_owned());
+        }
+        day += DAY;
+    }
+    v1::History {
+        period: period.name.clone(),
+        days,
+        days_evaluated: evaluated,
+        missing,
+        cut_off: time::format(context.asked.as_of),
+        late: 0,
+        stretches: stretches(&records),
+    }
+}
+
+fn stretches(records: &[&Record]) -> Vec<v1::Stretch> {
+    let mut all: Vec<v1::Stretch> = Vec::new();
+    for record in records {
+        let one = v1::Stretch {
+            since: record.as_of.clone(),
+            until: record.as_of.clone(),
+            runs: 1,
+            policies_sha256: record.policies_sha256.clone(),
+            configuration_sha256: record.configuration_sha256.clone(),
+            tool: record.tool.clone(),
+            accounts: record.accounts.len() as u64,
+        };
+        let same = |last: &v1::Stretch| {
+            v1::Stretch { since: last.since.clone(), until: one.until.clone(), runs: last.runs, ..one.clone() }
+                == v1::Stretch { until: one.until.clone(), ..last.clone() }
+        };
+        match all.last_mut() {
+            Some(last) if same(last) => (last.until, last.runs) = (one.until, last.runs + 1),
+            _ => all.push(one),
+        }
+    }
+    all
+}
+
+/// Counts the findings that were reported only after the period and what was due of it.
+fn note_late(document: &mut v1::Document, until: Option<i64>) {
+    let (Some(history), Some(until)) = (&mut document.history, until) else { return };
+    let last = time::format(until + DAY);
+    let reported_late = |finding: &&v1::Finding| finding.life.as_ref().is_some_and(|life| life.reported > last);
+    history.late = document.findings.iter().filter(reported_late).count() as u64;
+}
