@@ -83,10 +83,14 @@ pub(crate) enum CommandError {
     #[error("the period {0} begins after the last run, so nothing is known of it; `assize run` goes on")]
     PeriodAhead(String),
     /// A run without a register.
-    #[error("there is no register of findings for `{0}`: write the id of a run that judged, a period such as 2026-10, `last` or `before`")]
+    #[error(
+        "there is no register of findings for `{0}`: write the id of a run that judged, a period such as 2026-10, `last` or `before`"
+    )]
     NoRegister(String),
     /// A fingerprint that no finding has.
-    #[error("no finding of the last run has a fingerprint that begins with `{0}`: give at least eight digits, as the report has them")]
+    #[error(
+        "no finding of the last run has a fingerprint that begins with `{0}`: give at least eight digits, as the report has them"
+    )]
     NoFinding(String),
     /// A fingerprint that several findings have.
     #[error("several findings of the last run begin with `{0}`: give more digits")]

@@ -22,7 +22,8 @@ mod traffic;
 
 use std::collections::BTreeMap;
 
-use calendar::{END, HOURS, START, rfc3339};
+pub(crate) use calendar::END;
+use calendar::{HOURS, START, rfc3339};
 use cast::Cast;
 pub(crate) use delivery::BUCKET;
 use delivery::Delivery;

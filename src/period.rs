@@ -138,9 +138,20 @@ mod tests {
     #[test]
     fn what_is_no_period_is_refused() {
         let reckoning = Reckoning { offset_seconds: 0, fiscal_year_start: 1 };
-        for wrong in
-            ["", "2026-13", "2026-02-30", "2026-Q5", "2026-Q0", "FY", "FY26", "2026-1", "26", "..", "2026-10-05..2026-10-01", "now"]
-        {
+        for wrong in [
+            "",
+            "2026-13",
+            "2026-02-30",
+            "2026-Q5",
+            "2026-Q0",
+            "FY",
+            "FY26",
+            "2026-1",
+            "26",
+            "..",
+            "2026-10-05..2026-10-01",
+            "now",
+        ] {
             assert!(reckoning.period(wrong).is_err(), "{wrong}");
         }
     }

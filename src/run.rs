@@ -80,19 +80,21 @@ pub(crate) struct Asked {
     pub(crate) collect_only: bool,
     /// Evaluate new policies over what is kept already.
     pub(crate) backfill: bool,
+    /// Whether the next run may be compared with this one: it judges the whole scope over its usual period.
+    pub(crate) usual: bool,
     /// The run's id, where it is not made up.
     pub(crate) run_id: Option<String>,
 }
 
 impl Asked {
-    /// Only what tells which accounts are meant.
-    pub(crate) fn for_doctor(as_of: i64, accounts: Vec<String>) -> Asked {
+    /// Nothing but collecting everything, once.
+    pub(crate) fn of(command: &'static str, as_of: i64) -> Asked {
         Asked {
-            command: "doctor",
+            command,
             as_of,
             since: None,
             until: None,
-            accounts,
+            accounts: Vec::new(),
             shard: None,
             threads: 1,
             fail_on: Level::High.into(),
@@ -101,6 +103,7 @@ impl Asked {
             max_requests: None,
             collect_only: true,
             backfill: false,
+            usual: false,
             run_id: None,
         }
     }
@@ -459,7 +462,7 @@ impl Context<'_> {
 
     /// Whether the next run may be compared with this one: it judges the whole scope over its usual period.
     fn usual(&self) -> bool {
-        !self.partial() && self.asked.since.is_none() && self.asked.until.is_none()
+        self.asked.usual && !self.partial()
     }
 
     fn question<'q>(

@@ -1,15 +1,17 @@
 //! `assize demo`: a synthetic organisation whose trails write to a folder, audited and reported as a run over AWS would be.
 
 mod organization;
+mod people;
 
 use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use assize_bucket::{Bucket, LocalFolder, Metadata, PutCondition};
-use assize_engine::policy::Level;
+use assize_engine::layout;
 use serde::Deserialize;
 
 use super::CommandError;
@@ -31,6 +33,9 @@ use organization::Folders;
 /// Marks a folder as a demo, so that nothing else is ever cleared away.
 const MARK: &str = ".assize-demo";
 
+/// Seconds of a week.
+const WEEK: i64 = 7 * 86_400;
+
 /// Runs `assize demo`. Its findings are the point of it, so it ends with 0 and says what `run` would end with.
 pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandError> {
     let folders = prepare(&args.out)?;
@@ -39,12 +44,29 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     console.note(&format!("making a synthetic organisation of about {} events in {}", args.events, folders.logs.display()));
     let spec = Spec { events: args.events, seed: args.seed, threads, incidents: true };
     let logs: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.logs)?.without_flushing());
-    let summary = demo::generate(&spec, &mut |object| {
-        runtime.block_on(logs.put(&object.key, object.bytes, object.metadata, PutCondition::Always)).map(|_| ())
-    })
-    .map_err(CommandError::from)?;
+    // What an auditor sees every week: an earlier run over what was delivered by then, and one over the rest. Writing the
+    // organisation twice, each time a part of it, needs no room for what is held back.
+    let deliver = |part: Range<i64>| {
+        demo::generate(&spec, &mut |object| {
+            let delivered = layout::parse(&object.key).map_or(part.start, |key| key.delivered);
+            if !part.contains(&delivered) {
+                return Ok(());
+            }
+            runtime.block_on(logs.put(&object.key, object.bytes, object.metadata, PutCondition::Always)).map(|_| ())
+        })
+        .map_err(CommandError::from)
+    };
+    let earlier = demo::END - WEEK + demo::BEYOND;
+    let summary = deliver(i64::MIN..earlier)?;
     into_file(&folders.config, |out| out.write_all(organization::configuration(&summary).as_bytes()))?;
-    let published = runtime.block_on(audit(&folders, logs, &summary, threads, console))?;
+    for name in ["waivers", "reviews"] {
+        into_file(&args.out.join(format!("{name}.yaml")), |out| out.write_all(format!("{name}: []\n").as_bytes()))?;
+    }
+    let stage = Stage { folders: &folders, logs: &logs, summary: &summary, threads, console };
+    let before = runtime.block_on(stage.audit("demo-a-week-before", i64::MIN..earlier))?;
+    people::write(&args.out, &before.document)?;
+    deliver(earlier..i64::MAX)?;
+    let published = runtime.block_on(stage.audit("demo", earlier..demo::END + demo::BEYOND))?;
     show(&published, &summary, &args.out, console)?;
     Ok(Exit::Clean)
 }
@@ -68,49 +90,48 @@ fn prepare(folder: &Path) -> Result<Folders, CommandError> {
     Ok(folders)
 }
 
-/// One run over the organisation: the same stages as over AWS, behind a discovery that needs no network.
-async fn audit(
-    folders: &Folders,
-    logs: Arc<dyn Bucket>,
-    summary: &Summary,
+/// What the runs of the demo share.
+struct Stage<'a> {
+    folders: &'a Folders,
+    logs: &'a Arc<dyn Bucket>,
+    summary: &'a Summary,
     threads: usize,
-    console: &Console,
-) -> Result<Published, CommandError> {
-    let config = Config::load(&folders.config)?;
-    let (pack, templates) = (pack::configured(&config)?, Templates::load(None)?);
-    let accepted = Accepted::load(&config, &pack)?;
-    let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
-    let (fingerprint, der) = demo::public_key();
-    for region in &summary.regions {
-        if let Some(key) = archive_key(region, &fingerprint) {
-            audit.put(&key, der.clone(), Metadata::new(), PutCondition::Always).await?;
+    console: &'a Console,
+}
+
+impl Stage<'_> {
+    /// One run over the organisation: the same stages as over AWS, behind a discovery that needs no network. `since`: from the run
+    /// before to this one, seconds since 1970.
+    async fn audit(&self, run: &str, since: Range<i64>) -> Result<Published, CommandError> {
+        let (folders, summary) = (self.folders, self.summary);
+        let config = Config::load(&folders.config)?;
+        let (pack, templates) = (pack::configured(&config)?, Templates::load(None)?);
+        let accepted = Accepted::load(&config, &pack)?;
+        let audit: Arc<dyn Bucket> = Arc::new(LocalFolder::create(&folders.audit)?.without_flushing());
+        let (fingerprint, der) = demo::public_key();
+        for region in &summary.regions {
+            if let Some(key) = archive_key(region, &fingerprint) {
+                audit.put(&key, der.clone(), Metadata::new(), PutCondition::Always).await?;
+            }
         }
+        // The demo is the same on every day: its now is some hours after its period, when all digests are there.
+        let as_of = since.end;
+        let asked = Asked {
+            since: assize_engine::time::parse(&summary.since),
+            until: Some(as_of - demo::BEYOND),
+            usual: true,
+            threads: self.threads,
+            collect_only: false,
+            run_id: Some(run.to_owned()),
+            ..Asked::of("demo", as_of)
+        };
+        let tell = |text: &str| self.console.note(text);
+        let discover = |collected: &mut _| organization::discover(summary, Arc::clone(self.logs), since, collected);
+        let estate = organization::estate(summary);
+        let given = (&config, &asked, &pack, &accepted);
+        let done = run::over(given, &templates, audit, estate, discover, &tell).await.map_err(Box::new)?;
+        Ok(done.published.expect("a run that is not for collecting alone judges"))
     }
-    let moment = |text: &str| assize_engine::time::parse(text);
-    // The demo is the same on every day: its now is some hours after its period, when all digests are there.
-    let as_of = moment(&summary.until).unwrap_or_default() + demo::BEYOND;
-    let asked = Asked {
-        command: "demo",
-        as_of,
-        since: moment(&summary.since),
-        until: moment(&summary.until),
-        accounts: Vec::new(),
-        shard: None,
-        threads,
-        fail_on: Level::High.into(),
-        baseline: false,
-        deadline: None,
-        max_requests: None,
-        collect_only: false,
-        backfill: false,
-        run_id: Some("demo".to_owned()),
-    };
-    let tell = |text: &str| console.note(text);
-    let discover = |collected: &mut _| organization::discover(summary, logs, as_of, collected);
-    let estate = organization::estate(summary);
-    let done =
-        run::over((&config, &asked, &pack, &accepted), &templates, audit, estate, discover, &tell).await.map_err(Box::new)?;
-    Ok(done.published.expect("a run that is not for collecting alone judges"))
 }
 
 /// Writes the reports beside the organisation, and says what was hidden and whether it was found.

@@ -209,18 +209,26 @@ mod tests {
     #[test]
     fn each_finding_is_in_one_list() {
         let kept = |state| entry("kept", "s1", "2026-10-03", state);
-        let a = register("a", "2026-10-01", vec![
-            kept("new"),
-            entry("old", "s2", "2026-10-01", "new"),
-            entry("odd", "s3", "2026-10-04", "new"),
-            entry("ended", "s4", "2026-10-03", "ongoing"),
-        ]);
-        let b = register("b", "2026-10-02", vec![
-            kept("ongoing"),
-            entry("again", "s2", "2026-10-05", "reopened"),
-            entry("fresh", "s9", "2026-10-05", "new"),
-            entry("ended", "s4", "2026-10-03", "fixed"),
-        ]);
+        let a = register(
+            "a",
+            "2026-10-01",
+            vec![
+                kept("new"),
+                entry("old", "s2", "2026-10-01", "new"),
+                entry("odd", "s3", "2026-10-04", "new"),
+                entry("ended", "s4", "2026-10-03", "ongoing"),
+            ],
+        );
+        let b = register(
+            "b",
+            "2026-10-02",
+            vec![
+                kept("ongoing"),
+                entry("again", "s2", "2026-10-05", "reopened"),
+                entry("fresh", "s9", "2026-10-05", "new"),
+                entry("ended", "s4", "2026-10-03", "fixed"),
+            ],
+        );
         let diff = diff(&a, &b, Level::Low);
         let names = |entries: &[&Entry]| entries.iter().map(|entry| entry.fingerprint.clone()).collect::<Vec<_>>();
         assert_eq!((names(&diff.new), names(&diff.reopened), diff.same), (vec!["fresh".to_owned()], vec!["again".to_owned()], 2));

@@ -76,7 +76,7 @@ async fn examine(config: &Config, args: &DoctorArgs) -> Result<Report, RunError>
         Err(error) => report.bad("the run's own credentials", &error.to_string(), advice_for(&error).as_ref()),
     }
     audit(config, &sessions, &mut report).await;
-    let asked = Asked::for_doctor(now(), args.accounts.clone());
+    let asked = Asked { accounts: args.accounts.clone(), ..Asked::of("doctor", now()) };
     let estate = accounts_in_scope(config, &sessions, &asked).await?;
     let mut collected = Collected::default();
     let requests = std::sync::Arc::default();

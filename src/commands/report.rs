@@ -31,10 +31,8 @@ pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandE
 
 /// A period in the zone and with the fiscal year of the configuration.
 pub(super) fn period(config: &Config, text: &str) -> Result<NamedPeriod, CommandError> {
-    let reckoning = Reckoning {
-        offset_seconds: config.report.timezone.offset_seconds,
-        fiscal_year_start: config.report.fiscal_year_start,
-    };
+    let reckoning =
+        Reckoning { offset_seconds: config.report.timezone.offset_seconds, fiscal_year_start: config.report.fiscal_year_start };
     reckoning.period(text).map_err(|hint| CommandError::Period { text: text.to_owned(), hint })
 }
 
@@ -57,14 +55,13 @@ pub(super) fn reported(config: &Config, args: &ReportArgs, period: Option<&Named
         }
         let (since, until) = period.map_or(recalled.asked, |period| (Some(period.since), Some(period.until)));
         let asked = Asked {
-            command: "report",
             since,
             until,
             accounts: args.accounts.clone(),
             threads: args.threads,
             fail_on: args.fail_on.unwrap_or(config.report.fail_on),
             collect_only: false,
-            ..Asked::for_doctor(recalled.as_of, Vec::new())
+            ..Asked::of("report", recalled.as_of)
         };
         let audit = audit_to_read(config).await.map_err(Box::new)?;
         Ok(over((config, &asked, &pack, &accepted), audit, recalled, period).await.map_err(Box::new)?)

@@ -32,8 +32,12 @@ fn note(args: &ReviewArgs, finding: &str, config: &Config, console: &Console) ->
     let entry = find(&register, finding)?;
     let at = args.at.as_deref().map_or_else(|| Ok(now()), |text| instant("--at", text))?;
     let text = |text: &str| Value::Text(text.to_owned());
-    let mut entries =
-        vec![("finding", text(&entry.fingerprint)), ("by", text(by)), ("at", text(&time::format(at))), ("conclusion", text(conclusion))];
+    let mut entries = vec![
+        ("finding", text(&entry.fingerprint)),
+        ("by", text(by)),
+        ("at", text(&time::format(at))),
+        ("conclusion", text(conclusion)),
+    ];
     entries.extend(args.note.as_ref().map(|note| ("note", text(note))));
     entries.extend(args.ticket.as_ref().map(|ticket| ("ticket", text(ticket))));
     let item = notes::item(&entries);

@@ -117,6 +117,7 @@ impl Prepared {
             collect_only: false,
             backfill: self.backfill,
             baseline: self.baseline,
+            usual: since.is_none() && until.is_none(),
             run_id: None,
         })
     }

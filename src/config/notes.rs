@@ -90,8 +90,13 @@ mod tests {
             ("note", Value::Text("it's: \"fine\" # really\n- 田中".to_owned())),
             ("scope", Value::Map(vec![("account".to_owned(), Value::Text("111122223333".to_owned()))])),
         ]);
-        for text in ["", "# nothing yet\n", "# c\nreviews: []\n", "reviews:\n  - {finding: x}\n", "version: 1\nreviews:\n  - finding: x\n"]
-        {
+        for text in [
+            "",
+            "# nothing yet\n",
+            "# c\nreviews: []\n",
+            "reviews:\n  - {finding: x}\n",
+            "version: 1\nreviews:\n  - finding: x\n",
+        ] {
             let before: serde_yaml::Value = serde_yaml::from_str(text).unwrap();
             let after = with_item(text, "reviews", &note);
             let read: serde_yaml::Value = serde_yaml::from_str(&after).unwrap();

@@ -3,9 +3,9 @@
 
 use crate::report::v1::{
     Activity, Behind, BehindLink, Books, Changes, Checks, Collection, Correlated, Count, Coverage, Document, Exception,
-    FieldValue, Finding, Framework, Gone, History, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection, ObjectBooks, Obstacle,
-    Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Reviewed, Run, Scope,
-    ScopeAccount, ScopeCell, Series, Share, Skipped, Step, Stretch, UnitShare, VERSION, Verdict, Waived, WaiverUse,
+    FieldValue, Finding, Framework, Gone, History, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection, ObjectBooks,
+    Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Reviewed, Run,
+    Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, Stretch, UnitShare, VERSION, Verdict, Waived, WaiverUse,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.

@@ -59,7 +59,8 @@ pub(super) struct Registers {
 /// The register that a run compares with: that of the newest run of the whole scope and its usual period that is older.
 pub(super) async fn before(context: &Context<'_>, view: &View, estate: &Estate) -> Result<Option<Register>, RunError> {
     let mut found = newest(&*context.audit, view).await?;
-    while let Some(register) = found.take_if(|register| time::parse(&register.as_of).is_some_and(|at| at >= context.asked.as_of)) {
+    while let Some(register) = found.take_if(|register| time::parse(&register.as_of).is_some_and(|at| at >= context.asked.as_of))
+    {
         found = match register.before {
             Some(run) => read(&*context.audit, &run, None).await?,
             None => None,

@@ -92,8 +92,7 @@ pub(crate) fn restrict(recalled: &mut Recalled, accounts: &[String]) {
 
 /// The objects of some days in the ledger. What is in it was taken.
 async fn objects(view: &crate::state::View, days: std::ops::Range<i64>) -> Result<v1::ObjectBooks, StateError> {
-    let mut books =
-        v1::ObjectBooks { listed: 0, read: 0, skipped: 0, failed: 0, stored_bytes: 0, inflated_bytes: 0 };
+    let mut books = v1::ObjectBooks { listed: 0, read: 0, skipped: 0, failed: 0, stored_bytes: 0, inflated_bytes: 0 };
     let mut rows = view.rows(days);
     while let Some((_, rows)) = rows.try_next().await? {
         for row in rows {

@@ -1,6 +1,7 @@
 //! What discovery would find of the synthetic organisation: its accounts, its trails and where they write to. One account has
 //! never let the auditor in.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +35,10 @@ pub(super) fn configuration(summary: &Summary) -> String {
          regions: [{}]\n\
          sources: [{{bucket: {BUCKET}, mode: copy}}]\n\
          judge: {{period: 30d}}\n\
-         report: {{formats: [html, markdown, json]}}\n",
+         waivers: waivers.yaml\n\
+         reviews: reviews.yaml\n\
+         report:\n  formats: [html, markdown, json]\n  fiscal-year-start: 4\n  review-within:\n\
+         \u{20}   - {{level: critical, within: 1d}}\n    - {{level: high, within: 7d}}\n",
         DENIED.0,
         DENIED.1,
         summary.regions.join(", "),
@@ -78,17 +82,21 @@ fn unit(env: &str) -> &'static str {
 }
 
 /// What is there to collect, and how the trails are.
-pub(super) fn discover(summary: &Summary, logs: Arc<dyn Bucket>, as_of: i64, collected: &mut Collected) -> Discovered {
+///
+/// `since`: from the run before to this one, seconds since 1970.
+pub(super) fn discover(summary: &Summary, logs: Arc<dyn Bucket>, since: Range<i64>, collected: &mut Collected) -> Discovered {
+    let as_of = since.end;
     let source =
         Source { bucket_name: BUCKET.to_owned(), id: format!("s3://{BUCKET}"), partition: "aws", bucket: logs, mode: Mode::Copy };
     let regions: Vec<String> = summary.regions.iter().map(|region| (*region).to_owned()).collect();
     let mut found = Discovered { sources: vec![source], ..Discovered::default() };
     // Looked at on the first day too, as scheduled runs would have done.
-    for now in [time::parse(&summary.since).unwrap_or(as_of), as_of] {
+    let first = time::parse(&summary.since).filter(|first| !since.contains(first) || since.start == i64::MIN);
+    for now in first.into_iter().chain([as_of]) {
         collected.look(now);
         for trail in &summary.trails {
             for region in &trail.regions {
-                collected.saw_trails(&trail.account, region, vec![look(trail, now == as_of)]);
+                collected.saw_trails(&trail.account, region, vec![look(trail, now)]);
             }
         }
     }
@@ -104,7 +112,7 @@ pub(super) fn discover(summary: &Summary, logs: Arc<dyn Bucket>, as_of: i64, col
             empty: false,
         });
     }
-    for call in &summary.calls {
+    for call in summary.calls.iter().filter(|call| since.contains(&call.time)) {
         let cell = (call.account.clone(), call.region.to_owned());
         collected.made(call.time, [(cell, call.request_id.clone())]);
     }
@@ -115,12 +123,13 @@ pub(super) fn discover(summary: &Summary, logs: Arc<dyn Bucket>, as_of: i64, col
     found
 }
 
-fn look(trail: &Trail, now: bool) -> TrailLook {
+fn look(trail: &Trail, now: i64) -> TrailLook {
+    let happened = |at: &i64| *at <= now;
     TrailLook {
         arn: trail.arn.clone(),
         logging: Some(true),
-        started: if now { trail.restarted.or(Some(0)) } else { Some(0) },
-        stopped: trail.stopped.filter(|_| now),
+        started: trail.restarted.filter(happened).or(Some(0)),
+        stopped: trail.stopped.filter(happened),
         recording: Some(Recording { insight: true, ..Recording::management() }.into()),
         validating: Some(true),
     }

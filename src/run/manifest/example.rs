@@ -69,7 +69,7 @@ async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (
     state.commit(Batch { rows, ..Batch::default() }).await.unwrap();
     let config = Config::parse("assize.yaml", CONFIG, &|_| None).unwrap();
     let pack = pack::load(&[]).unwrap();
-    let asked = Asked { command: "run", ..Asked::for_doctor(as_of, Vec::new()) };
+    let asked = Asked::of("run", as_of);
     let hashes = pack.policies.iter().map(|policy| format!("hash of {}", policy.id)).collect();
     let requests = Arc::new(Requests::default());
     let (tell, accepted) = (|_: &str| (), Accepted::default());

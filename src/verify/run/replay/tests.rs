@@ -127,7 +127,7 @@ impl Scene {
             collect_only: false,
             backfill: number == 2,
             run_id: Some(RUNS[number].to_owned()),
-            ..AskedOfRun::for_doctor(as_of, Vec::new())
+            ..AskedOfRun::of("run", as_of)
         };
         let accounts = &ACCOUNTS[..ACCOUNTS.len().min(number + 1)];
         let account =
