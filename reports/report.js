@@ -24,27 +24,31 @@
   };
 
   const field = (name) => document.getElementById("filter-" + name);
+  const value = (name) => field(name) ? field(name).value : "";
   const texts = new Map();
   const textOf = (item) => {
     if (!texts.has(item)) texts.set(item, item.textContent.toLowerCase());
     return texts.get(item);
   };
+  // A finding is in a time if any of it is: days are compared as texts, as RFC 3339 allows.
+  const inTime = (data, from, until) => (!from || data.last >= from) && (!until || !(data.first.slice(0, 10) > until));
   const apply = () => {
-    const words = field("text").value.toLowerCase().split(/\s+/).filter(Boolean);
-    const level = field("level").value, account = field("account").value, policy = field("policy").value;
+    const words = value("text").toLowerCase().split(/\s+/).filter(Boolean);
+    const [level, state, account, policy, from, until] = ["level", "state", "account", "policy", "from", "until"].map(value);
     let shown = 0;
     for (const item of items) {
       const data = item.dataset;
-      const fits = (!level || data.level === level) && (!account || data.account === account)
-        && (!policy || data.policy === policy) && words.every((word) => textOf(item).includes(word));
+      const fits = (!level || data.level === level) && (!state || data.state === state) && (!account || data.account === account)
+        && (!policy || data.policy === policy) && inTime(data, from, until) && words.every((word) => textOf(item).includes(word));
       item.hidden = !fits;
       if (fits) shown += 1;
     }
     const filtered = shown !== items.length;
     findings.classList.toggle("filtered", filtered);
     for (const block of findings.querySelectorAll(".block")) block.hidden = !block.querySelector("tr[data-level]:not([hidden])");
-    document.getElementById("filter-count").textContent =
-      shown.toLocaleString("en") + " of " + items.length.toLocaleString("en") + " findings shown";
+    const count = document.getElementById("filter-count");
+    count.textContent = count.dataset.text
+      .replace("{shown}", shown.toLocaleString("en")).replace("{all}", items.length.toLocaleString("en"));
   };
 
   if (form) {
@@ -67,6 +71,18 @@
           field(name).focus({ preventScroll: true });
         });
       }
+    }
+    // From the picture to the list: a column of the chart sets the days.
+    for (const mark of document.querySelectorAll("rect[data-from]")) {
+      mark.addEventListener("click", () => {
+        form.reset();
+        field("from").value = mark.dataset.from;
+        field("until").value = mark.dataset.until;
+        if (mark.dataset.rowLevel) field("level").value = mark.dataset.rowLevel;
+        apply();
+        findings.scrollIntoView();
+        field("from").focus({ preventScroll: true });
+      });
     }
     apply();
   }

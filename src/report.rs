@@ -11,6 +11,8 @@ pub(crate) mod example;
 pub(crate) mod explain;
 pub(crate) mod findings_jsonl;
 pub(crate) mod html;
+pub(crate) mod japanese;
+pub(crate) mod language;
 pub(crate) mod markdown;
 pub(crate) mod prose;
 pub(crate) mod scanned;

@@ -22,6 +22,7 @@ pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandE
     }
     let config = Config::of_option(args.config.as_deref())?;
     let templates = Templates::load(config.report.templates.as_deref())?;
+    let templates = templates.speaking(args.lang.unwrap_or(config.report.lang)).in_zone(&config.report.timezone);
     let period = args.period.as_deref().map(|text| period(&config, text)).transpose()?;
     let reported = reported(&config, args, period.as_ref())?;
     let formats = if args.format.is_empty() { &config.report.formats } else { &args.format };

@@ -34,7 +34,8 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandErro
     let schedule = schedule(args)?;
     let prepared = Prepared { backfill: args.backfill, baseline: args.baseline, ..Prepared::new(&args.collect, console)? };
     let fail_on = args.fail_on.unwrap_or(prepared.config.report.fail_on);
-    let templates = Templates::load(prepared.config.report.templates.as_deref())?;
+    let report = &prepared.config.report;
+    let templates = Templates::load(report.templates.as_deref())?.speaking(report.lang).in_zone(&report.timezone);
     prepared.again_and_again(schedule.as_ref(), console, |asked, signals| {
         let asked = Asked { command: "run", fail_on, collect_only: false, ..asked };
         let done = prepared.once(&asked, &templates, signals, console)?;
@@ -87,9 +88,6 @@ impl Prepared {
             console.note(&format!("{count} about the configuration; `assize config check` shows them"));
         }
         let mut pack = pack::loaded(&config)?;
-        if config.report.timezone.offset_seconds != 0 {
-            console.note("this version does not apply report.timezone: all times are shown in UTC");
-        }
         super::config::check_names(&config, &pack)?;
         // Before policies are chosen: a waiver may speak of one that is left out.
         let accepted = Accepted::load(&config, &pack)?;

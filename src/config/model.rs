@@ -508,6 +508,16 @@ pub(crate) struct ReviewWithin {
     pub(crate) within: Duration,
 }
 
+impl Lang {
+    /// The language tag.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Lang::En => "en",
+            Lang::Ja => "ja",
+        }
+    }
+}
+
 /// A language of reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Lang {

@@ -174,6 +174,8 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
         scope: parts.judged.as_ref().map(|judged| judged.scope.clone()),
         changes: parts.changes.clone(),
         waivers: parts.waivers.clone(),
+        evidence: Vec::new(),
+        evidence_total: 0,
         history: parts.history.clone(),
     }
 }

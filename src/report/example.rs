@@ -2,10 +2,11 @@
 //! misspelt field is found then and not after hours of reading.
 
 use crate::report::v1::{
-    Activity, Behind, BehindLink, Books, Changes, Checks, Collection, Correlated, Count, Coverage, Document, Exception,
-    FieldValue, Finding, Framework, Gone, History, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection, ObjectBooks,
-    Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy, Reviewed, Run,
-    Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, Stretch, UnitShare, VERSION, Verdict, Waived, WaiverUse,
+    Activity, Behind, BehindLink, Books, Changes, Checks, Collection, Correlated, Count, Coverage, Document, EvidenceObject,
+    Exception, FieldValue, Finding, Framework, Gone, History, Hole, Integrity, LeftOut, Life, MatchedField, MatchedSelection,
+    ObjectBooks, Obstacle, Occurrence, Policy, Problem, ReasonHours, RecordBooks, Recording, Requirement, RequirementPolicy,
+    Reviewed, Run, Scope, ScopeAccount, ScopeCell, Series, Share, Skipped, Step, Stretch, UnitShare, VERSION, Verdict, Waived,
+    WaiverUse,
 };
 
 /// One policy, finding, occurrence, framework, problem and so on; every optional value is there.
@@ -20,6 +21,12 @@ pub(crate) fn document() -> Document {
         findings: vec![finding()],
         scope: Some(scope()),
         changes: Some(changes()),
+        evidence: vec![EvidenceObject {
+            object: "logs/a.json.gz".to_owned(),
+            sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".to_owned(),
+            bytes: 4_211,
+        }],
+        evidence_total: 1,
         history: Some(History {
             period: "2026-11".to_owned(),
             days: 30,

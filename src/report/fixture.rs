@@ -161,6 +161,7 @@ fn of_scan() -> Document {
     let mut document = example::document();
     (document.scope, document.changes, document.history, document.run.fail_on_new) = (None, None, None, false);
     document.waivers.clear();
+    (document.evidence, document.evidence_total) = (Vec::new(), 0);
     for policy in &mut document.policies {
         (policy.verdict, policy.verdicts, policy.waived) = (None, Vec::new(), 0);
     }

@@ -6,22 +6,28 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 use tera::{ErrorKind, Kwargs, State, Tera, Value};
 
+use crate::config::{Lang, Timezone};
+use crate::report::language::{self, Catalogue};
 use crate::report::{escape, example, html, markdown, scope, words};
 
 /// Name, content in the binary, and what the file is.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 10] = [
     ("report.html", include_str!("../../reports/report.html")),
+    ("account.html", include_str!("../../reports/account.html")),
     ("components.html", include_str!("../../reports/components.html")),
     ("scope.html", include_str!("../../reports/scope.html")),
     ("report.css", include_str!("../../reports/report.css")),
     ("scope.css", include_str!("../../reports/scope.css")),
     ("report.js", include_str!("../../reports/report.js")),
     ("report.md", include_str!("../../reports/report.md")),
+    ("en.yaml", include_str!("../../reports/en.yaml")),
+    ("ja.yaml", include_str!("../../reports/ja.yaml")),
 ];
 
 /// Parsed templates, ready to render any number of documents.
@@ -35,6 +41,18 @@ pub(crate) struct Templates {
     pub(crate) scope_css: String,
     /// Content of `report.js`.
     pub(crate) script: String,
+    /// The language of what is rendered.
+    pub(crate) lang: Lang,
+    /// The zone of a second time beside each one in UTC; none for UTC alone.
+    pub(crate) zone: Option<String>,
+    catalogues: Catalogues,
+}
+
+/// Texts for one, and texts in Japanese.
+#[derive(Clone, Debug)]
+struct Catalogues {
+    singular: Arc<Catalogue>,
+    japanese: Arc<Catalogue>,
 }
 
 /// Why a folder of templates cannot be used. Each message names all that is wrong.
@@ -119,7 +137,46 @@ impl Templates {
         let mut markdown = engine(".md", escape::markdown);
         markdown.register_filter("code", |text: &str, _: Kwargs, _: &State| Value::safe_string(&escape::markdown_code(text)));
         markdown.add_raw_templates(markup(".md")).map_err(|error| problems_of("report.md", &error))?;
-        Ok(Self { html, markdown, css: content("report.css"), scope_css: content("scope.css"), script: content("report.js") })
+        let catalogue = |name: &'static str| {
+            let read = Catalogue::read(&content(name)).map(Arc::new);
+            read.map_err(|error| vec![TemplateProblem { file: name.into(), line: None, why: error.to_string() }])
+        };
+        let catalogues = Catalogues { singular: catalogue("en.yaml")?, japanese: catalogue("ja.yaml")? };
+        let (css, scope_css, script) = (content("report.css"), content("scope.css"), content("report.js"));
+        let (lang, zone) = (Lang::En, None);
+        Ok(Self { html, markdown, css, scope_css, script, lang, zone, catalogues }.speaking(Lang::En))
+    }
+
+    /// The same templates in a language.
+    pub(crate) fn speaking(mut self, lang: Lang) -> Self {
+        self.lang = lang;
+        for engine in [&mut self.html, &mut self.markdown] {
+            let (singular, japanese) = (Arc::clone(&self.catalogues.singular), Arc::clone(&self.catalogues.japanese));
+            engine.register_filter("tr", move |text: &str, arguments: Kwargs, _: &State| {
+                let one = arguments.get::<u64>("n").ok().flatten() == Some(1);
+                let arguments: Vec<(String, String)> =
+                    arguments.iter().map(|(name, value)| (name.to_string(), language::value(value))).collect();
+                match lang {
+                    Lang::Ja => japanese.text(text, &arguments),
+                    Lang::En if one => singular.text(text, &arguments),
+                    Lang::En => Catalogue::default().text(text, &arguments),
+                }
+            });
+        }
+        self
+    }
+
+    /// The same templates with a second time beside each one in UTC.
+    pub(crate) fn in_zone(mut self, zone: &Timezone) -> Self {
+        if zone.offset_seconds != 0 {
+            let (name, offset) = (zone.name.clone(), i64::from(zone.offset_seconds));
+            self.zone = Some(name.clone());
+            for engine in [&mut self.html, &mut self.markdown] {
+                let name = name.clone();
+                engine.register_filter("time", move |text: &str, _: Kwargs, _: &State| words::time_in(text, (&name, offset)));
+            }
+        }
+        self
     }
 
     /// Renders a document that has one of everything, to find misspelt fields before a long run does.
@@ -182,6 +239,8 @@ fn engine(suffix: &'static str, escape: tera::EscapeFn) -> Tera {
     engine.register_filter("safe", |_: Value, _: Kwargs, _: &State| -> tera::TeraResult<Value> {
         Err(tera::Error::message("`safe` is not available: text from logs is always escaped"))
     });
+    // Replaced when a language is chosen; templates are checked for the filters that they use before.
+    engine.register_filter("tr", |text: &str, _: Kwargs, _: &State| text.to_owned());
     engine.register_filter("count", |number: u64, _: Kwargs, _: &State| words::count(number));
     engine.register_filter("bytes", |number: u64, _: Kwargs, _: &State| words::bytes(number));
     engine.register_filter("time", |text: &str, _: Kwargs, _: &State| words::time(text));
@@ -232,6 +291,7 @@ fn syntax_problem(name: &'static str, content: &str) -> Option<TemplateProblem> 
     let forbidden: &[&str] = match name {
         "report.css" | "scope.css" => &["</style"],
         "report.js" => &["</script", "<script", "<!--"],
+        "en.yaml" | "ja.yaml" => &[],
         _ => {
             let error = Tera::new().add_raw_template(name, content).err()?;
             // Errors of reference are judged with all templates together.

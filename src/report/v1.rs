@@ -46,6 +46,12 @@ pub(crate) struct Document {
     /// Every waiver of the configuration, and what it did.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) waivers: Vec<WaiverUse>,
+    /// The log objects behind the findings that are shown, at most 5,000; only a run keeps their hashes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) evidence: Vec<EvidenceObject>,
+    /// How many there are in all.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) evidence_total: u64,
     /// The runs of the period. Only a report over a named period has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) history: Option<History>,

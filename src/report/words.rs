@@ -51,6 +51,18 @@ pub(crate) fn time(rfc3339: &str) -> String {
     }
 }
 
+/// `2026-11-22T08:00:00Z` in UTC and in a zone, given by its name and its seconds east of UTC: `2026-11-22 08:00:00Z (17:00:00
+/// +09:00)`, with the day if it is another one. Anything else is returned as it is.
+#[must_use]
+pub(crate) fn time_in(rfc3339: &str, (name, offset): (&str, i64)) -> String {
+    let Some(there) = assize_engine::time::parse(rfc3339).map(|at| assize_engine::time::format(at + offset)) else {
+        return time(rfc3339);
+    };
+    let (day, clock) = there.trim_end_matches('Z').split_once('T').unwrap_or((&there, ""));
+    let day = if rfc3339.starts_with(day) { String::new() } else { format!("{day} ") };
+    format!("{} ({day}{clock} {name})", time(rfc3339))
+}
+
 /// A period with what both ends share said once: `2026-11-22 08:00:00Z – 09:12:44Z`.
 #[must_use]
 pub(crate) fn period(first: &str, last: &str) -> String {
@@ -131,6 +143,14 @@ mod tests {
         assert_eq!(period("2026-11-22T08:00:00Z", "2026-11-22T08:00:00Z"), "2026-11-22 08:00:00Z");
         assert_eq!(period("2026-11-22T08:00:00Z", "2026-11-22T09:12:44Z"), "2026-11-22 08:00:00Z – 09:12:44Z");
         assert_eq!(period("2026-11-21T08:00:00Z", "2026-11-22T09:00:00Z"), "2026-11-21 08:00:00Z – 2026-11-22 09:00:00Z");
+    }
+
+    #[test]
+    fn a_second_time_stands_beside() {
+        let tokyo = ("+09:00", 9 * 3600);
+        assert_eq!(time_in("2026-11-22T08:00:00Z", tokyo), "2026-11-22 08:00:00Z (17:00:00 +09:00)");
+        assert_eq!(time_in("2026-11-22T15:00:00Z", tokyo), "2026-11-22 15:00:00Z (2026-11-23 00:00:00 +09:00)");
+        assert_eq!(time_in("odd", tokyo), "odd");
     }
 
     #[test]

@@ -96,7 +96,7 @@ async fn add(view: &View, days: Range<i64>, only: Option<&BTreeSet<String>>, wri
 }
 
 /// The day under which an object is listed, by the name that findings give it.
-fn day_of(name: &str) -> Option<i64> {
+pub(super) fn day_of(name: &str) -> Option<i64> {
     let key = match name.strip_prefix("s3://") {
         Some(place) => state::split_change(place.split_once('/')?.1).0,
         None => state::original_place(name)?.1,

@@ -1,11 +1,12 @@
 //! Makes the document of a run and keeps it: reports under `runs/<run id>/`, written once.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use assize_engine::session::Index;
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::fates::{self, Registers};
@@ -20,6 +21,7 @@ use crate::estate::Estate;
 use crate::judge::{Judgement, Question};
 use crate::life::register::{self, Register};
 use crate::manifest::Link;
+use crate::manifest::inputs::Input;
 use crate::report::build::{self, Detail, Parts};
 use crate::report::templates::Templates;
 use crate::report::{self, Terminal, findings_jsonl, scanned, told, v1};
@@ -27,6 +29,9 @@ use crate::scan::ScanContext;
 use crate::scan::evidence::{self, Wanted};
 use crate::scan::input::{Inputs, Object};
 use crate::state::{self, State, StateError, View};
+
+/// Most objects in the index of evidence.
+const MAX_EVIDENCE: usize = 5_000;
 
 /// Objects fetched at once for the report.
 const FETCHES: usize = 32;
@@ -96,7 +101,7 @@ pub(super) async fn publish(
         judging: &collector.judging,
         registers: Registers { before: fates::before(context, &state.view(), told.estate).await?, later: None },
         abandoned: state.abandoned().iter().map(|run| run.run_id.clone()).collect(),
-        objects: objects(told.outcome),
+        objects: objects(&state.view(), &question.hours, told.outcome).await?,
         history: None,
     };
     let made = make(context, (question, judgement), told, shelf).await?;
@@ -156,7 +161,29 @@ pub(super) async fn make(
     });
     let mut findings = Vec::new();
     findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
+    let mut document = document;
+    (document.evidence, document.evidence_total) = evidence_index(shelf.view, &document).await?;
     Ok(Made { document, findings, register: fates.register })
+}
+
+/// The log objects behind the findings that are shown, and how many there are.
+async fn evidence_index(view: &View, document: &v1::Document) -> Result<(Vec<v1::EvidenceObject>, u64), RunError> {
+    let shown = document.findings.iter().flat_map(|finding| &finding.occurrences);
+    let names: BTreeSet<String> = shown.map(|occurrence| occurrence.object.clone()).collect();
+    let days: BTreeSet<i64> = names.iter().filter_map(|name| manifest::day_of(name)).collect();
+    let mut found = BTreeSet::new();
+    for day in days {
+        let mut rows = view.rows(day..day + 1);
+        while let Some((_, rows)) = rows.try_next().await? {
+            for row in rows {
+                let (sha256, bytes) = (row.stored_sha256.clone(), row.size);
+                let object = Input::from(row).names().find(|name| names.contains(name));
+                found.extend(object.map(|object| v1::EvidenceObject { object, sha256, bytes }));
+            }
+        }
+    }
+    let total = found.len() as u64;
+    Ok((found.into_iter().take(MAX_EVIDENCE).collect(), total))
 }
 
 fn missed(owed: &Owed) -> v1::Problem {
@@ -165,17 +192,19 @@ fn missed(owed: &Owed) -> v1::Problem {
     v1::Problem { code, tampering: false, object, record: None, offset: None, message }
 }
 
-/// The books of what this run took.
-fn objects(outcome: &Outcome) -> v1::ObjectBooks {
-    let objects = outcome.objects;
-    v1::ObjectBooks {
-        listed: objects.taken + objects.skipped + objects.failed,
-        read: objects.taken,
-        skipped: objects.skipped,
-        failed: objects.failed,
-        stored_bytes: objects.stored_bytes,
-        inflated_bytes: objects.inflated_bytes,
+/// The books of the objects of the judged days: what the ledger has of them, and what this run could not take or left aside.
+pub(super) async fn objects(view: &View, hours: &Range<i64>, outcome: &Outcome) -> Result<v1::ObjectBooks, StateError> {
+    let (skipped, failed) = (outcome.objects.skipped, outcome.objects.failed);
+    let mut books = v1::ObjectBooks { listed: skipped + failed, read: 0, skipped, failed, stored_bytes: 0, inflated_bytes: 0 };
+    let mut rows = view.rows(hours.start.div_euclid(24)..(hours.end - 1).div_euclid(24) + 1);
+    while let Some((_, rows)) = rows.try_next().await? {
+        for row in rows {
+            (books.listed, books.read) = (books.listed + 1, books.read + 1);
+            books.stored_bytes += row.size;
+            books.inflated_bytes += row.inflated_bytes;
+        }
     }
+    Ok(books)
 }
 
 /// The records behind findings, fetched again: a finding keeps places, not bytes.

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use serde::Deserialize;
 
 use super::fates::{self, Registers};
-use super::publish::{Made, Shelf, Told, make};
+use super::publish::{Made, Shelf, Told, make, objects};
 use super::recalled::Recalled;
 use super::{Context, DAY, Given, RunError};
 use crate::collect::Outcome;
@@ -67,14 +67,13 @@ pub(crate) async fn over(
         later: fates::newest(&*context.audit, &view).await?,
     };
     let history = period.map(|period| history(&context, &records, period));
-    let days = question.hours.start.div_euclid(24)..(question.hours.end - 1).div_euclid(24) + 1;
     let shelf = Shelf {
         view: &view,
         sources: &[],
         judging: &Arc::new(context.judging(&estate)),
         registers,
         abandoned: Vec::new(),
-        objects: objects(&view, days).await?,
+        objects: objects(&view, &question.hours, &outcome).await?,
         history,
     };
     let Made { mut document, findings, register } = make(&context, (&question, judgement), &told, shelf).await?;
@@ -88,21 +87,6 @@ pub(crate) fn restrict(recalled: &mut Recalled, accounts: &[String]) {
     known.retain(|account| accounts.iter().any(|id| *id == account.id || *id == account.name));
     let ids: Vec<String> = known.iter().map(|account| account.id.clone()).collect();
     recalled.cells.retain(|(account, _), _| ids.contains(account));
-}
-
-/// The objects of some days in the ledger. What is in it was taken.
-async fn objects(view: &crate::state::View, days: std::ops::Range<i64>) -> Result<v1::ObjectBooks, StateError> {
-    let mut books = v1::ObjectBooks { listed: 0, read: 0, skipped: 0, failed: 0, stored_bytes: 0, inflated_bytes: 0 };
-    let mut rows = view.rows(days);
-    while let Some((_, rows)) = rows.try_next().await? {
-        for row in rows {
-            books.listed += 1;
-            books.read += 1;
-            books.stored_bytes += row.size;
-            books.inflated_bytes += row.inflated_bytes;
-        }
-    }
-    Ok(books)
 }
 
 /// What a finished run wrote of itself.

@@ -53,6 +53,10 @@ pub(super) struct Mark {
     pub(super) shade: u64,
     /// 0 to 100, against the largest column of this series; a count above zero is at least 4.
     pub(super) height: u64,
+    /// First day of it.
+    pub(super) from: String,
+    /// Last day of it.
+    pub(super) until: String,
 }
 
 /// One column as a row of a table.
@@ -93,9 +97,12 @@ fn row(label: &str, counts: &[u64], times: &[String], largest: u64) -> Row {
     let mut marks: Vec<Mark> = Vec::new();
     for (x, count) in counts.iter().copied().enumerate().filter(|(_, count)| *count > 0) {
         let (shade, height) = (shade(count, largest), height(count, peak));
+        let day = times.get(x).map(|time| time.chars().take(10).collect::<String>()).unwrap_or_default();
         match marks.last_mut() {
-            Some(last) if last.x + last.width == x && last.shade == shade && last.height == height => last.width += 1,
-            _ => marks.push(Mark { x, width: 1, shade, height }),
+            Some(last) if last.x + last.width == x && last.shade == shade && last.height == height => {
+                (last.width, last.until) = (last.width + 1, day);
+            }
+            _ => marks.push(Mark { x, width: 1, shade, height, from: day.clone(), until: day }),
         }
     }
     Row {
@@ -162,7 +169,8 @@ mod tests {
     #[test]
     fn neighbours_that_look_alike_are_one_mark() {
         let chart = Chart::of(&activity(5), &[series(vec![9, 9, 0, 9, 1])]);
-        let mark = |x, width, shade, height| Mark { x, width, shade, height };
+        let (from, until) = ("2026-11-01".to_owned(), "2026-11-01".to_owned());
+        let mark = |x, width, shade, height| Mark { x, width, shade, height, from: from.clone(), until: until.clone() };
         assert_eq!(chart.rows[0].marks, [mark(0, 2, 5, 100), mark(3, 1, 5, 100), mark(4, 1, 2, 11)]);
     }
 

@@ -7,11 +7,13 @@ use serde::Serialize;
 
 use super::chart::Chart;
 use super::scope::{PolicyVerdicts, ScopePage};
-use super::{DETAILED_FINDINGS, EVENT_BYTES, event};
+use super::standing::{self, ChangesView, Looked, ShortRow, Standing, Top};
+use super::{AccountPage, DETAILED_FINDINGS, EVENT_BYTES, FEW_FINDINGS, event};
+use crate::config::Lang;
 use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
 use crate::report::v1::{
-    Behind, Books, Correlated, Count, Coverage, Document, FieldValue, Finding, Framework, MatchedSelection, Occurrence, Policy,
-    Problem, Run,
+    Behind, Books, Correlated, Count, Coverage, Document, EvidenceObject, FieldValue, Finding, Framework, History,
+    MatchedSelection, Occurrence, Policy, Problem, Requirement, Run, WaiverUse,
 };
 use crate::report::{scope::Verdicts, words};
 
@@ -22,7 +24,25 @@ const BLOCK_ROWS: usize = 250;
 #[derive(Serialize)]
 pub(super) struct Page<'a> {
     version: u32,
+    lang: &'static str,
+    zone: Option<&'a str>,
     verdict: Verdict,
+    /// Verdicts of all requirements.
+    headline: Option<Verdicts>,
+    history: Option<&'a History>,
+    changes: Option<ChangesView<'a>>,
+    exceptions: &'a [WaiverUse],
+    accepted: Vec<ShortRow<'a>>,
+    waiting: Vec<ShortRow<'a>>,
+    waiting_more: usize,
+    looked: Vec<Looked<'a>>,
+    states: Vec<&'static str>,
+    tops: Vec<Top>,
+    manual: Vec<Manual<'a>>,
+    evidence: &'a [EvidenceObject],
+    evidence_total: u64,
+    /// Pages of accounts beside this one; none if this one has everything.
+    pages: &'a [AccountPage],
     no_pass: &'static str,
     run: &'a Run,
     books: &'a Books,
@@ -37,7 +57,7 @@ pub(super) struct Page<'a> {
     findings_total: usize,
     matches_total: u64,
     findings: Vec<FindingView<'a>>,
-    /// Findings past [`DETAILED_FINDINGS`], as rows; in blocks, because browsers lay out a long table slowly.
+    /// Findings without detail, as rows; in blocks, because browsers lay out a long table slowly.
     row_blocks: Vec<Vec<RowView<'a>>>,
     rows_total: usize,
     policies: Policies<'a>,
@@ -81,6 +101,8 @@ struct PolicyView<'a> {
     references: Vec<Reference<'a>>,
     /// Its first finding, for a link.
     first_finding: Option<&'a str>,
+    /// Findings that somebody accepted.
+    waived: u64,
 }
 
 /// A reference as written; a link only if it is one to a web page.
@@ -100,7 +122,14 @@ struct ReviewView<'a> {
 }
 
 #[derive(Serialize)]
-struct FindingView<'a> {
+pub(super) struct FindingView<'a> {
+    #[serde(flatten)]
+    standing: Standing<'a>,
+    /// Where its policy is told; none on a page without policies.
+    policy_link: Option<String>,
+    fired_first: Option<&'a str>,
+    fired_last: Option<&'a str>,
+    fired_over: Option<&'a str>,
     fingerprint: &'a str,
     policy: &'a str,
     title: &'a str,
@@ -126,8 +155,11 @@ struct FindingView<'a> {
 /// A finding without its occurrences: they are most of its size.
 #[derive(Serialize)]
 struct RowView<'a> {
+    #[serde(flatten)]
+    standing: Standing<'a>,
     fingerprint: &'a str,
     policy: &'a str,
+    title: &'a str,
     level: &'a str,
     account: &'a str,
     region: &'a str,
@@ -158,25 +190,71 @@ struct OccurrenceView<'a> {
 #[derive(Serialize)]
 struct FrameworkView<'a> {
     framework: &'a Framework,
+    rows: Vec<RequirementView<'a>>,
     statuses: Vec<Count>,
     verdicts: Verdicts,
 }
 
+/// A requirement, and what testing it came to.
+#[derive(Serialize)]
+struct RequirementView<'a> {
+    it: &'a Requirement,
+    tests: Option<Tests>,
+}
+
+/// Tests of a requirement: each of its policies in each place that the policy speaks of.
+#[derive(Serialize)]
+struct Tests {
+    total: u64,
+    /// Exceptions noted, those that are accepted included.
+    noted: u64,
+    waived: u64,
+    /// Places that could not be seen whole.
+    unknown: u64,
+}
+
+/// A requirement that a person must attest.
+#[derive(Serialize)]
+struct Manual<'a> {
+    framework: &'a str,
+    requirement: &'a Requirement,
+}
+
 /// What is left of [`EVENT_BYTES`], and how many events found no room.
-struct EventRoom {
-    bytes: usize,
-    left_out: u64,
+pub(super) struct EventRoom {
+    pub(super) bytes: usize,
+    pub(super) left_out: u64,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn of(document: &'a Document) -> Self {
-        let (detailed, rest) = document.findings.split_at(document.findings.len().min(DETAILED_FINDINGS));
+    /// The page of a document. `pages`: those of accounts beside it, which have its findings in detail.
+    pub(super) fn of(document: &'a Document, (lang, zone): (Lang, Option<&'a str>), pages: &'a [AccountPage]) -> Self {
+        let detail = if pages.is_empty() { detailed(&document.findings) } else { 0 };
+        let (detailed, rest) = document.findings.split_at(detail);
         let mut room = EventRoom { bytes: EVENT_BYTES, left_out: 0 };
         let findings = findings(detailed, &mut room);
+        let (waiting, waiting_more) = standing::waiting(document);
+        let verdicts = || document.frameworks.iter().flat_map(|it| &it.requirements).filter_map(|it| it.verdict.as_deref());
         let policies = Policies::of(document, &mut room);
         let (tampering, problems) = summary::problems(document);
         Self {
             version: document.version,
+            lang: lang.code(),
+            zone,
+            headline: verdicts().next().map(|_| Verdicts::of(verdicts())),
+            history: document.history.as_ref(),
+            changes: ChangesView::of(document),
+            exceptions: &document.waivers,
+            accepted: standing::accepted(document),
+            waiting,
+            waiting_more,
+            looked: standing::looked(document),
+            states: standing::states(document),
+            tops: standing::tops(document),
+            manual: manual(document),
+            evidence: &document.evidence,
+            evidence_total: document.evidence_total,
+            pages,
             verdict: Verdict::of(document),
             no_pass: summary::NO_PASS,
             run: &document.run,
@@ -199,6 +277,7 @@ impl<'a> Page<'a> {
                 .iter()
                 .map(|framework| FrameworkView {
                     framework,
+                    rows: framework.requirements.iter().map(|it| RequirementView { it, tests: tests(it, document) }).collect(),
                     statuses: summary::by_status(framework),
                     verdicts: Verdicts::of(framework.requirements.iter().filter_map(|it| it.verdict.as_deref())),
                 })
@@ -209,6 +288,41 @@ impl<'a> Page<'a> {
             events_left_out: room.left_out,
         }
     }
+}
+
+/// How many findings are shown in detail: those of the lowest level only if all are few.
+fn detailed(findings: &[Finding]) -> usize {
+    let severe = findings.iter().take_while(|finding| finding.level != "informational").count();
+    findings.len().min(severe.max(FEW_FINDINGS)).min(DETAILED_FINDINGS)
+}
+
+/// What a person must attest: what the framework calls manual, and what logs do not answer.
+fn manual(document: &Document) -> Vec<Manual<'_>> {
+    let attested = |it: &&Requirement| it.manual || it.policies.is_empty();
+    let of = |framework| {
+        let framework: &Framework = framework;
+        framework.requirements.iter().filter(attested).map(|requirement| Manual { framework: &framework.id, requirement })
+    };
+    document.frameworks.iter().flat_map(of).collect()
+}
+
+/// What testing a requirement came to; nothing without a scope, or without a policy that answers it.
+fn tests(requirement: &Requirement, document: &Document) -> Option<Tests> {
+    document.scope.as_ref()?;
+    let mut tests = Tests { total: 0, noted: 0, waived: 0, unknown: 0 };
+    for part in &requirement.policies {
+        let Some(policy) = document.policies.iter().find(|policy| policy.id == part.policy) else { continue };
+        for cell in &policy.verdicts {
+            tests.total += u64::from(cell.verdict != "NOT_APPLICABLE");
+            tests.unknown += u64::from(cell.verdict == "UNKNOWN");
+            // What a monitored policy finds is listed for review, and is no exception.
+            if part.kind == "absent" {
+                tests.noted += u64::from(matches!(cell.verdict.as_str(), "FAIL" | "WAIVED"));
+                tests.waived += u64::from(cell.verdict == "WAIVED");
+            }
+        }
+    }
+    (tests.total > 0).then_some(tests)
 }
 
 impl<'a> CoverageView<'a> {
@@ -230,7 +344,7 @@ impl<'a> CoverageView<'a> {
 impl<'a> Policies<'a> {
     fn of(document: &'a Document, room: &mut EventRoom) -> Self {
         let mut first_findings: BTreeMap<&str, &str> = BTreeMap::new();
-        for finding in document.findings.iter().take(DETAILED_FINDINGS) {
+        for finding in &document.findings {
             first_findings.entry(&finding.policy).or_insert(&finding.fingerprint);
         }
         let view = |policy: &'a Policy| PolicyView {
@@ -238,6 +352,7 @@ impl<'a> Policies<'a> {
             verdicts: PolicyVerdicts::of(policy),
             references: policy.references.iter().map(|text| Reference::of(text)).collect(),
             first_finding: first_findings.get(policy.id.as_str()).copied(),
+            waived: policy.waived,
         };
         let (matched, not_matched): (Vec<_>, Vec<_>) =
             document.policies.iter().map(view).partition(|view| view.policy.matches > 0 || view.policy.findings > 0);
@@ -311,8 +426,9 @@ impl EventRoom {
 
 /// The findings in detail. Room for events goes to the first occurrence of every finding, then to the second, and so
 /// on, so that a few findings with large events do not leave the others without any.
-fn findings<'a>(findings: &'a [Finding], room: &mut EventRoom) -> Vec<FindingView<'a>> {
-    let mut views: Vec<_> = findings.iter().map(FindingView::without_occurrences).collect();
+pub(super) fn findings<'a>(findings: impl IntoIterator<Item = &'a Finding>, room: &mut EventRoom) -> Vec<FindingView<'a>> {
+    let findings: Vec<&Finding> = findings.into_iter().collect();
+    let mut views: Vec<_> = findings.iter().copied().map(FindingView::without_occurrences).collect();
     let longest = findings.iter().map(|finding| finding.occurrences.len()).max().unwrap_or(0);
     for at in 0..longest {
         for (finding, view) in findings.iter().zip(&mut views) {
@@ -323,9 +439,19 @@ fn findings<'a>(findings: &'a [Finding], room: &mut EventRoom) -> Vec<FindingVie
 }
 
 impl<'a> FindingView<'a> {
+    /// The same on a page that does not tell of policies.
+    pub(super) fn without_policy(self) -> Self {
+        Self { policy_link: None, ..self }
+    }
+
     fn without_occurrences(finding: &'a Finding) -> Self {
         let behind = summary::behind(finding);
         Self {
+            standing: Standing::of(finding),
+            policy_link: Some(format!("#policy-{}", finding.policy)),
+            fired_first: finding.correlated.as_ref().map(|it| it.fired_first.as_str()),
+            fired_last: finding.correlated.as_ref().map(|it| it.fired_last.as_str()),
+            fired_over: finding.correlated.as_ref().and_then(|it| it.over.as_deref()),
             fingerprint: &finding.fingerprint,
             policy: &finding.policy,
             title: &finding.title,
@@ -350,8 +476,10 @@ impl<'a> FindingView<'a> {
 impl<'a> RowView<'a> {
     fn of(finding: &'a Finding) -> Self {
         Self {
+            standing: Standing::of(finding),
             fingerprint: &finding.fingerprint,
             policy: &finding.policy,
+            title: &finding.title,
             level: &finding.level,
             account: &finding.account,
             region: &finding.region,

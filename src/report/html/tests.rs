@@ -44,8 +44,9 @@ fn every_fixture_renders() {
         let html = render(&document, &templates()).unwrap();
         assert!(html.starts_with("<!doctype html>"));
         assert!(html.trim_end().ends_with("</html>"));
-        let errors: Vec<String> = shape(&html).into_iter().filter(|tag| tag.starts_with("error")).collect();
-        assert_eq!(errors, Vec::<String>::new());
+        let tags = shape(&html);
+        let errors = tags.windows(6).filter(|tags| tags[5].starts_with("error")).collect::<Vec<_>>();
+        assert_eq!(errors, Vec::<&[String]>::new());
     }
 }
 
@@ -120,7 +121,7 @@ fn a_run_has_verdicts_and_a_scan_has_none() {
 fn a_large_result_says_what_it_leaves_out() {
     let document = fixture::large();
     let html = render(&document, &templates()).unwrap();
-    assert!(html.contains("The 1,000 most severe of 10,000 findings are shown in detail; the other 9,000 follow as rows."));
+    assert!(html.contains("1,000 findings are shown in detail, the most severe first; the other 9,000"));
     assert_eq!(attribute(&html, &["details", "tr"], "data-level").len(), 10_000);
     assert!(html.len() < 32 * 1024 * 1024, "{} bytes", html.len());
 }

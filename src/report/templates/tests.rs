@@ -42,7 +42,7 @@ fn every_problem_of_a_folder_is_in_one_error() {
     ]);
     insta::assert_snapshot!(error, @r"
     DIR/components.html:1: Found `%}` but expected identifier.
-    DIR/notes.txt: not the name of a template; the names are report.html, components.html, scope.html, report.css, scope.css, report.js, report.md
+    DIR/notes.txt: not the name of a template; the names are report.html, account.html, components.html, scope.html, report.css, scope.css, report.js, report.md, en.yaml, ja.yaml
     DIR/report.css:2: contains `</style`, which would end or confuse the element it is put in; write it differently
     DIR/report.js:2: contains `<!--`, which would end or confuse the element it is put in; write it differently
     DIR/report.md:2: Found `%}` but expected one of: integer, float, string, bool, ident, `-`, `not`, `<`, `{`, `[` or `(`
@@ -57,9 +57,11 @@ fn names_that_do_not_exist_are_found_before_a_run() {
     DIR/report.md:3: Unknown filter `nope2`
     ");
     let error = error_of(&[("components.html", "{% component badge(level) %}{% endcomponent badge %}")]);
-    let first = error.lines().next().unwrap();
-    assert!(first.starts_with("DIR: the embedded report.html:"), "{first}");
-    assert!(first.ends_with(" does not work with the files here: Unknown component `problems`"), "{first}");
+    let lacks = |file: &str, component: &str| {
+        let (begins, ends) = (format!("DIR: the embedded {file}:"), format!("Unknown component `{component}`"));
+        error.lines().any(|line| line.starts_with(&begins) && line.ends_with(&ends))
+    };
+    assert!(lacks("report.html", "problems") && lacks("account.html", "finding"), "{error}");
 }
 
 #[test]
@@ -80,4 +82,25 @@ fn the_hash_in_the_policy_is_base64_of_sha256() {
         [base64(b""), base64(b"f"), base64(b"fo"), base64(b"foo"), base64(b"foob")],
         ["", "Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]
     );
+}
+
+/// Every text that a template gives to be translated, and every label that a component translates.
+fn texts() -> std::collections::BTreeSet<String> {
+    let of_filter = regex::Regex::new(r#""([^"]+)"\s*\|\s*tr"#).unwrap();
+    let of_label = regex::Regex::new(r#"(?:"label": |(?:caption|name|total_label|unit)=)"([^"{]+)""#).unwrap();
+    let markup = FILES.iter().filter(|(name, _)| name.ends_with(".html"));
+    let all = markup.flat_map(|(_, text)| of_filter.captures_iter(text).chain(of_label.captures_iter(text)));
+    all.map(|found| found[1].to_owned()).collect()
+}
+
+#[test]
+fn every_text_has_a_translation() {
+    let content = |name: &str| FILES.iter().find(|(known, _)| *known == name).unwrap().1;
+    let (texts, japanese) = (texts(), Catalogue::read(content("ja.yaml")).unwrap());
+    assert!(texts.len() > 300, "{}", texts.len());
+    let missing: Vec<&String> = texts.iter().filter(|text| !japanese.knows(text)).collect();
+    assert!(missing.is_empty(), "{} are missing from ja.yaml: {missing:#?}", missing.len());
+    let singular = Catalogue::read(content("en.yaml")).unwrap();
+    let unused: Vec<&str> = singular.keys().filter(|key| !texts.contains(*key)).collect();
+    assert!(unused.is_empty(), "no template has these texts of en.yaml: {unused:?}");
 }

@@ -173,3 +173,14 @@ pub(crate) struct Stretch {
     /// Accounts in scope.
     pub(crate) accounts: u64,
 }
+
+/// A log object behind a finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct EvidenceObject {
+    /// Its name, as occurrences have it.
+    pub(crate) object: String,
+    /// SHA-256 of the stored bytes, hexadecimal.
+    pub(crate) sha256: String,
+    /// Stored bytes.
+    pub(crate) bytes: u64,
+}
