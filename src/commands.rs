@@ -79,6 +79,12 @@ pub(crate) enum CommandError {
         /// What to write instead.
         hint: String,
     },
+    /// A key that can be guessed.
+    #[error("{0} must have 16 characters at least: who guesses it can find out whom the names stand for")]
+    ShortRedactionKey(&'static str),
+    /// The system gives no random bytes.
+    #[error("the system gives no random bytes for the names of a redacted report")]
+    NoRandomness,
     /// A period that no run has reached.
     #[error("the period {0} begins after the last run, so nothing is known of it; `assize run` goes on")]
     PeriodAhead(String),

@@ -15,6 +15,7 @@ pub(crate) mod japanese;
 pub(crate) mod language;
 pub(crate) mod markdown;
 pub(crate) mod prose;
+pub(crate) mod redact;
 pub(crate) mod scanned;
 pub(crate) mod scope;
 pub(crate) mod summary;

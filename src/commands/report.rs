@@ -11,9 +11,13 @@ use crate::console::Console;
 use crate::exit::Exit;
 use crate::pack;
 use crate::period::{NamedPeriod, Reckoning};
+use crate::report::redact;
 use crate::report::templates::Templates;
 use crate::run::report::{Reported, over, restrict};
 use crate::run::{Asked, audit_to_read};
+
+/// The variable with the key of redacted names.
+const REDACTION_KEY: &str = "ASSIZE_REDACTION_KEY";
 
 /// Runs `assize report`.
 pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandError> {
@@ -24,10 +28,30 @@ pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandE
     let templates = Templates::load(config.report.templates.as_deref())?;
     let templates = templates.speaking(args.lang.unwrap_or(config.report.lang)).in_zone(&config.report.timezone);
     let period = args.period.as_deref().map(|text| period(&config, text)).transpose()?;
-    let reported = reported(&config, args, period.as_ref())?;
+    let mut reported = reported(&config, args, period.as_ref())?;
+    if args.redact {
+        let key = redaction_key(console)?;
+        reported.document = redact::document(&reported.document, &key);
+        // It names every object and event of every finding.
+        reported.findings.clear();
+    }
     let formats = if args.format.is_empty() { &config.report.formats } else { &args.format };
     put_out((&reported.document, &reported.findings), &templates, (args.out.as_deref(), &args.format, formats), console)?;
     Ok(exit(&reported.document))
+}
+
+/// The key of the names in a redacted report: that of the environment, so that reports can be compared, or one for this time.
+fn redaction_key(console: &Console) -> Result<Vec<u8>, CommandError> {
+    match std::env::var(REDACTION_KEY) {
+        Ok(key) if key.len() >= 16 => Ok(key.into_bytes()),
+        Ok(_) => Err(CommandError::ShortRedactionKey(REDACTION_KEY)),
+        Err(_) => {
+            console.note(&format!("the names in this report fit no other one; set {REDACTION_KEY} for names that stay"));
+            let mut key = vec![0; 32];
+            aws_lc_rs::rand::fill(&mut key).map_err(|_| CommandError::NoRandomness)?;
+            Ok(key)
+        }
+    }
 }
 
 /// A period in the zone and with the fiscal year of the configuration.

@@ -145,6 +145,7 @@ pub(crate) fn large() -> Document {
 pub(crate) fn scoped() -> Document {
     let mut document = middle();
     scope::judge(&mut document, 12, &REGIONS.map(str::to_owned));
+    scope::live(&mut document);
     document
 }
 

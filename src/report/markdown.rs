@@ -10,7 +10,9 @@ use tera::Context;
 
 use crate::report::summary::{self, AccountCount, LevelCount, Verdict};
 use crate::report::templates::{RenderError, Templates};
-use crate::report::v1::{Books, Count, Coverage, Document, FieldValue, Finding, Framework, Policy, Problem, Requirement, Run};
+use crate::report::v1::{
+    Books, Changes, Count, Coverage, Document, FieldValue, Finding, Framework, Policy, Problem, Requirement, Run, WaiverUse,
+};
 use crate::report::words;
 
 /// Largest report, bytes of UTF-8.
@@ -33,6 +35,10 @@ struct Page<'a> {
     coverage: CoverageView<'a>,
     /// Coverage and verdicts, if there is a scope.
     scope: Option<scope::ScopePage<'a>>,
+    changes: Option<&'a Changes>,
+    /// Findings that are new or came back, those of the lowest level left out.
+    fresh: Listed<FreshRow<'a>>,
+    waivers: Listed<&'a WaiverUse>,
     tampering: Listed<&'a Problem>,
     problems: Listed<&'a Problem>,
     problems_total: u64,
@@ -87,6 +93,18 @@ struct FindingRow<'a> {
     behind_more: usize,
 }
 
+/// A finding that is new or came back.
+#[derive(Serialize)]
+struct FreshRow<'a> {
+    title: &'a str,
+    state: &'a str,
+    level: &'a str,
+    account: &'a str,
+    region: &'a str,
+    first_seen: &'a str,
+    group: &'a [FieldValue],
+}
+
 /// A framework with the requirements that need attention.
 #[derive(Serialize)]
 struct FrameworkView<'a> {
@@ -126,6 +144,15 @@ fn cut(report: &str) -> String {
     out
 }
 
+impl<'a> FreshRow<'a> {
+    /// The finding, if it is new or came back.
+    fn of(finding: &'a Finding) -> Option<Self> {
+        let state = finding.life.as_ref().map(|life| life.state.as_str()).filter(|state| matches!(*state, "new" | "reopened"))?;
+        let Finding { title, level, account, region, first_seen, group, .. } = finding;
+        Some(Self { title, state, level, account, region, first_seen, group })
+    }
+}
+
 impl<T> Listed<T> {
     fn of(items: impl IntoIterator<Item = T>, rows: usize) -> Self {
         let mut shown: Vec<T> = items.into_iter().collect();
@@ -149,6 +176,15 @@ impl<'a> Page<'a> {
             books: &document.books,
             coverage: CoverageView::of(coverage),
             scope: scope::ScopePage::of(document, rows),
+            changes: document.changes.as_ref(),
+            fresh: {
+                let severe = document.findings.iter().filter(|finding| finding.level != "informational");
+                let mut fresh = Listed::of(severe.filter_map(FreshRow::of), rows);
+                let all = document.findings.iter().filter_map(FreshRow::of).count() as u64;
+                fresh.left_out = all - fresh.shown.len() as u64;
+                fresh
+            },
+            waivers: Listed::of(&document.waivers, rows),
             tampering: Listed::of(tampering, rows),
             problems,
             problems_total: coverage.problems_total,

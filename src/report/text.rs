@@ -5,6 +5,7 @@
 //! Every text goes through `Screen`, which makes it harmless. Nothing else writes escape sequences.
 
 mod scope;
+mod standing;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -48,6 +49,7 @@ pub(crate) fn render(document: &Document, options: Options) -> String {
         scope::coverage(view, &mut screen);
     }
     findings(document, options.findings, &mut screen);
+    standing::changes(document, &mut screen);
     match &view {
         Some(view) => scope::verdicts(document, view, &mut screen),
         None => requirements(document, &mut screen),
