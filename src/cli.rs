@@ -1,11 +1,13 @@
 //! The command line: what can be typed, and nothing of what is done with it.
 
+mod events;
 mod policy;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use events::{CountField, EventsArgs, EventsFormat, HistoryArgs, HistoryFormat, RecordArgs};
 pub(crate) use policy::{
     BacktestArgs, ListFormat, Placeholder, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, PolicyNewArgs,
     placeholders,
@@ -67,6 +69,10 @@ pub(crate) enum Command {
     Coverage(CoverageArgs),
     /// Say why a policy's verdict on an account is what it is, down to hour, object and byte; reads the audit bucket alone
     Explain(ExplainArgs),
+    /// Show or count CloudTrail records by who, what, where, when and how it ended; reads the audit bucket, or files
+    Events(Box<EventsArgs>),
+    /// Tell who changed a resource, when, and from what to what; reads the audit bucket, or files
+    History(HistoryArgs),
     /// Read logs from files, folders or standard input, and report what the policies find
     Scan(ScanArgs),
     /// Make a synthetic organisation in a folder, scan it, and write the reports

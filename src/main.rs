@@ -13,7 +13,9 @@ mod diagnostics;
 mod digests;
 mod discover;
 mod estate;
+mod events;
 mod exit;
+mod history;
 mod judge;
 mod manifest;
 mod pack;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Coverage(args) => commands::coverage::run(&args, &console),
         Command::Explain(args) => commands::explain::run(&args, &console),
+        Command::Events(args) => commands::events::run(&args, &console),
+        Command::History(args) => commands::history::run(&args, &console),
         Command::Scan(args) => commands::scan::run(&args, &console),
         Command::Demo(args) => commands::demo::run(&args, &console),
         Command::Init(args) => commands::init::run(&args, &console),
