@@ -31,20 +31,23 @@ Exit codes:
   3  no such findings, but incomplete: nothing, or not everything, could be read or judged
   4  both: findings, and incomplete";
 
-/// Options of every command.
+/// Where help shows the options of every command. If nothing is said, the number of subcommands decides.
+const BEHIND: usize = 900;
+
+/// Options of every command; they stand behind those of its own.
 #[derive(Args, Debug)]
 pub(crate) struct Global {
     /// Say less: no progress, no notes
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = BEHIND)]
     pub(crate) quiet: bool,
     /// Say more about what is being done (twice: much more)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, display_order = BEHIND, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    #[arg(long, global = true, display_order = BEHIND, value_enum, default_value_t = When::Auto)]
     pub(crate) color: When,
     /// Format of diagnostics on standard error
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, display_order = BEHIND, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 }
 

@@ -83,6 +83,8 @@ pub(crate) struct Kept {
     runtime: Runtime,
     audit: Arc<dyn Bucket>,
     sources: Vec<Source>,
+    /// Why a bucket that the configuration names cannot be opened.
+    closed: BTreeMap<String, String>,
     objects: Vec<KeptObject>,
     /// Read in place by runs, and not to be had here: how many, by the bucket that has them.
     elsewhere: BTreeMap<String, u64>,
@@ -137,8 +139,9 @@ pub(crate) fn kept(
 ) -> Result<Objects, StateError> {
     let objects = runtime.block_on(listed(view, scope))?;
     let in_place: BTreeSet<&str> = objects.iter().filter_map(KeptObject::source).collect();
-    let sources = runtime.block_on(open(config, &in_place));
-    let kept = Kept { runtime, audit, sources, objects: Vec::new(), elsewhere: BTreeMap::new(), days: scope.days() };
+    let (sources, closed) = runtime.block_on(open(config, &in_place));
+    let (objects_here, elsewhere) = (Vec::new(), BTreeMap::new());
+    let kept = Kept { runtime, audit, sources, closed, objects: objects_here, elsewhere, days: scope.days() };
     Ok(Objects::Kept(Box::new(kept.with(objects))))
 }
 
@@ -153,19 +156,25 @@ async fn listed(view: &View, scope: &Scope) -> Result<Vec<KeptObject>, StateErro
     Ok(wanted)
 }
 
-/// Opens the buckets that are read in place and that the configuration names. The others were found by asking AWS for trails, which
-/// nobody asks here.
-async fn open(config: &Config, in_place: &BTreeSet<&str>) -> Vec<Source> {
+/// Opens the buckets that are read in place and that the configuration names, and says why others of them cannot be opened. What it
+/// does not name was found by asking AWS for trails, which nobody asks here.
+async fn open(config: &Config, in_place: &BTreeSet<&str>) -> (Vec<Source>, BTreeMap<String, String>) {
     let named = |kind: &SourceKind| match kind {
         SourceKind::Bucket(bucket) if in_place.contains(format!("s3://{}", bucket.bucket).as_str()) => Some(bucket.clone()),
         _ => None,
     };
     let wanted: Vec<BucketSource> = config.sources.iter().filter_map(|source| named(&source.kind)).collect();
+    let (mut opened, mut closed) = (Vec::<Source>::new(), BTreeMap::new());
     if wanted.is_empty() {
-        return Vec::new();
+        return (opened, closed);
     }
-    let Ok(sessions) = aws::sessions(config).await else { return Vec::new() };
-    let mut opened: Vec<Source> = Vec::new();
+    let sessions = match aws::sessions(config).await {
+        Ok(sessions) => sessions,
+        Err(error) => {
+            closed.extend(wanted.into_iter().map(|bucket| (format!("s3://{}", bucket.bucket), error.to_string())));
+            return (opened, closed);
+        }
+    };
     for BucketSource { bucket: bucket_name, account, region, .. } in wanted {
         let session = match &account {
             Some(account) => aws::account_session(&sessions, config, account),
@@ -181,10 +190,10 @@ async fn open(config: &Config, in_place: &BTreeSet<&str>) -> Vec<Source> {
                 let (bucket, partition) = (Arc::new(bucket), config.partition.id());
                 opened.push(Source { bucket_name, id, partition, bucket, mode: Mode::InPlace });
             }
-            Err(error) => tracing::info!(bucket = bucket_name, error = %error, "a bucket cannot be opened"),
+            Err(error) => drop(closed.insert(id, error.to_string())),
         }
     }
-    opened
+    (opened, closed)
 }
 
 impl Kept {
@@ -280,14 +289,16 @@ impl Objects {
                 inputs.unlisted.iter().map(|(name, reason)| (name.clone(), why(reason))).collect()
             }
             Objects::Kept(kept) => {
-                let why = |count: u64| {
+                let why = |source: &str, count: u64| {
+                    let objects = words::plural(count, "object", "objects");
+                    let reason =
+                        kept.closed.get(source).map_or("the configuration does not name its bucket under `sources`", |why| why);
                     format!(
-                        "in-place: {} of the asked days that runs read in place, without a copy in the audit bucket, and that cannot be \
-                         read here; name the bucket under `sources`, or copy it and give the folder as a path",
-                        words::plural(count, "object", "objects")
+                        "in-place: {objects} of the asked days that runs read there, and of which the audit bucket has no copy are not \
+                         read: {reason}; name the bucket under `sources`, or copy it and give the folder as a path"
                     )
                 };
-                kept.elsewhere.iter().map(|(source, count)| (source.clone(), why(*count))).collect()
+                kept.elsewhere.iter().map(|(source, count)| (source.clone(), why(source, *count))).collect()
             }
         }
     }

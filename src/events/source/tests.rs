@@ -72,6 +72,7 @@ fn copies_are_read_and_compared_and_what_is_elsewhere_is_counted() {
         runtime,
         audit: Arc::new(audit),
         sources: vec![source],
+        closed: BTreeMap::from([("s3://there".to_owned(), "it is locked".to_owned())]),
         objects: Vec::new(),
         elsewhere: BTreeMap::new(),
         days: 1..4,
@@ -101,6 +102,8 @@ fn copies_are_read_and_compared_and_what_is_elsewhere_is_counted() {
         told,
         [("evidence/aws/logs/b", "object-altered"), ("evidence/aws/logs/gone", "unreadable"), ("s3://there", "in-place")]
     );
+    let there = &books.problems[&("s3://there".to_owned(), u64::MAX)];
+    assert!(there.contains("1 object of the asked days") && there.contains("are not read: it is locked; name"), "{there}");
     assert!(!books.complete() && !Books::default().complete());
     assert_eq!(objects.told(), "the audit bucket, what was delivered from 1970-01-02 up to 1970-01-04");
 }
