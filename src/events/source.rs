@@ -52,6 +52,12 @@ impl Scope {
         start..end.max(start)
     }
 
+    /// Days of the ledger that are looked at: Event history may be kept under a later day than that of delivery.
+    fn ledger_days(&self) -> Range<i64> {
+        let Range { start, end } = self.days();
+        start..end.saturating_add(HISTORY)
+    }
+
     /// Whether the row's object may hold what is asked for. `None` for a digest, which holds no events.
     fn wants(&self, row: &LedgerRow) -> Option<bool> {
         let Ok(key) = layout::parse(&row.key) else {
@@ -147,9 +153,8 @@ pub(crate) fn kept(
 
 /// The objects that may hold what is asked for.
 async fn listed(view: &View, scope: &Scope) -> Result<Vec<KeptObject>, StateError> {
-    let Range { start, end } = scope.days();
     let mut wanted = Vec::new();
-    let mut days = view.rows(start..end.saturating_add(HISTORY));
+    let mut days = view.rows(scope.ledger_days());
     while let Some((_, rows)) = days.try_next().await? {
         wanted.extend(rows.into_iter().filter(|row| scope.wants(row) == Some(true)).map(KeptObject::of));
     }

@@ -4,7 +4,7 @@ use assize_engine::time;
 use proptest::prelude::*;
 
 use super::*;
-use crate::events::example::RECORD;
+use crate::events::example::{self, RECORD};
 use crate::events::{shown, source};
 
 /// A record of a second and with an id of its own.
@@ -57,6 +57,36 @@ fn copies_are_shown_once_at_their_first_place() {
             assert_eq!(books.times.map(|(_, last)| time::format(last)).unwrap(), "2026-10-01T07:30:09Z");
             assert!(books.complete());
         }
+    }
+}
+
+#[test]
+fn of_copies_the_first_place_counts_whichever_thread_met_it_and_room_is_given_back() {
+    const ROOM: u64 = 10_000;
+    let take = |matches: &mut Matches<'_>, second: u8, object: u32| {
+        let text = record(second, second);
+        example::with(&text, |record| {
+            matches.take(record, Found { object, index: 0, digest: RecordDigest::of(text.as_bytes()) }, false);
+        });
+    };
+    for turned in [false, true] {
+        let room = Room::of(ROOM);
+        let order = Order { oldest_first: false, limit: Some(2) };
+        let (mut one, mut other) = (Matches::new(order, &room), Matches::new(order, &room));
+        for (second, object) in [(1, 3), (2, 3), (3, 3), (3, 2)] {
+            take(&mut one, second, object);
+        }
+        for (second, object) in [(3, 1), (3, 4), (2, 5)] {
+            take(&mut other, second, object);
+        }
+        if turned {
+            std::mem::swap(&mut one, &mut other);
+        }
+        one.merge(other);
+        let places: Vec<u32> = one.records.values().map(|at| at.object).collect();
+        assert_eq!(places, [3, 1]);
+        let kept: u64 = one.records.values().map(|at| at.text.as_ref().map_or(0, |text| text.len() as u64)).sum();
+        assert_eq!(room.0.into_inner() + kept, ROOM, "{turned}");
     }
 }
 

@@ -47,7 +47,9 @@ fn only_objects_of_the_asked_days_accounts_and_regions_are_wanted() {
     assert_eq!(everything.days(), i64::MIN..i64::MAX);
     assert_eq!(everything.wants(&row(&key("444455556666", "CloudTrail", "x", "2026/10/02"), b"")), Some(true));
     let from = Scope { period: Period { since: Some(3 * DAY), until: None }, ..Scope::default() };
-    assert_eq!(from.days(), 3..i64::MAX);
+    assert_eq!((from.days(), from.ledger_days()), (3..i64::MAX, 3..i64::MAX));
+    // A page that ends on the last day for which AWS has Event history may begin with the first event of the scope.
+    assert_eq!(scope.ledger_days().end, scope.days().end + 91);
 }
 
 fn log(id: &str) -> Vec<u8> {
