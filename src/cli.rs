@@ -1,13 +1,16 @@
 //! The command line: what can be typed, and nothing of what is done with it.
 
+mod events;
 mod findings;
 mod policy;
 
 use std::path::PathBuf;
 
-use crate::exit::FailOn;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::exit::FailOn;
+
+pub(crate) use events::{CountField, EventsArgs, EventsFormat, HistoryArgs, HistoryFormat, RecordArgs};
 pub(crate) use findings::{DiffArgs, ReportArgs, ReviewArgs, WaiverNewArgs, WaiversCommand};
 pub(crate) use policy::{
     BacktestArgs, ListFormat, Placeholder, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, PolicyNewArgs,
@@ -32,20 +35,23 @@ Exit codes:
   3  no such findings, but incomplete: nothing, or not everything, could be read or judged
   4  both: findings, and incomplete";
 
-/// Options of every command.
+/// Where help shows the options of every command. If nothing is said, the number of subcommands decides.
+const BEHIND: usize = 900;
+
+/// Options of every command; they stand behind those of its own.
 #[derive(Args, Debug)]
 pub(crate) struct Global {
     /// Say less: no progress, no notes
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, display_order = BEHIND)]
     pub(crate) quiet: bool,
     /// Say more about what is being done (twice: much more)
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, display_order = BEHIND, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// When to colour the output
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto)]
+    #[arg(long, global = true, display_order = BEHIND, value_enum, default_value_t = When::Auto)]
     pub(crate) color: When,
     /// Format of diagnostics on standard error
-    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, global = true, display_order = BEHIND, value_enum, default_value_t = LogFormat::Text)]
     pub(crate) log_format: LogFormat,
 }
 
@@ -72,6 +78,10 @@ pub(crate) enum Command {
     Diff(DiffArgs),
     /// Say why a policy's verdict on an account is what it is, down to hour, object and byte; reads the audit bucket alone
     Explain(ExplainArgs),
+    /// Show or count CloudTrail records by who, what, where, when and how it ended; reads the audit bucket, or files
+    Events(Box<EventsArgs>),
+    /// Tell who changed a resource, when, and from what to what; reads the audit bucket, or files
+    History(HistoryArgs),
     /// Read logs from files, folders or standard input, and report what the policies find
     Scan(ScanArgs),
     /// Make a synthetic organisation in a folder, scan it, and write the reports

@@ -6,7 +6,9 @@ pub(crate) mod coverage;
 pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod doctor;
+pub(crate) mod events;
 pub(crate) mod explain;
+pub(crate) mod history;
 pub(crate) mod init;
 pub(crate) mod policy;
 pub(crate) mod report;
@@ -24,6 +26,9 @@ use assize_bucket::BucketError;
 
 use crate::bundle::BundleError;
 use crate::config::ConfigError;
+use crate::events::counts::TooMany;
+use crate::events::query::QueryError;
+use crate::history::resource::NoResource;
 use crate::manifest::key::KeyError;
 use crate::pack::PackError;
 use crate::report::ReportError;
@@ -167,6 +172,15 @@ pub(crate) enum CommandError {
     /// A second signal.
     #[error("interrupted: what was committed is kept, and the next run goes on from there")]
     Interrupted,
+    /// What is asked of records.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// More groups than can be counted.
+    #[error(transparent)]
+    Groups(#[from] TooMany),
+    /// A resource.
+    #[error(transparent)]
+    Resource(#[from] NoResource),
     /// The asynchronous runtime.
     #[error("cannot start: the system gives no threads: {0}")]
     Runtime(#[source] io::Error),

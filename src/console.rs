@@ -1,6 +1,6 @@
 //! Standard output and standard error: results on the one, everything else on the other.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::Layer;
@@ -71,8 +71,13 @@ impl Console {
 
     /// Writes a result to standard output. A reader that has seen enough (a closed pipe) is no error.
     pub(crate) fn result(&self, text: &str) -> Result<(), CommandError> {
-        let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        self.stream(|out| out.write_all(text.as_bytes()))
+    }
+
+    /// As [`Console::result`], for a result that is too large to hold: `write` writes it bit by bit.
+    pub(crate) fn stream(&self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
+        let mut out = BufWriter::new(io::stdout().lock());
+        match write(&mut out).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(CommandError::Output(error)),
             _ => Ok(()),
         }

@@ -14,7 +14,9 @@ mod diagnostics;
 mod digests;
 mod discover;
 mod estate;
+mod events;
 mod exit;
+mod history;
 mod judge;
 mod life;
 mod manifest;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
         Command::Coverage(args) => commands::coverage::run(&args, &console),
         Command::Diff(args) => commands::diff::run(&args, &console),
         Command::Explain(args) => commands::explain::run(&args, &console),
+        Command::Events(args) => commands::events::run(&args, &console),
+        Command::History(args) => commands::history::run(&args, &console),
         Command::Scan(args) => commands::scan::run(&args, &console),
         Command::Demo(args) => commands::demo::run(&args, &console),
         Command::Init(args) => commands::init::run(&args, &console),

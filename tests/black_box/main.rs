@@ -11,6 +11,7 @@ mod chains;
 mod configuration;
 mod demo;
 mod determinism;
+mod events;
 mod inputs;
 mod policies;
 mod policy_drafts;

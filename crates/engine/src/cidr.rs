@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 /// A network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Cidr {
+pub struct Cidr {
     address: IpAddr,
     bits: u8,
 }
@@ -14,7 +14,7 @@ impl Cidr {
     ///
     /// # Errors
     /// Says what is wrong with the text.
-    pub(crate) fn parse(text: &str) -> Result<Cidr, String> {
+    pub fn parse(text: &str) -> Result<Cidr, String> {
         let (address, length) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
@@ -39,7 +39,7 @@ impl Cidr {
     /// Whether `text` is an address inside the network. Anything that is not an address is not.
     ///
     /// An IPv4 address written as IPv6 (`::ffff:10.0.0.1`) counts as the IPv4 address.
-    pub(crate) fn contains(&self, text: &str) -> bool {
+    pub fn contains(&self, text: &str) -> bool {
         let Ok(other) = text.parse::<IpAddr>() else { return false };
         match (self.address, other.to_canonical()) {
             (IpAddr::V4(net), IpAddr::V4(other)) => same_head(net.to_bits().into(), other.to_bits().into(), 32, self.bits),

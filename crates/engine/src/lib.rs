@@ -6,7 +6,7 @@
 
 pub mod calendar;
 pub mod candidates;
-mod cidr;
+pub mod cidr;
 pub mod correlation;
 pub mod coverage;
 pub mod decode;

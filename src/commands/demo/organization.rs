@@ -19,7 +19,7 @@ use crate::demo::{BUCKET, DENIED, Summary, Trail};
 use crate::discover::{Discovered, Trouble};
 use crate::estate::{Account, Estate};
 
-/// The configuration that stands for the demo: `verify`, `coverage` and `explain` read it.
+/// The configuration that stands for the demo: `verify`, `coverage`, `explain`, `events` and `history` read it.
 pub(super) fn configuration(summary: &Summary) -> String {
     let account = |one: &crate::demo::Account| {
         let tags: Vec<String> = one.tags.iter().map(|(key, value)| format!("{key}: {value}")).collect();
@@ -27,7 +27,7 @@ pub(super) fn configuration(summary: &Summary) -> String {
     };
     let accounts: String = summary.accounts.iter().map(account).collect();
     format!(
-        "# The configuration of this demo. `assize verify`, `assize coverage` and `assize explain` can be tried with it:\n\
+        "# The configuration of this demo. `assize events`, `history`, `verify`, `coverage` and `explain` can be tried with it:\n\
          # they read the audit folder alone. `assize run` cannot, because the organisation does not exist.\n\
          name: Kaigan (synthetic)\n\
          audit: {{bucket: 'file://audit'}}\n\
