@@ -71,6 +71,14 @@ pub(crate) fn render(
     })
 }
 
+/// The pages beside the HTML report, by file name: none, unless it is too large for one file. The first is the report itself.
+///
+/// # Errors
+/// A template failed.
+pub(crate) fn html_files(document: &v1::Document, templates: &Templates) -> Result<Vec<(String, String)>, ReportError> {
+    Ok(html::render_files(document, templates)?)
+}
+
 /// The file name of a report in a format.
 pub(crate) fn file_name(format: Format) -> &'static str {
     match format {

@@ -10,6 +10,29 @@ use regex::{Regex, RegexSet};
 
 use crate::report::words;
 
+/// Names that stand for numbers alone, so that a text such as `{n} of {all}` is not found in every sentence.
+const NUMBERS: [&str; 2] = ["n", "all"];
+
+/// Names that stand for what records or people wrote: it is carried over as it is.
+const WRITTEN: [&str; 16] = [
+    "account",
+    "accounts",
+    "approver",
+    "field",
+    "fields",
+    "id",
+    "ids",
+    "key",
+    "name",
+    "names",
+    "owner",
+    "resources",
+    "role",
+    "selection",
+    "source",
+    "trail",
+];
+
 /// Texts of a language by their English ones.
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue {
@@ -90,7 +113,8 @@ impl Catalogue {
         }
         if let Some((first, rest)) = text.split_once("; ") {
             let (first, rest) = (self.text(first, &[]), self.text(rest, &[]));
-            return format!("{first}; {rest}");
+            let joint = self.exact.get("; ").map_or("; ", String::as_str);
+            return format!("{first}{joint}{rest}");
         }
         text.to_owned()
     }
@@ -99,10 +123,20 @@ impl Catalogue {
         let place = self.set.matches(text).iter().next()?;
         let pattern = self.patterns.get(place)?;
         let found = pattern.sentence.captures(text)?;
-        let value = |at: usize| found.get(at + 1).map(|part| self.text(part.as_str(), &[])).unwrap_or_default();
-        let arguments: Vec<(String, String)> =
-            pattern.names.iter().enumerate().map(|(at, name)| (name.clone(), value(at))).collect();
+        let value = |(at, name): (usize, &String)| {
+            let part = found.get(at + 1).map_or("", |part| part.as_str());
+            let text = if WRITTEN.contains(&name.as_str()) { part.to_owned() } else { self.text(part, &[]) };
+            (name.clone(), text)
+        };
+        let arguments: Vec<(String, String)> = pattern.names.iter().enumerate().map(value).collect();
         Some(filled(&pattern.text, &arguments))
+    }
+
+    /// A text as a whole sentence.
+    pub(crate) fn whole(&self, text: &str) -> String {
+        let text = self.text(text, &[]);
+        let stop = self.exact.get(".").map_or(".", String::as_str);
+        if text.is_empty() || text.ends_with(['.', '。', '！', '？']) { text } else { format!("{text}{stop}") }
     }
 
     /// The English texts.
@@ -145,10 +179,10 @@ fn pattern(text: &str) -> String {
     let mut out = "(?s)^".to_owned();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('{') {
-        let Some((_, behind)) = after.split_once('}').filter(|(name, _)| is_name(name)) else { break };
+        let Some((name, behind)) = after.split_once('}').filter(|(name, _)| is_name(name)) else { break };
         out.push_str(&regex::escape(before));
-        // A name never reaches over the end of a part.
-        out.push_str("([^;]+?)");
+        // A name never reaches over the end of a part; what is a number stands for nothing else.
+        out.push_str(if NUMBERS.contains(&name) { "([0-9][0-9,.]*)" } else { "([^;]+?)" });
         rest = behind;
     }
     out.push_str(&regex::escape(rest));
@@ -204,6 +238,8 @@ mod tests {
             "what is carried over is translated too"
         );
         assert_eq!(catalogue.text("3 of 12; nobody knows this; new", &[]), "12 件中 3 件; nobody knows this; 新規");
+        assert_eq!(catalogue.text("some of them", &[]), "some of them", "what stands for a number is one");
+        assert_eq!(catalogue.whole("new"), "新規.");
     }
 
     #[test]

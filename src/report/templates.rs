@@ -162,6 +162,11 @@ impl Templates {
                     Lang::En => Catalogue::default().text(text, &arguments),
                 }
             });
+            let japanese = Arc::clone(&self.catalogues.japanese);
+            engine.register_filter("sentence", move |text: &str, _: Kwargs, _: &State| match lang {
+                Lang::Ja => japanese.whole(text),
+                Lang::En => Catalogue::default().whole(text),
+            });
         }
         self
     }
@@ -241,6 +246,7 @@ fn engine(suffix: &'static str, escape: tera::EscapeFn) -> Tera {
     });
     // Replaced when a language is chosen; templates are checked for the filters that they use before.
     engine.register_filter("tr", |text: &str, _: Kwargs, _: &State| text.to_owned());
+    engine.register_filter("sentence", |text: &str, _: Kwargs, _: &State| text.to_owned());
     engine.register_filter("count", |number: u64, _: Kwargs, _: &State| words::count(number));
     engine.register_filter("bytes", |number: u64, _: Kwargs, _: &State| words::bytes(number));
     engine.register_filter("time", |text: &str, _: Kwargs, _: &State| words::time(text));

@@ -191,12 +191,12 @@ pub fn population(index: usize, policy: &Policy, partial: &Partial) -> (u64, Str
         Population::Selection(name) => (own(), format!("records in `{name}`")),
         Population::Own(_) => (own(), "records in the policy's population".to_owned()),
         Population::Sources => match candidates::sources(&policy.detection) {
-            Some(sources) => {
+            Some(sources) if !sources.is_empty() => {
                 let count = |source: &String| cells.clone().filter_map(|cell| cell.sources.get(source)).sum::<u64>();
                 let named: Vec<&str> = sources.iter().map(String::as_str).collect();
                 (sources.iter().map(count).sum(), format!("{} events", named.join(" and ")))
             }
-            None => (cells.clone().map(|cell| cell.evaluated).sum(), "events".to_owned()),
+            _ => (cells.clone().map(|cell| cell.evaluated).sum(), "events".to_owned()),
         },
     }
 }
