@@ -1,5 +1,6 @@
 //! The command line: what can be typed, and nothing of what is done with it.
 
+mod notify;
 mod policy;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use crate::exit::FailOn;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use notify::{NotifyCommand, NotifyTestArgs};
 pub(crate) use policy::{
     BacktestArgs, ListFormat, Placeholder, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, PolicyNewArgs,
     placeholders,
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Check that what was kept is what AWS delivered, by CloudTrail's signed digests
     Verify(VerifyArgs),
+    /// Try whether the receivers of notifications can be reached
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Write one file with what a run put out and the evidence behind its findings, to be verified anywhere
     Bundle(BundleArgs),
     /// Check, test, list, explain and begin policies, and try them over logs

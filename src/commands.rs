@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod role;
 pub(crate) mod run;
@@ -67,6 +68,9 @@ pub(crate) enum CommandError {
     /// An account or region outside the scope.
     #[error("the last run did not have {0} in scope: write an account, or an account and a region as 111122223333/eu-west-1")]
     NoSuchPlace(String),
+    /// Nobody to notify.
+    #[error("{}", no_receiver(.0.as_deref()))]
+    NoReceiver(Option<String>),
     /// No run was ever there.
     #[error("the audit bucket has no run yet, so there is no scope to speak of; `assize run` makes one")]
     NoRun,
@@ -182,4 +186,11 @@ fn perhaps(meant: Option<&str>) -> String {
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn no_receiver(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("`notify` in the configuration has no receiver called `{name}`"),
+        None => "`notify` in the configuration names nobody, so there is nobody to send a test message to".to_owned(),
+    }
 }

@@ -18,6 +18,7 @@ mod exit;
 mod judge;
 mod life;
 mod manifest;
+mod notify;
 mod pack;
 mod report;
 mod role;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args, &console),
         Command::Collect(args) => commands::run::collect(&args, &console),
         Command::Doctor(args) => commands::doctor::run(&args, &console),
+        Command::Notify(command) => commands::notify::run(&command, &console),
         Command::Verify(args) => commands::verify::run(&args, &console),
         Command::Bundle(args) => commands::bundle::run(&args, &console),
         Command::Policy(command) => commands::policy::run(&command, &console),

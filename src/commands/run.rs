@@ -283,6 +283,7 @@ fn finish(
         console.result(&books(done))?;
         return Ok(if done.outcome.stopped.is_none() { Exit::Clean } else { Exit::Incomplete });
     };
+    untold(done, console);
     let (document, terminal) = (&published.document, console.terminal());
     let render = |format, terminal| report::render(format, document, templates, terminal);
     if let Some(folder) = &args.out {
@@ -302,6 +303,17 @@ fn finish(
         console.note(&format!("kept in the audit bucket under {}/", key.0));
     }
     Ok(super::scan::exit(document))
+}
+
+/// Says who could not be notified. The result of a run is what it is, whoever knows of it.
+fn untold(done: &Done, console: &Console) {
+    for (receiver, told) in &done.notified {
+        if let Some(why) = &told.last_error {
+            let messages = words::plural(told.failed, "message was", "messages were");
+            let waiting = words::plural(told.waiting, "thing waits", "things wait");
+            console.warn(&format!("{receiver} was not notified, {messages} not sent: {why}; {waiting} for the next run"));
+        }
+    }
 }
 
 /// The books of a run that did not judge.

@@ -12,6 +12,7 @@ mod configuration;
 mod demo;
 mod determinism;
 mod inputs;
+mod notifications;
 mod policies;
 mod policy_drafts;
 mod reports;
