@@ -2,6 +2,7 @@
 
 mod events;
 mod findings;
+mod notify;
 mod policy;
 
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use crate::exit::FailOn;
 
 pub(crate) use events::{CountField, EventsArgs, EventsFormat, HistoryArgs, HistoryFormat, RecordArgs};
 pub(crate) use findings::{DiffArgs, ReportArgs, ReviewArgs, WaiverNewArgs, WaiversCommand};
+pub(crate) use notify::{NotifyCommand, NotifyTestArgs};
 pub(crate) use policy::{
     BacktestArgs, ListFormat, Placeholder, PolicyArgs, PolicyCheckArgs, PolicyCommand, PolicyExplainArgs, PolicyNewArgs,
     placeholders,
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Check that what was kept is what AWS delivered, by CloudTrail's signed digests
     Verify(VerifyArgs),
+    /// Try whether the receivers of notifications can be reached
+    #[command(subcommand)]
+    Notify(NotifyCommand),
     /// Write one file with what a run put out and the evidence behind its findings, to be verified anywhere
     Bundle(BundleArgs),
     /// Make a report over any period from what runs left; reads the audit bucket alone

@@ -10,6 +10,7 @@ pub(crate) mod events;
 pub(crate) mod explain;
 pub(crate) mod history;
 pub(crate) mod init;
+pub(crate) mod notify;
 pub(crate) mod policy;
 pub(crate) mod report;
 pub(crate) mod review;
@@ -120,6 +121,9 @@ pub(crate) enum CommandError {
         /// The list.
         key: &'static str,
     },
+    /// Nobody to notify.
+    #[error("{}", no_receiver(.0.as_deref()))]
+    NoReceiver(Option<String>),
     /// No run was ever there.
     #[error("the audit bucket has no run yet, so there is no scope to speak of; `assize run` makes one")]
     NoRun,
@@ -244,4 +248,11 @@ fn perhaps(meant: Option<&str>) -> String {
 
 fn list(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+fn no_receiver(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("`notify` in the configuration has no receiver called `{name}`"),
+        None => "`notify` in the configuration names nobody, so there is nobody to send a test message to".to_owned(),
+    }
 }

@@ -16,6 +16,7 @@ mod mask;
 mod model;
 pub(crate) mod notes;
 mod notifications;
+mod notify;
 mod organization;
 mod policies;
 mod regions;
@@ -29,6 +30,9 @@ mod syntax;
 pub(crate) mod waivers;
 
 pub(crate) use model::*;
+#[cfg(test)]
+pub(crate) use notify::When;
+pub(crate) use notify::{Change, Channel, Grouping, Receiver, Secret};
 
 use std::fs;
 use std::io;
@@ -62,6 +66,7 @@ const KEYS: &[&str] = &[
     "judge",
     "calendar",
     "notifications",
+    "notify",
     "signing",
     "exceptions",
 ];
@@ -224,6 +229,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let policies = policies::read(root, context);
     let (waivers, reviews) = (policies::files(root, "waivers", context), policies::files(root, "reviews", context));
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
+    let notify = notify::read(root, context);
     let (signing, exceptions) = (signing::read(root, context), exceptions::read(root, context));
     Some(Config {
         file: String::new(),
@@ -245,6 +251,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         judge,
         calendar,
         notifications,
+        notify,
         signing,
         exceptions,
         warnings: Vec::new(),

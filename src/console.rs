@@ -90,6 +90,11 @@ impl Console {
         }
     }
 
+    /// Says on standard error what went wrong and ended nothing, even if asked to be quiet.
+    pub(crate) fn warn(&self, text: &str) {
+        say(&format!("warning: {}", terminal(text)));
+    }
+
     /// Explains why a command failed.
     pub(crate) fn error(&self, error: &CommandError) {
         match error {

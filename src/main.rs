@@ -20,6 +20,7 @@ mod history;
 mod judge;
 mod life;
 mod manifest;
+mod notify;
 mod pack;
 mod period;
 mod report;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         Command::Run(args) => commands::run::run(&args, &console),
         Command::Collect(args) => commands::run::collect(&args, &console),
         Command::Doctor(args) => commands::doctor::run(&args, &console),
+        Command::Notify(command) => commands::notify::run(&command, &console),
         Command::Verify(args) => commands::verify::run(&args, &console),
         Command::Bundle(args) => commands::bundle::run(&args, &console),
         Command::Report(args) => commands::report::run(&args, &console),

@@ -7,6 +7,7 @@ mod history;
 mod keys;
 pub(crate) mod manifest;
 mod notified;
+mod notify;
 mod publish;
 pub(crate) mod recalled;
 pub(crate) mod report;
@@ -167,6 +168,8 @@ pub(crate) struct Done {
     pub(crate) published: Option<Published>,
     /// What collecting gave.
     pub(crate) outcome: Outcome,
+    /// What people were told, by receiver.
+    pub(crate) notified: BTreeMap<String, v1::Notified>,
 }
 
 /// What the stages of a run share.
@@ -260,7 +263,7 @@ async fn stages(
     if !judges(asked) {
         let record = publish::record(context, &estate, &outcome, None);
         state.finish(&record).await?;
-        return Ok(Done { published: None, outcome });
+        return Ok(Done { published: None, outcome, notified: BTreeMap::new() });
     }
     if asked.backfill {
         backfill(context, &collector, &mut state).await?;
@@ -274,10 +277,11 @@ async fn stages(
     let judgement = judge::judge(&state.view(), &collected, &verified, &question).await?;
     let told = publish::Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
     let published = publish::publish(context, &collector, (&question, judgement), &told, &state, templates).await?;
-    let record = publish::record(context, &estate, &outcome, Some(&published));
+    let notified = notify::tell(context, &mut state, (&published.document, &estate), sessions).await?;
+    let record = notify::into_record(publish::record(context, &estate, &outcome, Some(&published)), &notified)?;
     manifest::write(context, &mut state, &question.hours, (&published, &record)).await?;
     state.finish(&record).await?;
-    Ok(Done { published: Some(published), outcome })
+    Ok(Done { published: Some(published), outcome, notified })
 }
 
 /// The key that signs, before anything is fetched. A run that does not judge signs nothing.

@@ -283,6 +283,7 @@ fn finish(
         console.result(&books(done))?;
         return Ok(if done.outcome.stopped.is_none() { Exit::Clean } else { Exit::Incomplete });
     };
+    untold(done, console);
     let document = &published.document;
     put_out((document, &published.findings), templates, (args.out.as_deref(), &args.format, configured), console)?;
     if let Some(key) = published.keys.first().and_then(|key| key.rsplit_once('/')) {
@@ -313,6 +314,17 @@ pub(super) fn put_out(
     }
     into_file(&folder.join("findings.jsonl"), |out| out.write_all(findings))?;
     console.result(&render(Format::Text, terminal)?)
+}
+
+/// Says who could not be notified. The result of a run is what it is, whoever knows of it.
+fn untold(done: &Done, console: &Console) {
+    for (receiver, told) in &done.notified {
+        if let Some(why) = &told.last_error {
+            let messages = words::plural(told.failed, "message was", "messages were");
+            let waiting = words::plural(told.waiting, "thing waits", "things wait");
+            console.warn(&format!("{receiver} was not notified, {messages} not sent: {why}; {waiting} for the next run"));
+        }
+    }
 }
 
 /// The books of a run that did not judge.

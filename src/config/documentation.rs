@@ -39,6 +39,9 @@ fn variables(name: &str) -> Option<String> {
         "AUDIT_BUCKET" => "example-audit",
         "ASSIZE_EXTERNAL_ID" => "example-external-id",
         "CI_JOB" => "17",
+        "SLACK_URL" => "https://hooks.slack.com/services/T0/B0/x",
+        "ALARMS_URL" => "https://alarms.example.com/assize",
+        "ALARMS_SECRET" => "0123456789abcdef0123456789abcdef",
         _ => return None,
     };
     Some(value.to_owned())

@@ -1,5 +1,5 @@
-//! Hides external ids in the text of a configuration, so that showing the line of a mistake shows none; and what stands
-//! under `key-env`, where a key may have been pasted in place of its variable's name.
+//! Hides external ids and secrets in the text of a configuration, so that showing the line of a mistake shows none; and what
+//! stands under `key-env`, where a key may have been pasted in place of its variable's name.
 //!
 //! The text keeps its length in characters: carets still point at what they mean. It is better to mask too much, so
 //! keys that only resemble `external-id` count too, and after a syntax error lines are searched instead of the tree.
@@ -19,10 +19,15 @@ pub(super) fn external_ids(text: &str, documents: &[Node]) -> String {
     masked.split_inclusive('\n').map(|text| line(text, &mut key_column)).collect()
 }
 
-/// Whether a key means an external id, or the place of a signing key, however it is written.
+/// Whether a key means an external id, the place of a signing key, or an address or secret of a receiver, however it is written.
 fn is_external_id(key: &str) -> bool {
     let letters = || key.chars().filter(|char| char.is_alphanumeric()).flat_map(char::to_lowercase);
-    letters().eq("externalid".chars()) || letters().eq("keyenv".chars())
+    ["externalid", "keyenv", "url", "secret"].into_iter().any(|secret| letters().eq(secret.chars()))
+}
+
+/// Whether a text under a key, where a map should be, is an address that was meant for the key `url` in it.
+fn is_address(key: &str, value: &Node) -> bool {
+    matches!(value.value, Yaml::Scalar { .. }) && ["slack", "webhook"].contains(&key)
 }
 
 /// The values of external ids below a node; `inside` if the node is such a value itself, whatever its kind.
@@ -36,7 +41,8 @@ fn collect(node: &Node, inside: bool, secrets: &mut Vec<String>) {
         Yaml::List(items) => items.iter().for_each(|item| collect(item, inside, secrets)),
         Yaml::Map(entries) => {
             for (key, value) in entries {
-                collect(value, inside || key.text().is_some_and(is_external_id), secrets);
+                let hidden = key.text().is_some_and(|key| is_external_id(key) || is_address(key, value));
+                collect(value, inside || hidden, secrets);
             }
         }
     }
@@ -116,6 +122,14 @@ mod tests {
         assert_eq!(masked("{\"external-id\": \"s3cret-1\"}"), "{\"external-id\": \"********\"}");
         assert_eq!(masked("external-id: |\n  s3cret-1\nname: s3cret-1\n"), "external-id: |\n  ********\nname: ********\n");
         assert_eq!(masked("signing: {key-env: MC4CAQAwBQYD}\n"), "signing: {key-env: ************}\n");
+    }
+
+    #[test]
+    fn addresses_and_secrets_of_receivers_are_hidden() {
+        let text = "slack: {url: https://x/y, allow-http: true}\nwebhook:\n  url: ${env:URL}\n  secret: s3cret-1\n";
+        let hidden = "slack: {url: ***********, allow-http: true}\nwebhook:\n  url: ${env:URL}\n  secret: ********\n";
+        assert_eq!(masked(text), hidden);
+        assert_eq!(masked("slack: https://x/y\n"), "slack: ***********\n");
     }
 
     #[test]

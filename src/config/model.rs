@@ -1,7 +1,7 @@
 //! The configuration as valid values: what `assize.yaml` says, defaults filled in and paths resolved.
 //!
 //! Only this travels through the program. It knows no type of AWS, of YAML or of the command line. Times are seconds
-//! since 1970 in UTC, durations are whole seconds, sizes are bytes. Debug output shows no external id.
+//! since 1970 in UTC, durations are whole seconds, sizes are bytes. Debug output shows no external id and no secret.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) calendar: Option<Calendar>,
     /// A queue that names new objects.
     pub(crate) notifications: Option<Notifications>,
+    /// Who is told what a run found.
+    pub(crate) notify: Vec<super::Receiver>,
     /// The key that signs the manifests of runs.
     pub(crate) signing: Option<SigningKeyPlace>,
     /// Holes in coverage that somebody answers for; of several the first counts.

@@ -94,7 +94,7 @@ pub(super) fn selector(node: &Node, context: &mut Context<'_>) -> AccountSelecto
 }
 
 /// Patterns of policy ids.
-fn patterns(node: &Node, key: &str, context: &mut Context<'_>) -> Vec<String> {
+pub(super) fn patterns(node: &Node, key: &str, context: &mut Context<'_>) -> Vec<String> {
     let mut patterns = context.texts(node, key);
     patterns.retain(|pattern| {
         let fits = |char: char| char.is_ascii_alphanumeric() || "-_*".contains(char);

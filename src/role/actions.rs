@@ -10,7 +10,8 @@ pub(crate) enum Holder {
     Member,
     /// What reads AWS Organizations: a role in the management account or in a delegated administrator, or the hub role.
     Organization,
-    /// What reads a bucket or queue that the configuration names: the role in the account it names, or the hub role.
+    /// What reads a bucket or queue, or publishes to a topic, that the configuration names: the role in the account it names, or the
+    /// hub role.
     Reader,
     /// The role that the run itself has.
     Hub,
@@ -33,6 +34,8 @@ pub(crate) enum Feature {
     SourceBuckets,
     /// `notifications`.
     Notifications,
+    /// `notify` with `sns`.
+    Topics,
     /// Always: there are accounts.
     Accounts,
     /// `session-tags`.
@@ -72,6 +75,8 @@ pub(crate) enum Scope {
     SourceKeysThemselves,
     /// The queue.
     Queue,
+    /// The topics through which people are told.
+    Topics,
     /// The roles that are assumed next, and no others.
     Roles,
     /// The audit bucket: listing below its prefix only.
@@ -99,6 +104,7 @@ impl Scope {
             Scope::SourceKeys => "DecryptSourceObjects",
             Scope::SourceKeysThemselves => "DescribeSourceKeys",
             Scope::Queue => "ReadQueue",
+            Scope::Topics => "NotifyPeople",
             Scope::Roles => "AssumeRoles",
             Scope::AuditBucket => "ListAuditBucket",
             Scope::AuditObjects => "KeepEvidence",
@@ -217,6 +223,9 @@ pub(crate) const TABLE: &[Permission] = &[
     row(("sqs:GetQueueAttributes", Reader, Feature::Notifications, Scope::Queue),
         "How many messages wait, and how long one stays hidden after it is taken.",
         "The backlog of the queue is not shown.", DENIED),
+    row(("sns:Publish", Reader, Feature::Topics, Scope::Topics),
+        "Tells people what a run found.",
+        "Nothing of the evidence: whoever listens to the topic is told nothing, and what they were to be told waits for the next run.", DENIED),
     row(("sts:AssumeRole", Hub, Feature::Accounts, Scope::Roles),
         "Every look into another account goes through the role there.",
         "The account as a whole.", ROLE),

@@ -1,7 +1,7 @@
 //! The policies of roles, made from the table of actions: what a role may do, and who may assume it.
 
 use super::actions::{Feature, Holder, Permission, Scope, TABLE};
-use super::needs::{AssumedRole, Member, Needs, Queue, Source};
+use super::needs::{AssumedRole, Member, Needs, Queue, Source, Topic};
 use super::parameter::{GITLAB_HOST, Values};
 use super::policy::{Condition, Document, Kind, Principal, Statement};
 use super::text::{Text, When, exactly};
@@ -26,6 +26,15 @@ pub(crate) fn member(needs: &Needs, member: &Member) -> Document {
         && let Some(account) = reads(needs, member, &queue.account)
     {
         statements.extend(of_account(read_queue(needs, queue), member, account));
+    }
+    for topic in &needs.topics {
+        if let Some(account) = reads(needs, member, &topic.account) {
+            let topics = needs.topics.iter().filter(|other| other.account == topic.account);
+            // The topics of an account are one statement, made at the first of them.
+            if needs.topics.iter().find(|other| other.account == topic.account) == Some(topic) {
+                statements.extend(of_account(publish(topics), member, account));
+            }
+        }
     }
     if let Some(role) = needs.organization_role.as_ref().filter(|role| is_member(needs, role))
         && let Some(account) = reads(needs, member, &role.account)
@@ -93,6 +102,15 @@ fn read_queue(needs: &Needs, queue: &Queue) -> Vec<Statement> {
     )
 }
 
+/// Telling people through topics.
+fn publish<'a>(topics: impl Iterator<Item = &'a Topic>) -> Vec<Statement> {
+    let arns: Vec<Text> = topics.map(|topic| Text::literal(&topic.arn)).collect();
+    if arns.is_empty() {
+        return Vec::new();
+    }
+    allowed_of(Holder::Reader, |row| row.feature == Feature::Topics, |_| (arns.clone(), vec![]))
+}
+
 /// What the hub role may do, apart from assuming roles.
 pub(crate) fn hub(needs: &Needs) -> Vec<Statement> {
     let is_kept = |row: &Permission| row.scope != Scope::Roles && needs.has(row.feature);
@@ -101,6 +119,7 @@ pub(crate) fn hub(needs: &Needs) -> Vec<Statement> {
         statements.extend(read_source(needs, source, number));
     }
     statements.extend(needs.queue.iter().filter(|queue| queue.account.is_none()).flat_map(|queue| read_queue(needs, queue)));
+    statements.extend(publish(needs.topics.iter().filter(|topic| topic.account.is_none())));
     if needs.organization_role.is_none() {
         statements.extend(organization(needs));
     }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::actions::Feature;
 use crate::config::{
-    Config, Location, ObjectLock, Partition, RegionsConfig, RoleConfig, RoleStep, S3Location, SigningKeyPlace, SourceConfig,
-    SourceKind,
+    Channel, Config, Location, ObjectLock, Partition, Receiver, RegionsConfig, RoleConfig, RoleStep, S3Location, SigningKeyPlace,
+    SourceConfig, SourceKind,
 };
 
 /// What a configuration needs.
@@ -25,6 +25,8 @@ pub(crate) struct Needs {
     pub(crate) sources: Vec<Source>,
     /// The queue.
     pub(crate) queue: Option<Queue>,
+    /// Topics through which people are told, each once.
+    pub(crate) topics: Vec<Topic>,
     /// The audit bucket, if it is one on S3.
     pub(crate) audit: Option<Audit>,
     /// ARN of the KMS key that signs manifests.
@@ -92,6 +94,15 @@ pub(crate) struct Queue {
     pub(crate) account: Option<String>,
 }
 
+/// A topic through which people are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Topic {
+    /// ARN.
+    pub(crate) arn: String,
+    /// The account whose role publishes; none is the hub role.
+    pub(crate) account: Option<String>,
+}
+
 /// An audit bucket on S3.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Audit {
@@ -130,6 +141,7 @@ impl Needs {
                 Queue { region: notifications.region.clone(), owner, name, account: notifications.account.clone() }
             }),
             sources,
+            topics: topics(config),
             audit: audit.map(|location| Audit {
                 bucket: location.bucket.clone(),
                 prefix: location.prefix.clone(),
@@ -155,6 +167,7 @@ impl Needs {
             (Feature::TrailBuckets, discovered),
             (Feature::SourceBuckets, !self.sources.is_empty()),
             (Feature::Notifications, self.queue.is_some()),
+            (Feature::Topics, !self.topics.is_empty()),
             (Feature::SessionTags, self.members.iter().any(|member| !member.tags.is_empty())),
             (Feature::AuditBucket, audit.is_some()),
             (Feature::AuditKey, audit.is_some_and(|location| location.kms_key.is_some())),
@@ -221,10 +234,18 @@ fn members(config: &Config) -> Vec<Member> {
     own
 }
 
-/// The accounts whose role reads a bucket or the queue.
+/// The accounts whose role reads a bucket or the queue, or publishes to a topic.
 fn read_in(config: &Config) -> impl Iterator<Item = &str> {
     let queue = config.notifications.as_ref().and_then(|notifications| notifications.account.as_deref());
-    config.sources.iter().filter_map(account_of).chain(queue)
+    let topics = config.notify.iter().filter_map(publishing_account);
+    config.sources.iter().filter_map(account_of).chain(queue).chain(topics)
+}
+
+fn publishing_account(receiver: &Receiver) -> Option<&str> {
+    match &receiver.to {
+        Channel::Sns { account, .. } => account.as_deref(),
+        _ => None,
+    }
 }
 
 fn account_of(source: &SourceConfig) -> Option<&str> {
@@ -266,6 +287,19 @@ fn path_and_name(text: &str) -> (String, String) {
         Some((path, name)) => (format!("/{path}/"), name.to_owned()),
         None => ("/".to_owned(), text.to_owned()),
     }
+}
+
+fn topics(config: &Config) -> Vec<Topic> {
+    let mut topics: Vec<Topic> = Vec::new();
+    for receiver in &config.notify {
+        if let Channel::Sns { topic, account, .. } = &receiver.to {
+            let topic = Topic { arn: topic.clone(), account: account.clone() };
+            if !topics.contains(&topic) {
+                topics.push(topic);
+            }
+        }
+    }
+    topics
 }
 
 fn sources(config: &Config) -> Vec<Source> {

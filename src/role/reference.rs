@@ -27,7 +27,7 @@ fn title(holder: Holder) -> &'static str {
     match holder {
         Holder::Member => "The role in each audited account",
         Holder::Organization => "What reads AWS Organizations",
-        Holder::Reader => "What reads a bucket or a queue that the configuration names",
+        Holder::Reader => "What reads a bucket or a queue, or publishes to a topic, that the configuration names",
         Holder::Hub => "The hub role",
     }
 }
@@ -42,6 +42,7 @@ fn when(feature: Feature) -> &'static str {
         Feature::TrailBuckets => "a `discovered` source",
         Feature::SourceBuckets => "a `bucket` source",
         Feature::Notifications => "`notifications`",
+        Feature::Topics => "`notify` with `sns`",
         Feature::SessionTags => "`session-tags`",
         Feature::AuditBucket => "an audit bucket on S3",
         Feature::AuditKey => "an audit bucket with `kms-key`",
@@ -64,6 +65,7 @@ fn on(scope: Scope) -> &'static str {
         Scope::SourceKeys => "its keys, through S3",
         Scope::SourceKeysThemselves => "its keys",
         Scope::Queue => "the queue",
+        Scope::Topics => "the topics of `notify`",
         Scope::Roles => "exactly the roles that are assumed next",
         Scope::AuditBucket => "the audit bucket, listing below its prefix",
         Scope::AuditObjects => "objects below the audit bucket's prefix",
@@ -83,7 +85,7 @@ fn about(holder: Holder) -> &'static str {
              the hub role if none is named. If it is the same role as the one for auditing its account, that role has both."
         }
         Holder::Reader => {
-            "For a source or a queue with an `account`, the role in that account: the statements are part of the template \
+            "For a source, a queue or a topic with an `account`, the role in that account: the statements are part of the template \
              `member`, under a condition on the account, so that one StackSet does for all. Without an `account`, the hub role."
         }
         Holder::Hub => "The template `hub`: what the run itself is. Nothing but this role writes to the audit bucket.",

@@ -72,6 +72,13 @@ def ordinary(draw, account, region, time):
     return record(draw, account, region, time, source, name, readOnly=reads)
 
 
+def refused(draw, account, region, time):
+    """A refused call of mallory, at the beginning of its quarter of an hour: many of them are a storm."""
+    time = time.replace(minute=time.minute - time.minute % 15, second=0)
+    return record(draw, account, region, time, "iam.amazonaws.com", "ListUsers", readOnly=True, userIdentity=user(account, "mallory"),
+                  errorCode="AccessDenied", errorMessage="User is not authorized to perform: iam:ListUsers")
+
+
 def planted(what, draw, account, region, time):
     """A record that a built-in policy matches: the policy's id names it."""
     if what == "trail-stopped-or-narrowed":

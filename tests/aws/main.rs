@@ -13,6 +13,7 @@ mod proxy;
 mod proxy_checks;
 mod readme;
 mod roles;
+mod told;
 mod validate_logs;
 
 use environment::python;

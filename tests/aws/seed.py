@@ -64,7 +64,9 @@ PLANTED = [
 ]
 DEFAULTS = {"seed": 1, "since": "2026-10-01", "days": 7, "external_id": "external-id", "objects_per_day": 3, "organization_prefix": "",
             "organization_readers": [HUB], "first": None, "cells": None, "region_enabled": False,
-            "digests_since": None, "digests_until": None}
+            "digests_since": None, "digests_until": None,
+            # [day of the period, account, region, how many]: calls that were refused to one person at once.
+            "storms": []}
 
 
 class Scenario:
@@ -225,7 +227,10 @@ class Scenario:
 
     def planted(self, account, region, day):
         number = (day - self.first).days
-        return [lambda draw, time, what=what: logs.planted(what, draw, account, region, time)
+        storms = [lambda draw, time: logs.refused(draw, account, region, time)
+                  for on, where, there, count in self.options["storms"] if (on, where, there) == (number, account, region)
+                  for _ in range(count)]
+        return storms + [lambda draw, time, what=what: logs.planted(what, draw, account, region, time)
                 for on, where, there, what in PLANTED if (on, where, there) == (number, account, region)]
 
     def deliver_day(self, account, region, day):

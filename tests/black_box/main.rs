@@ -13,6 +13,7 @@ mod demo;
 mod determinism;
 mod events;
 mod inputs;
+mod notifications;
 mod policies;
 mod policy_drafts;
 mod reports;

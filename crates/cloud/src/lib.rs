@@ -19,7 +19,9 @@ pub mod region;
 mod s3;
 mod session;
 pub mod signing_key;
+pub mod topic;
 pub mod trail;
+pub mod web;
 
 pub use call::{CallLimit, MadeCall, Operation, Protocol, Service};
 pub use error::{Call, CloudError, Denial, DenialCause, Reason};

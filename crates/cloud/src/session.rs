@@ -4,7 +4,7 @@
 //! they end. Nothing here shows them; the SDK's own diagnostics might, see [`SECRET_TARGETS`].
 
 mod credentials;
-mod http;
+pub(crate) mod http;
 mod role;
 
 use std::collections::BTreeMap;

@@ -25,6 +25,21 @@ pub(crate) struct Life {
     pub(crate) overdue: bool,
 }
 
+/// What a receiver was told by a run: `notified` in its `run.json`, by the receiver's name.
+#[derive(Clone, Debug, Default, Serialize)]
+pub(crate) struct Notified {
+    /// Messages that it took.
+    pub(crate) sent: u64,
+    /// Messages that could not be sent.
+    pub(crate) failed: u64,
+    /// Findings and other things that the sent messages told.
+    pub(crate) told: u64,
+    /// Things that wait for the next run.
+    pub(crate) waiting: u64,
+    /// Why the last message that failed did; no secret stands in it.
+    pub(crate) last_error: Option<String>,
+}
+
 /// A waiver and a finding that it speaks of.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Waived {

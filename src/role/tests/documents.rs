@@ -72,6 +72,8 @@ fn each_setting_brings_its_own_actions() {
     assert_eq!(with("role: {external-id: abc}"), "");
     let queue = "notifications: {queue: 'https://sqs.eu-west-1.amazonaws.com/333344445555/q'}";
     assert_eq!(with(queue), "sqs:DeleteMessage sqs:GetQueueAttributes sqs:ReceiveMessage");
+    let topic = "notify: [{name: a, sns: {topic: 'arn:aws:sns:eu-west-1:111122223333:alarms'}}]";
+    assert_eq!(with(topic), "sns:Publish");
     let key = "region: eu-west-1, kms-key: 'arn:aws:kms:eu-west-1:444455556666:alias/a'}\naccounts";
     assert_eq!(instead("region: eu-west-1}\naccounts", key), "kms:GenerateDataKey");
     let lock = "region: eu-west-1, object-lock: {days: 1}}\naccounts";
