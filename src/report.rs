@@ -23,6 +23,7 @@ pub(crate) mod templates;
 pub(crate) mod text;
 pub(crate) mod told;
 pub(crate) mod v1;
+pub(crate) mod wiki;
 pub(crate) mod words;
 
 #[cfg(test)]
@@ -69,14 +70,6 @@ pub(crate) fn render(
         Format::Markdown => markdown::render(document, templates)?,
         Format::Html => html::render(document, templates)?,
     })
-}
-
-/// The pages beside the HTML report, by file name: none, unless it is too large for one file. The first is the report itself.
-///
-/// # Errors
-/// A template failed.
-pub(crate) fn html_files(document: &v1::Document, templates: &Templates) -> Result<Vec<(String, String)>, ReportError> {
-    Ok(html::render_files(document, templates)?)
 }
 
 /// The file name of a report in a format.

@@ -14,8 +14,9 @@ use crate::exit::Exit;
 use crate::report::escape::terminal;
 
 /// Files of every preset: (path below the folder, content, what it is).
-const FILES: [(&str, &str, &str); 5] = [
+const FILES: [(&str, &str, &str); 6] = [
     ("waivers.yaml", include_str!("init/waivers.yaml"), "exceptions; none yet"),
+    ("reviews.yaml", include_str!("init/reviews.yaml"), "who looked at findings; nobody yet"),
     (".github/workflows/assize.yml", include_str!("init/github.yml"), "hourly run on GitHub Actions"),
     (".gitlab-ci.assize.yml", include_str!("init/gitlab.yml"), "scheduled run on GitLab"),
     ("ecs/assize-task.yaml", include_str!("init/ecs-task.yaml"), "hourly run in the audit account (CloudFormation)"),

@@ -141,6 +141,14 @@ pub(crate) fn large() -> Document {
     of_size(10_000, 50)
 }
 
+/// Ten thousand findings in five hundred accounts, as a run over them gives it.
+pub(crate) fn vast() -> Document {
+    let mut document = of_size(10_000, 500);
+    scope::judge(&mut document, 500, &REGIONS.map(str::to_owned));
+    scope::live(&mut document);
+    document
+}
+
 /// The middle-sized document as a run over twelve accounts in four regions gives it.
 pub(crate) fn scoped() -> Document {
     let mut document = middle();

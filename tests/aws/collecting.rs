@@ -110,8 +110,13 @@ impl Ran {
     }
 
     /// What a report says of findings, without what differs between runs by its nature.
+    /// What was found, whichever run found it first: where a finding stands among runs is left out.
     pub(crate) fn findings(&self) -> Vec<Value> {
-        self.document["findings"].as_array().unwrap_or_else(|| panic!("no findings: {}", self.err)).clone()
+        let mut all = self.document["findings"].as_array().unwrap_or_else(|| panic!("no findings: {}", self.err)).clone();
+        for finding in all.iter_mut().filter_map(Value::as_object_mut) {
+            finding.remove("life");
+        }
+        all
     }
 }
 

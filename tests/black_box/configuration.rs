@@ -4,9 +4,10 @@ use std::process::Stdio;
 
 use crate::{Assize, Ran, ran, text};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     "assize.yaml",
     "waivers.yaml",
+    "reviews.yaml",
     ".github/workflows/assize.yml",
     ".gitlab-ci.assize.yml",
     "ecs/assize-task.yaml",
@@ -64,6 +65,7 @@ fn init_says_what_to_do_next_and_check_says_what_was_understood() {
     wrote
       assize.yaml                   the configuration; fill in what stands in <brackets>
       waivers.yaml                  exceptions; none yet
+      reviews.yaml                  who looked at findings; nobody yet
       .github/workflows/assize.yml  hourly run on GitHub Actions
       .gitlab-ci.assize.yml         scheduled run on GitLab
       ecs/assize-task.yaml          hourly run in the audit account (CloudFormation)
@@ -76,14 +78,14 @@ fn init_says_what_to_do_next_and_check_says_what_was_understood() {
     ");
     fill_in(&assize);
     let checked = with_external_id(&assize, &["config", "check"]);
-    let policies = checked.out.lines().last().unwrap().to_owned();
-    assert!(policies.starts_with("  policies  "), "{policies}");
-    insta::assert_snapshot!(checked.out.replace(&policies, ""), @r"
+    let policies = checked.out.lines().find(|line| line.starts_with("  policies  ")).unwrap().to_owned();
+    insta::assert_snapshot!(checked.out.replace(&format!("{policies}\n"), ""), @r"
     assize.yaml: no mistake found
       accounts  0 accounts listed, and all of the organisation (0 exclusions)
       regions   all that an account has enabled
       sources   s3://aws-controltower-logs-222233334444-eu-west-1/, read in place
       audit     s3://example-audit/assize
+      findings  0 waivers, 0 reviews
     ");
 }
 

@@ -37,7 +37,7 @@ fn five_mistakes_are_shown_at_once_with_lines_carets_and_hints() {
        |
      5 | colour: red
        | ^^^^^^
-       = hint: known keys here: author, custom, date, description, detection, evidence, falsepositives, fields, group-by, id, level, license, logsource, modified, name, needs, per, placeholders, population, references, related, remediation, require, resource, scope, show, simulation, status, tags, taxonomy, tests, threshold, title, regression_tests_path
+       = hint: known keys here: author, custom, date, description, detection, evidence, falsepositives, fields, group-by, id, level, license, logsource, modified, name, needs, per, placeholders, population, references, related, remediation, remediation-ja, require, resource, scope, show, simulation, status, tags, taxonomy, tests, threshold, title, title-ja, regression_tests_path
 
     p.yaml:8:5: error[unknown-modifier]: there is no modifier `contain`
        |

@@ -160,6 +160,8 @@ struct RowView<'a> {
     fingerprint: &'a str,
     policy: &'a str,
     title: &'a str,
+    /// To the finding on its account's page, if it has one.
+    link: Option<String>,
     level: &'a str,
     account: &'a str,
     region: &'a str,
@@ -269,7 +271,10 @@ impl<'a> Page<'a> {
             findings_total: document.findings.len(),
             matches_total: document.findings.iter().map(|finding| finding.count).sum(),
             findings,
-            row_blocks: rest.chunks(BLOCK_ROWS).map(|block| block.iter().map(RowView::of).collect()).collect(),
+            row_blocks: rest
+                .chunks(BLOCK_ROWS)
+                .map(|block| block.iter().map(|finding| RowView::of(finding, pages)).collect())
+                .collect(),
             rows_total: rest.len(),
             policies,
             frameworks: document
@@ -474,8 +479,10 @@ impl<'a> FindingView<'a> {
 }
 
 impl<'a> RowView<'a> {
-    fn of(finding: &'a Finding) -> Self {
+    fn of(finding: &'a Finding, pages: &[AccountPage]) -> Self {
+        let page = pages.iter().find(|page| page.account == finding.account);
         Self {
+            link: page.map(|page| format!("{}#f-{}", page.file, finding.fingerprint)),
             standing: Standing::of(finding),
             fingerprint: &finding.fingerprint,
             policy: &finding.policy,

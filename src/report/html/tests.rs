@@ -170,3 +170,45 @@ fn values_do_not_change_the_shape() {
         assert_eq!(plain(hostile), expected, "{hostile}");
     }
 }
+
+#[test]
+fn a_report_over_ten_megabytes_is_an_index_and_a_page_for_each_account() {
+    let mut document = fixture::scoped();
+    let small = render_files(&document, &templates()).unwrap();
+    assert_eq!(small.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["report.html"]);
+    // Many findings with long values, in the accounts that there are.
+    let one = document.findings[0].clone();
+    for at in 0..1_200_usize {
+        let mut finding = one.clone();
+        finding.fingerprint = format!("{at:032x}");
+        finding.account = document.findings[at % 40].account.clone();
+        finding.occurrences.iter_mut().for_each(|it| it.show[0].value = Some("v".repeat(4_000)));
+        document.findings.push(finding);
+    }
+    let files = render_files(&document, &templates()).unwrap();
+    let accounts: BTreeSet<&str> = document.findings.iter().map(|finding| finding.account.as_str()).collect();
+    assert_eq!(files.len(), accounts.len() + 1);
+    let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+    let index = &files[0].1;
+    for link in attribute(index, &["a"], "href").iter().filter(|link| !link.starts_with('#') && !link.starts_with("http")) {
+        assert!(names.contains(link.split('#').next().unwrap()), "{link} leads nowhere");
+    }
+    assert_eq!(attribute(index, &["tr"], "data-level").len(), document.findings.len(), "the index has every finding as a row");
+    for (name, page) in &files[1..] {
+        assert!(shape(page).iter().all(|tag| !tag.starts_with("error")), "{name}");
+        assert!(page.len() < 32 * 1024 * 1024, "{name}: {} bytes", page.len());
+    }
+    let detailed: usize = files[1..].iter().map(|(_, page)| page.matches("<details class=\"finding").count()).sum();
+    assert_eq!(detailed, document.findings.len());
+}
+
+/// Writes what the browser is timed with: `ASSIZE_LARGE_REPORT=FOLDER cargo test --workspace -- --ignored large_report`.
+#[test]
+#[ignore = "writes files, for a measurement by hand"]
+fn a_large_report_is_written_and_timed() {
+    let folder = std::path::PathBuf::from(std::env::var_os("ASSIZE_LARGE_REPORT").expect("ASSIZE_LARGE_REPORT names a folder"));
+    let begun = std::time::Instant::now();
+    let files = render_files(&fixture::vast(), &templates()).unwrap();
+    println!("10,000 findings in 500 accounts: {} files in {:.2} s", files.len(), begun.elapsed().as_secs_f64());
+    files.iter().for_each(|(name, page)| std::fs::write(folder.join(name), page).unwrap());
+}
