@@ -159,6 +159,9 @@ pub(crate) struct ScanArgs {
     /// Write the reports and findings.jsonl into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Begin CSV with a byte order mark, by which spreadsheets know that it is UTF-8
+    #[arg(long)]
+    pub(crate) csv_bom: bool,
     /// Folder with templates that replace the built-in ones by name
     #[arg(long, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
@@ -220,6 +223,9 @@ pub(crate) struct RunArgs {
     /// Write the reports, in the formats of --format or else of `report.formats`, and findings.jsonl into this folder too
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Begin CSV with a byte order mark, by which spreadsheets know that it is UTF-8 [default: `report.csv-bom`]
+    #[arg(long)]
+    pub(crate) csv_bom: bool,
     /// Evaluate policies that are new or changed over the evidence that is kept already, newest day first
     #[arg(long, conflicts_with = "shard")]
     pub(crate) backfill: bool,
@@ -486,6 +492,14 @@ pub(crate) enum Format {
     Markdown,
     /// One self-contained file
     Html,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test results of CI systems
+    Junit,
+    /// Tables: findings and verdicts (on standard output findings alone)
+    Csv,
+    /// A workbook for auditors, with samples
+    Xlsx,
 }
 
 /// Levels, as an argument.

@@ -217,6 +217,9 @@ pub(crate) enum CommandError {
     /// Several formats for one output.
     #[error("standard output takes one format; give --out DIR to write several files")]
     SeveralFormats,
+    /// A workbook for a terminal.
+    #[error("a workbook is no text for a terminal; write it into a folder with --out DIR, or send standard output to a file")]
+    BinaryToTerminal,
     /// Several templates for one output.
     #[error("standard output takes one template, and these are several: {0}; choose one with --part, or give --out DIR")]
     SeveralTemplates(String),

@@ -69,9 +69,19 @@ impl Console {
         Terminal { colour, width: columns.unwrap_or(DEFAULT_WIDTH).clamp(40, 200), findings: text::PER_POLICY }
     }
 
+    /// Whether somebody looks at standard output.
+    pub(crate) fn is_watched(&self) -> bool {
+        io::stdout().is_terminal()
+    }
+
     /// Writes a result to standard output. A reader that has seen enough (a closed pipe) is no error.
     pub(crate) fn result(&self, text: &str) -> Result<(), CommandError> {
-        self.stream(|out| out.write_all(text.as_bytes()))
+        self.bytes(text.as_bytes())
+    }
+
+    /// As [`Console::result`], for a result that need not be text.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Result<(), CommandError> {
+        self.stream(|out| out.write_all(bytes))
     }
 
     /// As [`Console::result`], for a result that is too large to hold: `write` writes it bit by bit.

@@ -27,6 +27,9 @@ pub(crate) struct ReportArgs {
     /// Write the reports, in the formats of --format or else of `report.formats`, and findings.jsonl into this folder
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Begin CSV with a byte order mark, by which spreadsheets know that it is UTF-8 [default: `report.csv-bom`]
+    #[arg(long)]
+    pub(crate) csv_bom: bool,
     /// The language of HTML and Markdown [default: `report.lang`]
     #[arg(long, value_enum, value_name = "LANG")]
     pub(crate) lang: Option<Lang>,

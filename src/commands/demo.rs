@@ -24,7 +24,7 @@ use crate::demo::{self, Spec, Summary};
 use crate::exit::Exit;
 use crate::pack;
 use crate::report::templates::Templates;
-use crate::report::{self, Terminal};
+use crate::report::{self, Options, Terminal};
 use crate::run::{self, Asked, Published};
 use crate::scan;
 use crate::verify::keys::archive_key;
@@ -137,15 +137,15 @@ impl Stage<'_> {
 /// Writes the reports beside the organisation, and says what was hidden and whether it was found.
 fn show(published: &Published, summary: &Summary, folder: &Path, console: &Console) -> Result<(), CommandError> {
     let templates = Templates::load(None)?;
-    let plain = Terminal { colour: false, width: 110, findings: usize::MAX };
-    for format in [Format::Html, Format::Markdown, Format::Json] {
-        let text = report::render(format, &published.document, &templates, plain)?;
-        into_file(&folder.join(report::file_name(format)), |out| out.write_all(text.as_bytes()))?;
+    for format in [Format::Html, Format::Markdown, Format::Json, Format::Sarif, Format::Junit, Format::Csv, Format::Xlsx] {
+        for file in report::files(format, &published.document, &templates, false)? {
+            into_file(&folder.join(&file.name), |out| out.write_all(&file.bytes))?;
+        }
     }
     into_file(&folder.join("findings.jsonl"), |out| out.write_all(&published.findings))?;
     // The report has everything; here the worst are enough.
-    let terminal = Terminal { findings: 2, ..console.terminal() };
-    console.result(&report::render(Format::Text, &published.document, &templates, terminal)?)?;
+    let options = Options { terminal: Terminal { findings: 2, ..console.terminal() }, csv_bom: false };
+    console.bytes(&report::render(Format::Text, &published.document, &templates, options)?)?;
     console.result(&closing(published, summary, folder)?)
 }
 

@@ -78,6 +78,7 @@ fn side(config: &Config, args: &DiffArgs, name: &str, later: Option<&Register>) 
             accounts: Vec::new(),
             format: Vec::new(),
             out: None,
+            csv_bom: false,
             lang: None,
             redact: false,
             fail_on: None,

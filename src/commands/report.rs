@@ -2,8 +2,8 @@
 
 use super::CommandError;
 use super::coverage::recalled;
-use super::run::put_out;
-use super::scan::exit;
+use super::run::{Put, put_out};
+use super::scan::{exit, fit_for_output};
 use crate::accepted::Accepted;
 use crate::cli::ReportArgs;
 use crate::config::Config;
@@ -21,8 +21,8 @@ const REDACTION_KEY: &str = "ASSIZE_REDACTION_KEY";
 
 /// Runs `assize report`.
 pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandError> {
-    if args.format.len() > 1 && args.out.is_none() {
-        return Err(CommandError::SeveralFormats);
+    if args.out.is_none() {
+        fit_for_output(&args.format, console)?;
     }
     let config = Config::of_option(args.config.as_deref())?;
     let templates = Templates::load(config.report.templates.as_deref())?;
@@ -35,8 +35,8 @@ pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandE
         // It names every object and event of every finding.
         reported.findings.clear();
     }
-    let formats = if args.format.is_empty() { &config.report.formats } else { &args.format };
-    put_out((&reported.document, &reported.findings), &templates, (args.out.as_deref(), &args.format, formats), console)?;
+    let put = Put { folder: args.out.as_deref(), asked: &args.format, csv_bom: args.csv_bom };
+    put_out((&reported.document, &reported.findings), &templates, (put, &config.report), console)?;
     Ok(exit(&reported.document))
 }
 

@@ -9,11 +9,11 @@ use assize_engine::evaluate::Period;
 use futures::future::Either;
 
 use super::CommandError;
-use super::scan::{as_of, into_file, now, period};
+use super::scan::{as_of, fit_for_output, into_file, now, period};
 use crate::accepted::Accepted;
 use crate::cli::{CollectArgs, Format, RunArgs};
 use crate::collect::Stop;
-use crate::config::{self, Config};
+use crate::config::{self, Config, ReportConfig};
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::pack::{self, Pack};
@@ -28,8 +28,8 @@ const LOOK_AT_CLOCK: Duration = Duration::from_secs(10);
 
 /// Runs `assize run`.
 pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandError> {
-    if args.format.len() > 1 && args.out.is_none() {
-        return Err(CommandError::SeveralFormats);
+    if args.out.is_none() {
+        fit_for_output(&args.format, console)?;
     }
     let schedule = schedule(args)?;
     let prepared = Prepared { backfill: args.backfill, baseline: args.baseline, ..Prepared::new(&args.collect, console)? };
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<Exit, CommandErro
     prepared.again_and_again(schedule.as_ref(), console, |asked, signals| {
         let asked = Asked { command: "run", fail_on, collect_only: false, ..asked };
         let done = prepared.once(&asked, &templates, signals, console)?;
-        finish(&done, &templates, (args, &prepared.config.report.formats), console)
+        finish(&done, &templates, (args, &prepared.config.report), console)
     })
 }
 
@@ -276,7 +276,7 @@ fn duration(option: &'static str, text: &str) -> Result<Duration, CommandError> 
 fn finish(
     done: &Done,
     templates: &Templates,
-    (args, configured): (&RunArgs, &[Format]),
+    (args, configured): (&RunArgs, &ReportConfig),
     console: &Console,
 ) -> Result<Exit, CommandError> {
     let Some(published) = &done.published else {
@@ -285,35 +285,46 @@ fn finish(
     };
     untold(done, console);
     let document = &published.document;
-    put_out((document, &published.findings), templates, (args.out.as_deref(), &args.format, configured), console)?;
+    let put = Put { folder: args.out.as_deref(), asked: &args.format, csv_bom: args.csv_bom };
+    put_out((document, &published.findings), templates, (put, configured), console)?;
     if let Some(key) = published.keys.first().and_then(|key| key.rsplit_once('/')) {
         console.note(&format!("kept in the audit bucket under {}/", key.0));
     }
     Ok(super::scan::exit(document))
 }
 
-/// Puts out a result: all formats into a folder and a text beside, or one format. `asked`: what the command line names;
-/// `configured`: what is written into a folder if it names none.
+/// What the command line says of the output.
+#[derive(Clone, Copy)]
+pub(super) struct Put<'a> {
+    /// `--out`
+    pub(super) folder: Option<&'a Path>,
+    /// `--format`; where it names none, the configuration says what is written into a folder.
+    pub(super) asked: &'a [Format],
+    /// `--csv-bom`
+    pub(super) csv_bom: bool,
+}
+
+/// Puts out a result: all formats into a folder and a text beside, or one format.
 pub(super) fn put_out(
     (document, findings): (&v1::Document, &[u8]),
     templates: &Templates,
-    (folder, asked, configured): (Option<&Path>, &[Format], &[Format]),
+    (put, configured): (Put<'_>, &ReportConfig),
     console: &Console,
 ) -> Result<(), CommandError> {
-    let terminal = console.terminal();
-    let render = |format, terminal| report::render(format, document, templates, terminal);
-    let Some(folder) = folder else {
-        let format = asked.first().copied().unwrap_or(Format::Text);
-        return console.result(&render(format, terminal)?);
+    let csv_bom = put.csv_bom || configured.csv_bom;
+    let options = report::Options { terminal: console.terminal(), csv_bom };
+    let render = |format| report::render(format, document, templates, options);
+    let Some(folder) = put.folder else {
+        return console.bytes(&render(put.asked.first().copied().unwrap_or(Format::Text))?);
     };
     std::fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.to_owned(), source })?;
-    let plain = report::Terminal { colour: false, width: 110, findings: usize::MAX };
-    for format in if asked.is_empty() { configured } else { asked } {
-        let text = render(*format, plain)?;
-        into_file(&folder.join(report::file_name(*format)), |out| out.write_all(text.as_bytes()))?;
+    for format in if put.asked.is_empty() { &configured.formats } else { put.asked } {
+        for file in report::files(*format, document, templates, csv_bom)? {
+            into_file(&folder.join(&file.name), |out| out.write_all(&file.bytes))?;
+        }
     }
     into_file(&folder.join("findings.jsonl"), |out| out.write_all(findings))?;
-    console.result(&render(Format::Text, terminal)?)
+    console.bytes(&render(Format::Text)?)
 }
 
 /// Says who could not be notified. The result of a run is what it is, whoever knows of it.

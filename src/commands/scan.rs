@@ -25,8 +25,8 @@ use crate::scan::{self, ScanContext, Scanned};
 
 /// Runs `assize scan`.
 pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandError> {
-    if args.format.len() > 1 && args.out.is_none() {
-        return Err(CommandError::SeveralFormats);
+    if args.out.is_none() {
+        fit_for_output(&args.format, console)?;
     }
     let request = Request::new(args)?;
     let templates = Templates::load(args.templates.as_deref())?;
@@ -40,6 +40,15 @@ pub(crate) fn run(args: &ScanArgs, console: &Console) -> Result<Exit, CommandErr
     let (document, scanned) = evaluate(&request, &pack, &inputs, console);
     write(&document, &scanned, &pack, &templates, args, console)?;
     Ok(exit(&document))
+}
+
+/// Refuses formats that standard output cannot take, before anything is read.
+pub(crate) fn fit_for_output(formats: &[Format], console: &Console) -> Result<(), CommandError> {
+    match formats {
+        [_, _, ..] => Err(CommandError::SeveralFormats),
+        [Format::Xlsx] if console.is_watched() => Err(CommandError::BinaryToTerminal),
+        _ => Ok(()),
+    }
 }
 
 /// What a scan is asked for, apart from where its result goes.
@@ -171,13 +180,13 @@ fn write(
     args: &ScanArgs,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let terminal = console.terminal();
+    let options = report::Options { terminal: console.terminal(), csv_bom: args.csv_bom };
     let Some(folder) = &args.out else {
         let format = args.format.first().copied().unwrap_or(Format::Text);
-        return console.result(&report::render(format, document, templates, terminal)?);
+        return console.bytes(&report::render(format, document, templates, options)?);
     };
-    let written = write_files(document, scanned, pack, templates, (folder, &args.format))?;
-    console.result(&report::render(Format::Text, document, templates, terminal)?)?;
+    let written = write_files(document, scanned, pack, templates, (folder, &args.format, args.csv_bom))?;
+    console.bytes(&report::render(Format::Text, document, templates, options)?)?;
     for path in written {
         console.note(&format!("wrote {}", path.display()));
     }
@@ -190,17 +199,16 @@ pub(crate) fn write_files(
     scanned: &Scanned,
     pack: &Pack,
     templates: &Templates,
-    (folder, formats): (&Path, &[Format]),
+    (folder, formats, csv_bom): (&Path, &[Format], bool),
 ) -> Result<Vec<PathBuf>, CommandError> {
     fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.to_owned(), source })?;
     let mut written = Vec::new();
-    // A text for a file is plain and wide, whatever the terminal.
-    let terminal = report::Terminal { colour: false, width: 110, findings: usize::MAX };
     for format in formats {
-        let text = report::render(*format, document, templates, terminal)?;
-        let path = folder.join(report::file_name(*format));
-        into_file(&path, |out| out.write_all(text.as_bytes()))?;
-        written.push(path);
+        for file in report::files(*format, document, templates, csv_bom)? {
+            let path = folder.join(&file.name);
+            into_file(&path, |out| out.write_all(&file.bytes))?;
+            written.push(path);
+        }
     }
     let path = folder.join("findings.jsonl");
     into_file(&path, |out| findings_jsonl::write(&scanned.findings, &pack.policies, out))?;

@@ -487,6 +487,8 @@ pub(crate) struct ReportConfig {
     pub(crate) min_coverage: Percent,
     /// Formats to write.
     pub(crate) formats: Vec<Format>,
+    /// Whether CSV begins with a byte order mark.
+    pub(crate) csv_bom: bool,
     /// A folder with templates that replace the built-in ones by name.
     pub(crate) templates: Option<PathBuf>,
     /// In which times are shown, beside UTC. Times in JSON are in UTC always.

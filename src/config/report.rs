@@ -13,16 +13,25 @@ use crate::cli::Format;
 use crate::exit::FailOn;
 
 const KEYS: &[&str] =
-    &["fail-on", "min-coverage", "formats", "templates", "timezone", "lang", "fiscal-year-start", "review-within"];
+    &["fail-on", "min-coverage", "formats", "csv-bom", "templates", "timezone", "lang", "fiscal-year-start", "review-within"];
 
-const FORMATS: [(&str, Format); 4] =
-    [("text", Format::Text), ("json", Format::Json), ("markdown", Format::Markdown), ("html", Format::Html)];
+const FORMATS: [(&str, Format); 8] = [
+    ("text", Format::Text),
+    ("json", Format::Json),
+    ("markdown", Format::Markdown),
+    ("html", Format::Html),
+    ("sarif", Format::Sarif),
+    ("junit", Format::Junit),
+    ("csv", Format::Csv),
+    ("xlsx", Format::Xlsx),
+];
 
 pub(super) fn read(root: &Node, context: &mut Context<'_>) -> ReportConfig {
     let mut report = ReportConfig {
         fail_on: FailOn { level: Level::High, only_new: false },
         min_coverage: Percent(10_000),
         formats: vec![Format::Html, Format::Markdown, Format::Json],
+        csv_bom: false,
         templates: None,
         timezone: Timezone { name: "UTC".to_owned(), offset_seconds: 0 },
         lang: Lang::En,
@@ -39,6 +48,7 @@ pub(super) fn read(root: &Node, context: &mut Context<'_>) -> ReportConfig {
         report.fail_on = fail_on;
     }
     report.lang = context.choice(node, "lang", &[("en", Lang::En), ("ja", Lang::Ja)]).unwrap_or_default();
+    report.csv_bom = context.choice(node, "csv-bom", &[("true", true), ("false", false)]).unwrap_or_default();
     if let Some(month) = context.small_number(node, "fiscal-year-start", 1..=12) {
         report.fiscal_year_start = u8::try_from(month).unwrap_or(1);
     }
@@ -96,7 +106,8 @@ fn formats(node: &Node, list: &Node, context: &mut Context<'_>) -> Vec<Format> {
             Some((_, format)) => formats.push(*format),
             None => {
                 let message = format!("there is no format `{}`", text.written);
-                context.report.error(text.span, "wrong-value", message).hint("one of text, json, markdown, html");
+                let names: Vec<&str> = FORMATS.iter().map(|(name, _)| *name).collect();
+                context.report.error(text.span, "wrong-value", message).hint(format!("one of {}", names.join(", ")));
             }
         }
     }

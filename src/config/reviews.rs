@@ -49,7 +49,7 @@ pub(crate) struct Review {
 /// # Errors
 /// It cannot be read, or has mistakes: all of them.
 pub(crate) fn read(path: &Path) -> Result<NoteFile<Review>, ConfigError> {
-    super::note_file(path, "reviews", |node, context, file| one(node, context, file))
+    super::note_file(path, "reviews", one)
 }
 
 fn one(node: &Node, context: &mut Context<'_>, file: &str) -> Option<Review> {

@@ -109,7 +109,7 @@ impl Waiver {
 /// # Errors
 /// It cannot be read, or has mistakes: all of them.
 pub(crate) fn read(path: &Path) -> Result<NoteFile<Waiver>, ConfigError> {
-    super::note_file(path, "waivers", |node, context, file| one(node, context, file))
+    super::note_file(path, "waivers", one)
 }
 
 fn one(node: &Node, context: &mut Context<'_>, file: &str) -> Option<Waiver> {

@@ -1,4 +1,4 @@
-//! Makes text from logs harmless in each output: HTML, Markdown and a terminal.
+//! Makes text from logs harmless in each output: HTML, XML, Markdown, SARIF, spreadsheets and a terminal.
 //!
 //! Anyone with an AWS account can write strings into a log. Whatever they wrote, the reader sees it as text, and
 //! sees the characters that are meant not to be seen. The escapes are one-way: they are for people, and the JSON
@@ -68,6 +68,48 @@ pub(crate) fn html(text: &str, out: &mut dyn Write) -> io::Result<()> {
         plain_from = at + c.len_utf8();
     }
     out.write_all(&bytes[plain_from..])
+}
+
+/// The text for XML 1.0: element content or a quoted attribute value. XML allows hardly any control character, not even
+/// as a reference, so they are spelt out as in [`html`].
+#[must_use]
+pub(crate) fn xml(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+    match html(text, &mut out) {
+        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
+        Err(_) => String::new(),
+    }
+}
+
+/// The text for a cell of a CSV file: on one line, and never a formula for the spreadsheet that opens the file. An apostrophe
+/// before it says so, as OWASP's page on CSV injection has it.
+#[must_use]
+pub(crate) fn cell(text: &str) -> String {
+    let visible = terminal(text);
+    if is_formula(text) { format!("'{visible}") } else { visible }
+}
+
+/// Whether a spreadsheet could take the text for a formula: it begins with a tab or a line break, or its first character that
+/// is no space and no quotation mark begins formulas, be it in its full-width form.
+#[must_use]
+pub(crate) fn is_formula(text: &str) -> bool {
+    let passed_over =
+        |c: &char| c.is_whitespace() || is_invisible(*c) || matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '＂' | '＇');
+    let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠' | '﹦' | '﹢' | '﹣' | '﹫');
+    text.starts_with(['\t', '\r', '\n']) || text.chars().find(|c| !passed_over(c)).is_some_and(begins)
+}
+
+/// The text for a plain message of SARIF, in which brackets make links and a backslash takes that from them (section 3.11.6).
+#[must_use]
+pub(crate) fn sarif(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in terminal(text).chars() {
+        if matches!(c, '[' | ']' | '\\') {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// Writes the text for running Markdown text, a heading, a list item or a table cell, as GitHub renders it: no

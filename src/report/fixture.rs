@@ -141,9 +141,15 @@ pub(crate) fn large() -> Document {
     of_size(10_000, 50)
 }
 
-/// Ten thousand findings in five hundred accounts, as a run over them gives it.
-pub(crate) fn vast() -> Document {
+/// As many findings as asked for, over fifty accounts.
+pub(crate) fn many(findings: usize) -> Document {
+    of_size(findings, 50)
+}
+
+/// Ten thousand findings in five hundred accounts, as a run gives them.
+pub(crate) fn sweeping() -> Document {
     let mut document = of_size(10_000, 500);
+    document.frameworks = vec![middle::framework()];
     scope::judge(&mut document, 500, &REGIONS.map(str::to_owned));
     scope::live(&mut document);
     document

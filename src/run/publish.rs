@@ -24,7 +24,7 @@ use crate::manifest::Link;
 use crate::manifest::inputs::Input;
 use crate::report::build::{self, Detail, Parts};
 use crate::report::templates::Templates;
-use crate::report::{self, Terminal, findings_jsonl, scanned, told, v1};
+use crate::report::{self, findings_jsonl, scanned, told, v1};
 use crate::scan::ScanContext;
 use crate::scan::evidence::{self, Wanted};
 use crate::scan::input::{Inputs, Object};
@@ -35,6 +35,9 @@ const MAX_EVIDENCE: usize = 5_000;
 
 /// Objects fetched at once for the report.
 const FETCHES: usize = 32;
+
+/// Formats that are kept of every run, whatever the configuration asks for beside.
+const ALWAYS: [Format; 4] = [Format::Json, Format::Html, Format::Markdown, Format::Text];
 
 /// What the other stages know.
 pub(super) struct Told<'a> {
@@ -250,18 +253,19 @@ async fn write(path: &std::path::Path, bytes: Vec<u8>) -> std::io::Result<()> {
     tokio::task::spawn_blocking(move || std::fs::write(path, bytes)).await.map_err(std::io::Error::other)?
 }
 
-/// Writes every format to `runs/<run id>/`: keys, and SHA-256 by name.
+/// Writes these formats and those of `report.formats` to `runs/<run id>/`: keys, and SHA-256 by name.
 async fn keep(
     context: &Context<'_>,
     document: &v1::Document,
     (findings, register): (&[u8], Vec<u8>),
     templates: &Templates,
 ) -> Result<(Vec<String>, BTreeMap<String, String>), RunError> {
-    let terminal = Terminal { colour: false, width: 110, findings: usize::MAX };
+    let configured = &context.config.report;
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
-    for format in [Format::Json, Format::Html, Format::Markdown, Format::Text] {
-        let text = report::render(format, document, templates, terminal)?;
-        files.push((report::file_name(format).to_owned(), text.into_bytes()));
+    let more = configured.formats.iter().filter(|format| !ALWAYS.contains(format));
+    for format in ALWAYS.iter().chain(more) {
+        let of_format = report::files(*format, document, templates, configured.csv_bom)?;
+        files.extend(of_format.into_iter().map(|file| (file.name, file.bytes)));
     }
     files.push(("findings.jsonl".to_owned(), findings.to_vec()));
     files.push((register::FILE.to_owned(), register));

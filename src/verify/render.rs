@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::account::KeySource;
 use super::outcome::{ChainOutcome, Counts, Verified};
 use super::reading::Reading;
-use crate::report::escape::{self, terminal};
+use crate::report::escape::{terminal, xml};
 use crate::report::words;
 
 /// Objects shown for each chain in the terminal.
@@ -154,12 +154,4 @@ pub(crate) fn junit(verified: &Verified) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"assize verify\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">\n{cases}</testsuite>\n"
     )
-}
-
-fn xml(text: &str) -> String {
-    let mut out = Vec::new();
-    match escape::html(text, &mut out) {
-        Ok(()) => String::from_utf8_lossy(&out).into_owned(),
-        Err(_) => String::new(),
-    }
 }

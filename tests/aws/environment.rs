@@ -3,8 +3,9 @@
 //! Included by tests with `#[path]`. Setting up may fail only loudly: a test that needs AWS never passes without it.
 //! `ASSIZE_AWS_EMULATOR=URL` uses one that is running already. `ASSIZE_TEST_CACHE` says where the venv is kept.
 
-use std::fs::File;
-use std::hash::{DefaultHasher, Hash, Hasher};
+#[path = "venv.rs"]
+mod venv;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -156,51 +157,10 @@ pub(crate) fn folder() -> PathBuf {
     found.expect("the workspace has tests/aws/requirements.txt")
 }
 
-/// The Python of the venv that holds what requirements.txt names. Whoever comes first makes it; others wait for it.
+/// The Python of the venv that holds what requirements.txt names.
 pub(crate) fn python() -> PathBuf {
     static MADE: OnceLock<PathBuf> = OnceLock::new();
-    MADE.get_or_init(|| {
-        let requirements = folder().join("requirements.txt");
-        let text = std::fs::read_to_string(&requirements).expect("requirements.txt can be read");
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        let cache = cache();
-        std::fs::create_dir_all(&cache).unwrap_or_else(|error| panic!("{}: {error}", cache.display()));
-        let venv = cache.join(format!("venv-{:016x}", hasher.finish()));
-        let lock = File::create(venv.with_extension("lock")).expect("the lock beside the venv can be made");
-        lock.lock().expect("the lock beside the venv can be taken");
-        let python = venv.join("bin/python");
-        // The mark is written last: a venv that was left half-made, or whose Python is gone, is made anew.
-        if !(venv.join("complete").is_file() && python.is_file()) {
-            make_venv(&venv, &requirements);
-        }
-        python
-    })
-    .clone()
-}
-
-fn cache() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    set("ASSIZE_TEST_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("assize")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/assize")))
-        .expect("ASSIZE_TEST_CACHE, XDG_CACHE_HOME or HOME is set")
-}
-
-fn make_venv(venv: &Path, requirements: &Path) {
-    if venv.exists() {
-        std::fs::remove_dir_all(venv).unwrap_or_else(|error| panic!("{}: {error}", venv.display()));
-    }
-    ran(Command::new("python3").args(["-m", "venv"]).arg(venv));
-    ran(Command::new(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet", "-r"]).arg(requirements));
-    std::fs::write(venv.join("complete"), "").expect("the venv can be marked as complete");
-}
-
-fn ran(command: &mut Command) {
-    let output = command.stdin(Stdio::null()).output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?}: {error}; the AWS tests need python3 with venv and pip"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {}\n{}{said}", output.status, String::from_utf8_lossy(&output.stdout));
+    MADE.get_or_init(|| venv::python(&folder().join("requirements.txt"))).clone()
 }
 
 /// Starts a server that prints its address in one line, and waits for that line. What it prints later is read and dropped.

@@ -37,7 +37,7 @@ pub(super) fn configuration(summary: &Summary) -> String {
          judge: {{period: 30d}}\n\
          waivers: waivers.yaml\n\
          reviews: reviews.yaml\n\
-         report:\n  formats: [html, markdown, json]\n  fiscal-year-start: 4\n  review-within:\n\
+         report:\n  formats: [html, markdown, json, sarif, junit, csv, xlsx]\n  fiscal-year-start: 4\n  review-within:\n\
          \u{20}   - {{level: critical, within: 1d}}\n    - {{level: high, within: 7d}}\n",
         DENIED.0,
         DENIED.1,

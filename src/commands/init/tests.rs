@@ -6,7 +6,7 @@ use clap::{CommandFactory, Parser, ValueEnum};
 use serde_yaml::Value;
 
 use super::*;
-use crate::cli::Cli;
+use crate::cli::{Cli, Format};
 use crate::config::schema::validator;
 use crate::config::{Config, ConfigError, Location};
 use crate::diagnostics;
@@ -103,17 +103,32 @@ fn workflows_are_yaml_and_keep_their_promises() {
     assert_eq!(github["permissions"], Value::Mapping(Default::default()), "nothing beyond what a job asks for");
     let job = &github["jobs"]["audit"];
     assert_eq!(job["permissions"]["id-token"], "write");
-    assert_eq!(job["permissions"].as_mapping().unwrap().len(), 2);
+    assert_eq!(job["permissions"]["security-events"], "write");
+    assert_eq!((job["permissions"]["contents"].as_str(), job["permissions"]["actions"].as_str()), (Some("read"), Some("read")));
+    assert_eq!(job["permissions"].as_mapping().unwrap().len(), 4);
     assert_eq!(github["concurrency"]["cancel-in-progress"], false);
     let steps = job["steps"].as_sequence().unwrap();
     for action in steps.iter().filter_map(|step| step["uses"].as_str()) {
         let hash = action.split_once('@').unwrap().1;
         assert!(hash.len() == 40 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{action} is not pinned");
     }
+    // What is uploaded is what the run writes, also of a run that ends with 1, 3 or 4.
+    let named = |part: &str| steps.iter().find(|step| step["uses"].as_str().is_some_and(|uses| uses.contains(part))).unwrap();
+    let alerts = named("codeql-action/upload-sarif@");
+    let sarif = format!("report/{}", crate::report::file_name(Format::Sarif));
+    assert_eq!(alerts["with"]["sarif_file"].as_str(), Some(sarif.as_str()));
+    assert!(alerts["if"].as_str().unwrap().starts_with("always() && "));
+    let run = steps.iter().filter_map(|step| step["run"].as_str()).find(|run| run.contains("assize run")).unwrap();
+    assert!(run.contains("--out report --format html,markdown,json,sarif"), "{run}");
     let upload = steps.last().unwrap();
     assert_eq!((upload["if"].as_str(), upload["with"]["path"].as_str()), (Some("always()"), Some("report/")));
     let gitlab: Value = serde_yaml::from_str(file(".gitlab-ci.assize.yml")).unwrap();
     assert_eq!(gitlab["assize"]["artifacts"]["when"], "always");
+    let junit = format!("report/{}", crate::report::file_name(Format::Junit));
+    assert_eq!(gitlab["assize"]["artifacts"]["reports"]["junit"].as_str(), Some(junit.as_str()));
+    let script =
+        gitlab["assize"]["script"].as_sequence().unwrap().iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n");
+    assert!(script.contains("--out report --format html,markdown,json,junit"), "{script}");
     assert_eq!(gitlab["assize"]["resource_group"], "assize");
     let ecs: Value = serde_yaml::from_str(file("ecs/assize-task.yaml")).unwrap();
     assert_eq!(ecs["Resources"]["RunSchedule"]["Type"], "AWS::Scheduler::Schedule");

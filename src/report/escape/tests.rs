@@ -165,3 +165,74 @@ proptest! {
         prop_assert_eq!(terminal(&terminal(&text)), terminal(&text));
     }
 }
+
+/// Text of an element and of an attribute as an XML reader gives it back.
+fn xml_read(document: &str) -> (String, String) {
+    use quick_xml::events::Event;
+    let mut reader = quick_xml::Reader::from_str(document);
+    let (mut text, mut attribute) = (String::new(), String::new());
+    loop {
+        match reader.read_event().unwrap() {
+            Event::Start(start) => {
+                let value = start.try_get_attribute("a").unwrap().unwrap();
+                attribute = quick_xml::escape::unescape(&value.value).unwrap().into_owned();
+            }
+            Event::Text(some) => text.push_str(&some),
+            Event::GeneralRef(name) => {
+                let reference = format!("&{};", &*name);
+                text.push_str(&quick_xml::escape::unescape(&reference).unwrap());
+            }
+            Event::End(_) => {}
+            Event::Eof => return (text, attribute),
+            other => panic!("{other:?} came out of text"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn xml_stays_text(text in hostile()) {
+        let escaped = xml(&text);
+        // XML 1.0 has no place for other control characters, nor for these two.
+        let allowed = |c: char| matches!(c, '\n' | '\t') || (c >= ' ' && !matches!(c, '\u{fffe}' | '\u{ffff}'));
+        prop_assert!(escaped.chars().all(allowed), "{:?}", escaped);
+        let (read, attribute) = xml_read(&format!("<x a=\"{escaped}\">{escaped}</x>"));
+        let mut shown = String::new();
+        for c in text.chars() {
+            if matches!(c, '\n' | '\t') { shown.push(c) } else { push_visible(c, &mut shown) }
+        }
+        prop_assert_eq!(&read, &shown);
+        prop_assert_eq!(attribute, shown);
+    }
+
+    #[test]
+    fn a_cell_never_begins_a_formula(text in hostile(), start in "[ \"'\t\r\n\u{3000}\u{200b}]{0,3}[=+@＝＋－＠-]?") {
+        for text in [text.clone(), format!("{start}{text}")] {
+            let cell = cell(&text);
+            prop_assert!(!cell.contains(['\t', '\r', '\n']) && !cell.chars().any(is_invisible));
+            // Nothing but our own apostrophe comes before what could begin a formula.
+            let bare = cell.trim_start_matches(|c: char| c.is_whitespace() || "\"`“”‘’＂＇".contains(c));
+            prop_assert!(!bare.starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫']), "{:?}", cell);
+            prop_assert!(is_formula(&text) == cell.starts_with('\'') || text.starts_with('\''), "{:?}", cell);
+        }
+    }
+
+    #[test]
+    fn a_message_of_sarif_has_no_link(text in hostile()) {
+        let escaped = sarif(&text);
+        let mut chars = escaped.chars();
+        let mut plain = String::new();
+        while let Some(c) = chars.next() {
+            prop_assert!(!matches!(c, '[' | ']'), "{}", escaped);
+            plain.push(if c == '\\' { chars.next().unwrap() } else { c });
+        }
+        prop_assert_eq!(plain, terminal(&text));
+    }
+}
+
+#[test]
+fn plain_text_is_left_alone_by_every_escape() {
+    for text in ["alice@example.com", "arn:aws:iam::111122223333:user/田中太郎", "a - b", "1-2", "100 %"] {
+        assert_eq!((cell(text), sarif(text), xml(text)), (text.to_owned(), text.to_owned(), text.to_owned()));
+    }
+}
