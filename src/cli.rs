@@ -500,6 +500,8 @@ pub(crate) enum Format {
     Csv,
     /// A workbook for auditors, with samples
     Xlsx,
+    /// The whole report as a folder of Markdown pages (on standard output the first alone)
+    Wiki,
 }
 
 /// Levels, as an argument.

@@ -113,6 +113,7 @@ pub(crate) fn render(
         Format::Junit => junit::render(document).into_bytes(),
         Format::Csv => csv::findings(document, options.csv_bom)?,
         Format::Xlsx => xlsx::render(document)?,
+        Format::Wiki => wiki::files(document).into_iter().next().map(|(_, page)| page.into_bytes()).unwrap_or_default(),
     })
 }
 
@@ -130,6 +131,7 @@ pub(crate) fn files(
             let pages = html::render_files(document, templates)?;
             pages.into_iter().map(|(name, page)| File { name, bytes: page.into_bytes() }).collect()
         }
+        Format::Wiki => wiki::files(document).into_iter().map(|(name, page)| File { name, bytes: page.into_bytes() }).collect(),
         Format::Csv => vec![
             file(file_name(format), csv::findings(document, csv_bom)?),
             file("verdicts.csv", csv::verdicts(document, csv_bom)?),
@@ -149,6 +151,7 @@ pub(crate) fn file_name(format: Format) -> &'static str {
         Format::Junit => "report.junit.xml",
         Format::Csv => "findings.csv",
         Format::Xlsx => "report.xlsx",
+        Format::Wiki => "wiki/Home.md",
     }
 }
 

@@ -220,6 +220,7 @@ pub(crate) fn write_files(
 pub(crate) fn into_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || {
+        fs::create_dir_all(folder)?;
         let mut file = tempfile::Builder::new().prefix(".assize-").tempfile_in(folder)?;
         let mut out = BufWriter::new(&mut file);
         write(&mut out)?;

@@ -15,7 +15,7 @@ use crate::exit::FailOn;
 const KEYS: &[&str] =
     &["fail-on", "min-coverage", "formats", "csv-bom", "templates", "timezone", "lang", "fiscal-year-start", "review-within"];
 
-const FORMATS: [(&str, Format); 8] = [
+const FORMATS: [(&str, Format); 9] = [
     ("text", Format::Text),
     ("json", Format::Json),
     ("markdown", Format::Markdown),
@@ -24,6 +24,7 @@ const FORMATS: [(&str, Format); 8] = [
     ("junit", Format::Junit),
     ("csv", Format::Csv),
     ("xlsx", Format::Xlsx),
+    ("wiki", Format::Wiki),
 ];
 
 pub(super) fn read(root: &Node, context: &mut Context<'_>) -> ReportConfig {

@@ -82,12 +82,14 @@ pub(crate) fn render_files(document: &Document, templates: &Templates) -> Result
     for finding in &document.findings {
         by_account.entry(&finding.account).or_default().push(finding);
     }
-    let page = |(account, findings): (&&str, &Vec<&Finding>)| AccountPage {
-        file: format!("report-{}.html", file_part(account)),
-        account: (*account).to_owned(),
-        findings: findings.len(),
-    };
-    let pages: Vec<AccountPage> = by_account.iter().map(page).collect();
+    let mut pages: Vec<AccountPage> = Vec::new();
+    for (account, findings) in &by_account {
+        let plain = format!("report-{}.html", file_part(account));
+        // What records made up may come to the same name.
+        let taken = pages.iter().any(|page| page.file == plain);
+        let file = if taken { format!("report-{}-{}.html", file_part(account), pages.len()) } else { plain };
+        pages.push(AccountPage { file, account: (*account).to_owned(), findings: findings.len() });
+    }
     let mut files = vec![("report.html".to_owned(), index(&document, templates, &pages)?)];
     for (page, findings) in pages.iter().zip(by_account.into_values()) {
         files.push((page.file.clone(), account(&document, templates, &page.account, findings)?));

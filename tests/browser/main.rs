@@ -1,11 +1,6 @@
 //! The reports in a real headless Chromium: filtering, drilling down, the keyboard alone, printing; no console error, no request,
 //! nothing that axe-core finds serious; in English and Japanese, in the light and in the dark, on a telephone.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "what the test needs fails by panicking, as tests do, and says what is skipped"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the test needs fails by panicking, as tests do")]
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
