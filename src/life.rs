@@ -11,7 +11,7 @@ use assize_engine::finding::{Finding, QUIET_GAP};
 use assize_engine::policy::{Evidence, Policy};
 use assize_engine::time;
 
-use crate::report::v1;
+use crate::report::{v1, words};
 use register::{Entry, Register};
 
 /// Most findings that went away which are listed; all are counted.
@@ -80,9 +80,11 @@ pub(crate) fn stands(findings: &[Finding], scene: &Scene<'_>) -> Vec<Stand> {
         let before = earlier.get(subject.as_str()).copied().filter(|last| *last < first.as_str());
         let in_period = starts.get(subject).is_some_and(|start| *start < finding.first());
         let (state, statement) = match (before, in_period, scene.before) {
-            (Some(last), ..) => ("reopened", format!("the same was seen until {last} and had ended")),
+            (Some(last), ..) => ("reopened", format!("the same was seen until {} and had ended", words::time(last))),
             (None, true, _) => ("reopened", "the same was seen earlier in the period and had ended".to_owned()),
-            (None, false, Some(before)) => ("new", format!("not among the findings of the run of {}", before.as_of)),
+            (None, false, Some(before)) => {
+                ("new", format!("not among the findings of the run of {}", words::time(&before.as_of)))
+            }
             (None, false, None) => ("new", "there is no run before to compare with".to_owned()),
         };
         let state = if scene.baseline { "ongoing" } else { state };
@@ -102,7 +104,7 @@ pub(crate) fn stands(findings: &[Finding], scene: &Scene<'_>) -> Vec<Stand> {
 /// as long as an episode may be quiet, and every hour since then is covered.
 fn goes_on(finding: &Finding, scene: &Scene<'_>) -> (&'static str, String) {
     let (ends, horizon) = (finding.ends(), scene.hours.end * 3600);
-    let seen = time::format(ends);
+    let seen = words::time(&time::format(ends));
     if ends + QUIET_GAP >= horizon {
         return ("ongoing", format!("last seen {seen}, less than a day before the end of what is due"));
     }
@@ -122,7 +124,7 @@ fn goes_on(finding: &Finding, scene: &Scene<'_>) -> (&'static str, String) {
         None => ("fixed", format!("not seen since {seen}, and every hour since then is covered")),
         Some((reason, _)) => {
             let hours: u64 = unseen.values().sum();
-            let hours = crate::report::words::plural(hours, "hour", "hours");
+            let hours = words::plural(hours, "hour", "hours");
             ("lost", format!("not seen since {seen}, but {hours} since then cannot be seen: {}", reason.words()))
         }
     }
@@ -136,7 +138,7 @@ pub(crate) fn gone(findings: &[Finding], scene: &Scene<'_>) -> Vec<v1::Gone> {
     let since = time::format(scene.hours.start * 3600);
     let why = |entry: &Entry| {
         if entry.last_seen < since {
-            ("aged-out", format!("its last match, {}, lies before the period", entry.last_seen))
+            ("aged-out", format!("its last match, {}, lies before the period", words::time(&entry.last_seen)))
         } else if !policies.contains(entry.policy.as_str()) {
             ("lost", "its policy is not evaluated any more".to_owned())
         } else if !accounts.contains(entry.account.as_str()) {
@@ -177,7 +179,7 @@ pub(crate) fn changes(stands: &[Stand], mut gone: Vec<v1::Gone>, scene: &Scene<'
     gone.truncate(MAX_GONE);
     let compared = match (scene.before, scene.baseline) {
         (_, true) => "Adopted as the baseline".to_owned(),
-        (Some(before), _) => format!("Since the run of {}", before.as_of),
+        (Some(before), _) => format!("Since the run of {}", words::time(&before.as_of)),
         (None, _) => "There is no run before to compare with".to_owned(),
     };
     let statement = format!(

@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::chart::Chart;
 use super::scope::{PolicyVerdicts, ScopePage};
-use super::standing::{self, ChangesView, Looked, ShortRow, Standing, Top};
+use super::standing::{self, ChangesView, Looked, SampleView, ShortRow, Standing, Top};
 use super::{AccountPage, DETAILED_FINDINGS, EVENT_BYTES, FEW_FINDINGS, event};
 use crate::config::Lang;
+use crate::report::sample;
 use crate::report::summary::{self, AccountCount, LEVELS, LevelCount, Verdict};
 use crate::report::v1::{
     Behind, Books, Correlated, Count, Coverage, Document, EvidenceObject, FieldValue, Finding, Framework, History,
@@ -39,6 +40,9 @@ pub(super) struct Page<'a> {
     states: Vec<&'static str>,
     tops: Vec<Top>,
     manual: Vec<Manual<'a>>,
+    samples: Vec<SampleView<'a>>,
+    sample_seed: &'a str,
+    sample_method: &'static str,
     evidence: &'a [EvidenceObject],
     evidence_total: u64,
     /// Pages of accounts beside this one; none if this one has everything.
@@ -254,6 +258,9 @@ impl<'a> Page<'a> {
             states: standing::states(document),
             tops: standing::tops(document),
             manual: manual(document),
+            samples: standing::samples(document),
+            sample_seed: sample::seed(document),
+            sample_method: sample::METHOD,
             evidence: &document.evidence,
             evidence_total: document.evidence_total,
             pages,

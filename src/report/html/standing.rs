@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use crate::report::sample;
 use crate::report::summary::rank;
 use crate::report::v1::{Changes, Count, Document, Finding, Gone, Life, Reviewed, Waived};
 
@@ -202,6 +203,47 @@ pub(super) fn looked(document: &Document) -> Vec<Looked<'_>> {
 pub(super) fn states(document: &Document) -> Vec<&'static str> {
     let there: BTreeSet<&str> = document.findings.iter().filter_map(|it| Some(it.life.as_ref()?.state.as_str())).collect();
     STATES.into_iter().filter(|state| there.contains(state)).collect()
+}
+
+/// The findings of one policy that were drawn for somebody to test.
+#[derive(Serialize)]
+pub(super) struct SampleView<'a> {
+    policy: &'a str,
+    title: &'a str,
+    population: u64,
+    rows: Vec<SampleRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct SampleRow<'a> {
+    fingerprint: &'a str,
+    account: &'a str,
+    region: &'a str,
+    first_seen: &'a str,
+    sha256: String,
+}
+
+impl<'a> SampleRow<'a> {
+    fn of((sha256, finding): (String, &'a Finding)) -> Self {
+        let Finding { fingerprint, account, region, first_seen, .. } = finding;
+        Self { fingerprint, account, region, first_seen, sha256 }
+    }
+}
+
+/// Samples that anybody can draw again, of a document with a scope.
+pub(super) fn samples(document: &Document) -> Vec<SampleView<'_>> {
+    if document.scope.is_none() {
+        return Vec::new();
+    }
+    sample::samples(document)
+        .into_iter()
+        .map(|one| SampleView {
+            policy: &one.policy.id,
+            title: &one.policy.title,
+            population: one.population,
+            rows: one.drawn.into_iter().map(SampleRow::of).collect(),
+        })
+        .collect()
 }
 
 /// What is frequent among findings.

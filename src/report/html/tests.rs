@@ -118,6 +118,23 @@ fn a_run_has_verdicts_and_a_scan_has_none() {
 }
 
 #[test]
+fn what_people_said_of_findings_stands_beside_them() {
+    let html = render(&fixture::scoped(), &templates()).unwrap();
+    for said in [
+        "Reported first at 2026-11-22 08:00:00Z; 1 day old.",
+        "Nobody looked until it was due: 2026-11-20 08:12:30Z",
+        "owner alice@example.com, approved by bob@example.com, from 2026-11-20 00:00:00Z until 2026-12-20 00:00:00Z",
+        "The waiver has ended and this went on, so it counts:",
+        "Reviewed: expected",
+        "A planned change of the trail.",
+        "Samples for testing",
+        "<td class=\"slot\">",
+    ] {
+        assert!(html.contains(said), "{said}");
+    }
+}
+
+#[test]
 fn a_large_result_says_what_it_leaves_out() {
     let document = fixture::large();
     let html = render(&document, &templates()).unwrap();
@@ -178,12 +195,13 @@ fn a_report_over_ten_megabytes_is_an_index_and_a_page_for_each_account() {
     assert_eq!(small.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["report.html"]);
     // Many findings with long values, in the accounts that there are.
     let one = document.findings[0].clone();
+    let accounts: Vec<String> = document.findings.iter().take(40).map(|finding| finding.account.clone()).collect();
     for at in 0..1_200_usize {
         let mut finding = one.clone();
         finding.fingerprint = format!("{at:032x}");
-        finding.account = document.findings[at % 40].account.clone();
-        finding.occurrences.iter_mut().for_each(|it| it.show[0].value = Some("v".repeat(4_000)));
-        document.findings.push(finding);
+        finding.account = accounts[at % accounts.len()].clone();
+        finding.occurrences.iter_mut().for_each(|it| it.show[0].value = Some("v".repeat(16_000)));
+        document.findings.insert(0, finding);
     }
     let files = render_files(&document, &templates()).unwrap();
     let accounts: BTreeSet<&str> = document.findings.iter().map(|finding| finding.account.as_str()).collect();

@@ -87,7 +87,7 @@ fn the_hash_in_the_policy_is_base64_of_sha256() {
 /// Every text that a template gives to be translated, and every label that a component translates.
 fn texts() -> std::collections::BTreeSet<String> {
     let of_filter = regex::Regex::new(r#""([^"]+)"\s*\|\s*tr"#).unwrap();
-    let of_label = regex::Regex::new(r#"(?:"label": |(?:caption|name|total_label|unit)=)"([^"{]+)""#).unwrap();
+    let of_label = regex::Regex::new(r#"(?:"label": |(?:caption|name|total_label|unit|why)=)"([^"{]+)""#).unwrap();
     let markup = FILES.iter().filter(|(name, _)| name.ends_with(".html"));
     let all = markup.flat_map(|(_, text)| of_filter.captures_iter(text).chain(of_label.captures_iter(text)));
     all.map(|found| found[1].to_owned()).collect()
