@@ -461,7 +461,7 @@ impl Context<'_> {
 
     /// The time of the verdict: what people said of findings later changes nothing of it.
     fn verdict_time(&self) -> i64 {
-        self.asked.until.map_or(self.asked.as_of, |until| until.min(self.asked.as_of))
+        self.asked.until.map_or(self.asked.as_of, |until| (until - 1).min(self.asked.as_of))
     }
 
     /// Whether the next run may be compared with this one: it judges the whole scope over its usual period.

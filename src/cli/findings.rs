@@ -66,7 +66,7 @@ pub(crate) struct DiffArgs {
 /// What is done with waivers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum WaiversCommand {
-    /// Check the files with waivers, and say what each waiver does: 1 if one has ended and its finding has not
+    /// Check the files with waivers, and say what each waiver does: 1 if one has ended and what it accepted went on
     Check {
         /// The configuration [default: assize.yaml]
         #[arg(long, short, value_name = "FILE")]

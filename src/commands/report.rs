@@ -9,12 +9,13 @@ use crate::cli::ReportArgs;
 use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
+use crate::manifest;
 use crate::pack;
 use crate::period::{NamedPeriod, Reckoning};
 use crate::report::redact;
 use crate::report::templates::Templates;
 use crate::run::report::{Reported, over, restrict};
-use crate::run::{Asked, audit_to_read};
+use crate::run::{Asked, RunError, audit_to_read};
 
 /// The variable with the key of redacted names.
 const REDACTION_KEY: &str = "ASSIZE_REDACTION_KEY";
@@ -79,7 +80,10 @@ pub(super) fn reported(config: &Config, args: &ReportArgs, period: Option<&Named
             return Err(CommandError::PeriodAhead(period.name.clone()));
         }
         let (since, until) = period.map_or(recalled.asked, |period| (Some(period.since), Some(period.until)));
+        // The run that the report rests on: the same report again has the same bytes.
+        let newest = manifest::newest(&recalled.view).await.map_err(|error| Box::new(RunError::from(error)))?;
         let asked = Asked {
+            run_id: newest.map(|link| link.run),
             since,
             until,
             accounts: args.accounts.clone(),

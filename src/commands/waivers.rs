@@ -57,8 +57,9 @@ fn check(config: &Config, offline: bool, console: &Console) -> Result<Exit, Comm
     if !accepted.warnings.is_empty() {
         console.result(&crate::diagnostics::render(&accepted.warnings, &accepted.files))?;
     }
-    let (counts, at, known) = if offline || accepted.waivers.is_empty() {
-        (vec![0; accepted.waivers.len()], now(), false)
+    let at = now();
+    let (counts, went_on, known) = if offline || accepted.waivers.is_empty() {
+        (vec![0; accepted.waivers.len()], false, false)
     } else {
         let recalled = super::runtime()?.block_on(recalled(config))?;
         let register = register(config)?;
@@ -68,9 +69,14 @@ fn check(config: &Config, offline: bool, console: &Console) -> Result<Exit, Comm
             waiver.speaks_of(&asked(entry, &group), of_account(&entry.account))
         };
         let count = |waiver| register.findings.iter().filter(|entry| speaks(waiver, entry)).count() as u64;
-        (accepted.waivers.iter().map(count).collect(), now(), true)
+        let after = |waiver: &waivers::Waiver, entry: &Entry| {
+            waiver.expires <= at
+                && speaks(waiver, entry)
+                && time::parse(&entry.last_seen).is_some_and(|last| last >= waiver.expires)
+        };
+        let went_on = accepted.waivers.iter().any(|waiver| register.findings.iter().any(|entry| after(waiver, entry)));
+        (accepted.waivers.iter().map(count).collect(), went_on, true)
     };
-    let mut exit = Exit::Clean;
     let mut out = vec![format!("{}\n", plural(accepted.waivers.len() as u64, "waiver", "waivers"))];
     for (one, waiver) in accepted.uses(&counts, at).iter().zip(&accepted.waivers) {
         let days = (waiver.expires - at).div_euclid(DAY);
@@ -78,9 +84,6 @@ fn check(config: &Config, offline: bool, console: &Console) -> Result<Exit, Comm
             "unused" if !known => "holds",
             state => state,
         };
-        if state == "expired" && one.findings > 0 {
-            exit = Exit::Findings;
-        }
         let left = match state {
             "expired" => format!("ended {} days ago", -days),
             _ => format!("{} left", plural(u64::try_from(days).unwrap_or(0), "day", "days")),
@@ -98,7 +101,7 @@ fn check(config: &Config, offline: bool, console: &Console) -> Result<Exit, Comm
         ));
     }
     console.result(&out.concat())?;
-    Ok(exit)
+    Ok(if went_on { Exit::Findings } else { Exit::Clean })
 }
 
 fn policy<'p>(pack: &'p Pack, id: &str) -> Option<&'p Policy> {

@@ -27,7 +27,8 @@ impl Redactor {
     pub(crate) fn new(key: &[u8]) -> Redactor {
         let pattern = Regex::new(
             r"(?x)
-            (?P<arn> arn:aws[a-z-]*:[^\s\x22'`,;()<>\[\]{}]+ )
+            (?P<object> (?:s3://|evidence/)[^\s\x22'`,;()<>]+ )
+            | (?P<arn> arn:aws[a-z-]*:[^\s\x22'`,;()<>\[\]{}]+ )
             | (?P<mail> [\w.+-]+@[\w-]+(?:\.[\w-]+)+ )
             | (?P<key> \b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,} )
             | (?P<v4> \b(?:\d{1,3}\.){3}\d{1,3}\b )
@@ -48,13 +49,14 @@ impl Redactor {
     /// A text with everything that names somebody or some place replaced.
     fn text(&self, text: &str) -> String {
         let named = |found: &Captures<'_>| {
-            let kinds = ["arn", "mail", "key", "v4", "v6", "org", "account"];
-            let words = ["arn", "person", "key", "address", "address", "organisation", "account"];
+            let kinds = ["object", "arn", "mail", "key", "v4", "v6", "org", "account"];
+            let words = ["object", "arn", "person", "key", "address", "address", "organisation", "account"];
             let found = kinds.iter().zip(words).find_map(|(kind, word)| Some((word, found.name(kind)?.as_str())));
             found.map(|(word, text)| self.name(word, text)).unwrap_or_default()
         };
         let mut out = self.pattern.replace_all(text, named).into_owned();
-        for (name, other) in &self.known {
+        // A longer name before the one that it begins with.
+        for (name, other) in self.known.iter().rev() {
             if out.contains(name.as_str()) {
                 out = out.replace(name.as_str(), other);
             }
@@ -77,7 +79,7 @@ impl Redactor {
     }
 
     fn occurrence(&self, occurrence: &mut Occurrence) {
-        self.put(&mut occurrence.object);
+        occurrence.object = self.name("object", &occurrence.object);
         occurrence.show.iter_mut().for_each(|field| self.value(field));
         for field in occurrence.matched.iter_mut().flat_map(|selection| &mut selection.fields) {
             field.value = self.name("value", &field.value);
@@ -139,11 +141,11 @@ pub(crate) fn document(document: &Document, key: &[u8]) -> Document {
     put(&mut document.coverage.statement);
     document.coverage.accounts.iter_mut().for_each(put);
     for problem in &mut document.coverage.problems {
-        put(&mut problem.object);
+        problem.object = redactor.name("object", &problem.object);
         put(&mut problem.message);
     }
     for skipped in &mut document.coverage.skipped {
-        put(&mut skipped.object);
+        skipped.object = redactor.name("object", &skipped.object);
         put(&mut skipped.reason);
     }
     for policy in &mut document.policies {
@@ -153,9 +155,9 @@ pub(crate) fn document(document: &Document, key: &[u8]) -> Document {
     }
     document.findings.iter_mut().for_each(|finding| redactor.finding(finding));
     document.activity.accounts.iter_mut().for_each(|series| redactor.put(&mut series.label));
-    document.evidence.iter_mut().for_each(|object| redactor.put(&mut object.object));
+    document.evidence.iter_mut().for_each(|it| it.object = redactor.name("object", &it.object));
     for waiver in &mut document.waivers {
-        put(&mut waiver.scope);
+        waiver.scope = redactor.name("scope", &waiver.scope);
         let it = &mut waiver.waiver;
         (it.reason, it.ticket, it.place) = (String::new(), String::new(), String::new());
         (it.owner, it.approver) = (redactor.name("person", &it.owner), redactor.name("person", &it.approver));

@@ -15,7 +15,7 @@ use super::{Context, DAY, Given, RunError};
 use crate::collect::Outcome;
 use crate::discover::Discovered;
 use crate::estate::Estate;
-use crate::judge;
+use crate::judge::{self, Judgement};
 use crate::life::register::Register;
 use crate::period::NamedPeriod;
 use crate::report::v1;
@@ -52,7 +52,10 @@ pub(crate) async fn over(
         fates::accepted(context.accepted, (findings, &context.pack.policies), &estate, context.verdict_time())
     };
     let question = context.question(&discovered, &collected, &accepts);
-    let judgement = judge::judge(&view, &collected, &verified, &question).await?;
+    let mut judgement = judge::judge(&view, &collected, &verified, &question).await?;
+    if context.partial() {
+        narrow(&mut judgement, &estate);
+    }
     let outcome = Outcome::default();
     let told = Told { estate: &estate, discovered: &discovered, outcome: &outcome, collected: &collected };
     let records = match period {
@@ -79,6 +82,20 @@ pub(crate) async fn over(
     let Made { mut document, findings, register } = make(&context, (&question, judgement), &told, shelf).await?;
     note_late(&mut document, context.asked.until);
     Ok(Reported { document, findings, register })
+}
+
+/// What is known of other accounts is not for the reader of a report on some. The books of records stay those of all.
+fn narrow(judgement: &mut Judgement, estate: &Estate) {
+    let ours = |account: &str| estate.accounts.iter().any(|known| known.id == account);
+    let named = |text: &str| estate.accounts.iter().any(|known| text.contains(&known.id));
+    judgement.findings.retain(|finding| ours(&finding.group.account));
+    judgement.partial.cells.retain(|(account, _), _| ours(account));
+    judgement.partial.malformed.retain(|record| named(&record.object));
+    judgement.problems.retain(|problem| named(&problem.object));
+    for result in &mut judgement.partial.policies {
+        result.groups.retain(|group, _| ours(&group.account));
+        result.not_evaluable.retain(|hit| named(&hit.object));
+    }
 }
 
 /// Only some accounts, by id.

@@ -12,6 +12,7 @@ mod configuration;
 mod demo;
 mod determinism;
 mod events;
+mod findings;
 mod formats;
 mod inputs;
 mod notifications;
