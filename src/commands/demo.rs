@@ -65,6 +65,7 @@ pub(crate) fn run(args: &DemoArgs, console: &Console) -> Result<Exit, CommandErr
     let stage = Stage { folders: &folders, logs: &logs, summary: &summary, threads, console };
     let before = runtime.block_on(stage.audit("demo-a-week-before", i64::MIN..earlier))?;
     people::write(&args.out, &before.document)?;
+    drop(before);
     deliver(earlier..i64::MAX)?;
     let published = runtime.block_on(stage.audit("demo", earlier..demo::END + demo::BEYOND))?;
     show(&published, &summary, &args.out, console)?;
