@@ -21,6 +21,7 @@ use crate::events::row::Row;
 use crate::events::source::{self, Objects, Scope};
 use crate::events::{csv, json, shown, table, words};
 use crate::exit::Exit;
+use crate::report::csv::BYTE_ORDER_MARK;
 use crate::report::words as numbers;
 use crate::run;
 use crate::run::recalled::Recalled;
@@ -171,7 +172,8 @@ fn show(
                 Ok(())
             };
             reading.each(matches, &mut books, &mut collect).map_err(CommandError::Output)?;
-            let text = if rows.is_empty() { words::nothing(&books) + "\n" } else { table::text(&rows, console.terminal().width) };
+            let text =
+                if books.matched == 0 { words::nothing(&books) + "\n" } else { table::text(&rows, console.terminal().width) };
             let told = if more > 0 { format!("… {}\n", cut(more, order.oldest_first)) } else { String::new() };
             console.result(&(text + &told))?;
             return Ok(books);
@@ -179,7 +181,7 @@ fn show(
         EventsFormat::Json => console
             .stream(|out| reading.each(matches, &mut books, &mut |shown| json::line(&Row::of(shown), shown.record.bytes, out)))?,
         EventsFormat::Csv => console.stream(|out| {
-            out.write_all(if args.bom { csv::BYTE_ORDER_MARK.as_bytes() } else { b"" })?;
+            out.write_all(if args.bom { BYTE_ORDER_MARK } else { b"" })?;
             csv::head(out)?;
             reading.each(matches, &mut books, &mut |shown| csv::record(&Row::of(shown), out))
         })?,
@@ -233,7 +235,7 @@ fn count(
         }
         EventsFormat::Json => console.stream(|out| counts::json(&fields, &groups, out))?,
         EventsFormat::Csv => console.stream(|out| {
-            out.write_all(if args.bom { csv::BYTE_ORDER_MARK.as_bytes() } else { b"" })?;
+            out.write_all(if args.bom { BYTE_ORDER_MARK } else { b"" })?;
             counts::comma_separated(&fields, &groups, out)
         })?,
     }

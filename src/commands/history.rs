@@ -1,6 +1,7 @@
 //! `assize history`: who changed a resource, when, and from what to what.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use assize_engine::time;
 use serde::Serialize;
@@ -15,7 +16,7 @@ use crate::events::record::Record;
 use crate::events::source::Scope;
 use crate::exit::Exit;
 use crate::history::change::{Change, History};
-use crate::history::resource::Resource;
+use crate::history::resource::{Resource, omits_names};
 use crate::history::text;
 use crate::report::escape::terminal;
 use crate::report::words;
@@ -29,14 +30,19 @@ pub(crate) fn run(args: &HistoryArgs, console: &Console) -> Result<Exit, Command
     let period = period(args.from.since.as_deref(), args.from.until.as_deref())?;
     let place = Place::open(&args.from)?;
     let reading = Reading::new(&args.from, place, &Scope { period, ..Scope::default() })?;
+    let omitted = AtomicU64::new(0);
     let wants = |record: &Record<'_>| {
-        period.since.is_none_or(|since| record.time >= since)
-            && period.until.is_none_or(|until| record.time < until)
+        period.contains(record.time)
             && !record.read_only()
-            && resource.is_named_by(record)
+            && (resource.is_named_by(record) || {
+                // No answer where AWS omitted it: counted, and never taken for no change.
+                omitted.fetch_add(u64::from(omits_names(record)), Ordering::Relaxed);
+                false
+            })
     };
     let (order, room) = (Order { oldest_first: true, limit: None }, Room::of(IN_MEMORY));
     let (mut books, matches) = reading.gather(&wants, &|| Matches::new(order, &room), console);
+    books.omitted = omitted.into_inner();
     let width = console.terminal().width;
     console.stream(|out| {
         let mut telling = Telling { out, format: args.format, width, told: Told::default(), denied: Vec::new() };
@@ -165,11 +171,18 @@ fn statement(books: &Books) -> String {
     let Some((first, last)) = books.times else {
         return "No record was read, so this history says nothing.".to_owned();
     };
+    let omitted = match books.omitted {
+        0 => String::new(),
+        some => {
+            let calls = words::plural(some, "further call", "further calls");
+            format!(" {calls} may name it too: AWS omitted for their size what would say so.")
+        }
+    };
     format!(
-        "This is what the logs that were read say: {} of events from {}.{} What happened before or after, or was not recorded or not \
+        "This is what the logs that were read say: {} of events from {}.{}{omitted} What happened before or after, or was not recorded or not \
          delivered, is not in it.",
         words::plural(books.records, "record", "records"),
         words::period(&time::format(first), &time::format(last)),
-        if books.complete() { "" } else { " Not everything could be read." }
+        if books.all_read() { "" } else { " Not everything could be read." }
     )
 }

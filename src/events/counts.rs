@@ -4,23 +4,21 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
+use assize_engine::evaluate::bounded;
 use assize_engine::time;
 use serde_json::{Map, Value};
 use unicode_width::UnicodeWidthStr;
 
 use super::columns::{Column, lay_out};
-use super::csv;
 use super::gather::{Found, Keep};
 use super::record::{Record, actor};
 use crate::cli::CountField;
+use crate::report::csv;
 use crate::report::escape::terminal;
 use crate::report::words;
 
 /// Most groups. Anybody can write logs in which every record is one of its own.
 pub(crate) const MOST: usize = 1_000_000;
-
-/// Longest value that names a group, characters.
-const LONGEST: usize = 400;
 
 /// Columns of a bar.
 const BAR: usize = 40;
@@ -107,7 +105,7 @@ fn value(field: CountField, record: &Record<'_>) -> Box<str> {
         CountField::Outcome => record.outcome(),
         CountField::Error => record.error().into_owned(),
     };
-    if text.len() > LONGEST { text.chars().take(LONGEST).chain(['…']).collect() } else { text.into() }
+    bounded(text).into()
 }
 
 /// The hour or day of a time: `2026-10-01T07:00:00Z`, `2026-10-01`.

@@ -3,10 +3,7 @@
 use std::io::{self, Write};
 
 use super::row::Row;
-use crate::report::escape::terminal;
-
-/// Bytes by which Excel knows that a file is UTF-8.
-pub(crate) const BYTE_ORDER_MARK: &str = "\u{feff}";
+use crate::report::csv::line;
 
 const HEAD: [&str; 15] = [
     "time",
@@ -60,23 +57,6 @@ pub(crate) fn record(row: &Row, out: &mut dyn Write) -> io::Result<()> {
     line(cells.map(String::as_str), out)
 }
 
-/// Writes a line of cells.
-///
-/// # Errors
-/// Those of the writer.
-pub(crate) fn line<'c>(cells: impl IntoIterator<Item = &'c str>, out: &mut dyn Write) -> io::Result<()> {
-    let cells: Vec<String> = cells.into_iter().map(cell).collect();
-    write!(out, "{}\r\n", cells.join(","))
-}
-
-/// A cell: text, whatever its beginning means to a spreadsheet, with characters that nobody would see spelt out, and in quotes where a
-/// comma or a quote is in it.
-fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    let text = format!("{}{}", if formula { "'" } else { "" }, terminal(text));
-    if text.contains([',', '"']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,8 +78,13 @@ mod tests {
             ("a\nb", "a\\nb"),
             ("\u{1b}[31m", "\\u{1b}[31m"),
             ("東京", "東京"),
+            (" =1", "' =1"),
+            ("＝1", "'＝1"),
+            ("\"=1", "\"'\"\"=1\""),
         ] {
-            assert_eq!(cell(text), expected, "{text:?}");
+            let mut out = Vec::new();
+            line([text, "end"], &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), format!("{expected},end\r\n"), "{text:?}");
         }
     }
 

@@ -62,6 +62,8 @@ pub(crate) struct Books {
     pub(crate) matched: u64,
     /// Further copies of these.
     pub(crate) duplicates: u64,
+    /// Records, copies included, of which it cannot be told whether they match: AWS omitted what would say so.
+    pub(crate) omitted: u64,
     /// Event ids that matched with different bytes.
     pub(crate) conflicts: u64,
     /// Times of the first and the last event, seconds since 1970 UTC.
@@ -76,8 +78,13 @@ pub(crate) struct Books {
 pub(crate) const PROBLEMS: usize = 20;
 
 impl Books {
-    /// Whether all was read, and anything.
+    /// Whether all was read, and anything, and every record could be told.
     pub(crate) fn complete(&self) -> bool {
+        self.all_read() && self.omitted == 0
+    }
+
+    /// Whether all was read, and anything.
+    pub(crate) fn all_read(&self) -> bool {
         self.problems_total == 0 && self.records > 0
     }
 

@@ -136,9 +136,7 @@ impl Query {
     }
 
     fn matches_place(&self, record: &Record<'_>) -> bool {
-        let Period { since, until } = self.period;
-        since.is_none_or(|since| record.time >= since)
-            && until.is_none_or(|until| record.time < until)
+        self.period.contains(record.time)
             && (self.accounts.is_empty() || self.accounts.iter().any(|id| *id == record.account()))
             && (self.regions.is_empty() || self.regions.contains(&folded(&record.region())))
     }
@@ -156,7 +154,7 @@ impl Query {
     }
 
     fn matches_caller(&self, record: &Record<'_>) -> bool {
-        let is_actor = |text: &str| self.actors.iter().any(|actor| actor.is_in(text));
+        let is_actor = |text: &str| any_in(&self.actors, text);
         let inside = |address: &str| self.addresses.iter().any(|network| network.contains(address));
         (self.via.is_empty() || self.via.contains(&record.via().as_str()))
             && (self.addresses.is_empty() || record.any(&["sourceIPAddress"], inside))
@@ -164,14 +162,25 @@ impl Query {
     }
 
     fn matches_content(&self, record: &Record<'_>) -> bool {
-        let is_named = |text: &str| self.resources.iter().any(|wanted| wanted.is_in(text));
+        let is_named = |text: &str| any_in(&self.resources, text);
         let is_resource = || {
             record.any(&["resources", "ARN"], is_named)
                 || ["requestParameters", "responseElements"].iter().any(|part| record.any_below(part, is_named))
         };
-        (self.resources.is_empty() || is_resource())
-            && (self.texts.is_empty() || self.texts.iter().any(|text| text.is_anywhere(record)))
+        (self.resources.is_empty() || is_resource()) && (self.texts.is_empty() || self.stands_anywhere(record))
     }
+
+    /// Whether one of the texts stands in the record: as it is written, or in a key or a value without its escapes.
+    fn stands_anywhere(&self, record: &Record<'_>) -> bool {
+        any_in(&self.texts, &String::from_utf8_lossy(record.bytes))
+            || (record.bytes.contains(&b'\\') && any_text(record.subject.root, &mut |text| any_in(&self.texts, text)))
+    }
+}
+
+/// Whether one of them is in the text, whose characters are put into lower case once for all.
+fn any_in(wanted: &[Text], text: &str) -> bool {
+    let text = folded(text);
+    wanted.iter().any(|wanted| text.contains(&wanted.0))
 }
 
 /// Where a caller is named.
@@ -236,16 +245,6 @@ struct Text(String);
 impl Text {
     fn of(text: &str, option: &'static str) -> Result<Text, Mistake> {
         if text.is_empty() { Err(Mistake::Empty(option)) } else { Ok(Text(folded(text))) }
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        folded(text).contains(&self.0)
-    }
-
-    /// Whether it stands in the record: as it is written, or in a key or a value without its escapes.
-    fn is_anywhere(&self, record: &Record<'_>) -> bool {
-        self.is_in(&String::from_utf8_lossy(record.bytes))
-            || (record.bytes.contains(&b'\\') && any_text(record.subject.root, &mut |text| self.is_in(text)))
     }
 }
 

@@ -91,9 +91,12 @@ impl<'a> Record<'a> {
     /// Whether the call only reads. Records of older versions do not say so, and are told by the verb.
     pub(crate) fn read_only(&self) -> bool {
         const READING: [&str; 6] = ["Get", "List", "Describe", "Head", "Lookup", "BatchGet"];
-        match self.subject.root.get("readOnly").map(|value| value.text()) {
-            Some(said) if said == "true" || said == "false" => said == "true",
-            _ => READING.iter().any(|verb| self.text("eventName").starts_with(verb)),
+        let said = self.subject.root.named("readOnly").map(|value| value.text());
+        let said: Vec<bool> = said.filter(|text| text == "true" || text == "false").map(|text| text == "true").collect();
+        // A key that stands twice hides no change behind the other.
+        match said.as_slice() {
+            [_, ..] => said.iter().all(|only| *only),
+            [] => READING.iter().any(|verb| self.text("eventName").starts_with(verb)),
         }
     }
 
@@ -254,6 +257,10 @@ mod tests {
         let old = RECORD.replace("\"readOnly\":false,", "");
         assert!(!reads(&old) && reads(&old.replace("StopLogging", "DescribeTrails")));
         assert!(reads(&RECORD.replace("\"readOnly\":false", "\"readOnly\":\"true\"")));
+        assert!(
+            !reads(&RECORD.replace("\"readOnly\":false", "\"readOnly\":true,\"readOnly\":false")),
+            "one of two hides no change"
+        );
     }
 
     #[test]

@@ -35,6 +35,11 @@ pub(crate) fn books(books: &Books, objects: &Objects) -> String {
             "event id has records that differ: all of them count",
             "event ids have records that differ: all of them count",
         ),
+        (
+            books.omitted,
+            "may match as well: AWS omitted for its size what would say so",
+            "may match as well: AWS omitted for their size what would say so",
+        ),
         (books.malformed, "could not be read as a record", "could not be read as records"),
         (books.summaries, "is a summary of data events and no event", "are summaries of data events and no events"),
     ];

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use assize_engine::evaluate::bounded;
 use assize_engine::json::{Kind, Value};
 use assize_engine::time;
 use serde::Serialize;
@@ -16,9 +17,6 @@ const PARAMETERS: usize = 500;
 /// Bytes of values that are remembered with their paths, so that hostile records cannot fill the memory. What has no room is told and
 /// not compared.
 const REMEMBERED: usize = 16 << 20;
-
-/// Longest path, bytes; what is longer is cut.
-const LONGEST: usize = 1_000;
 
 /// A call that names the resource. Version 1: a change of it is a version 2.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -203,7 +201,7 @@ impl Found<'_> {
                 for (key, inner) in value.entries() {
                     let key = key.text();
                     let dot = if path.is_empty() { "" } else { "." };
-                    self.flatten(&cut(format!("{path}{dot}{key}")), &key, inner);
+                    self.flatten(&bounded(format!("{path}{dot}{key}")), &key, inner);
                 }
             }
             Kind::Array => {
@@ -211,7 +209,7 @@ impl Found<'_> {
                 let all = !named.contains(&true);
                 for ((number, item), named) in value.items().enumerate().zip(named) {
                     if all || named {
-                        self.flatten(&cut(format!("{path}[{number}]")), key, item);
+                        self.flatten(&bounded(format!("{path}[{number}]")), key, item);
                     }
                 }
             }
@@ -221,10 +219,6 @@ impl Found<'_> {
             _ => self.parameters.push(Parameter { path: path.to_owned(), value: value.text().into_owned(), old: None }),
         }
     }
-}
-
-fn cut(path: String) -> String {
-    if path.len() <= LONGEST { path } else { path.chars().take(LONGEST / 4).chain(['…']).collect() }
 }
 
 #[cfg(test)]
@@ -326,6 +320,6 @@ mod tests {
         let deep = format!("{}1{}", r#"{"kkkkkkkkkkkkkkkkkkkkkkkkkkkkkk":"#.repeat(100), "}".repeat(100));
         let text = example::RECORD.replace(r#"{"name":"arn:aws:cloudtrail:eu-west-1:111122223333:trail/main"}"#, &deep);
         let change = example::with(&text, |record| history.tell(&Shown { record: *record, object: "o", index: 0 }, false));
-        assert!(change.parameters.len() == 1 && change.parameters[0].path.len() <= LONGEST, "{:?}", change.parameters);
+        assert!(change.parameters.len() == 1 && change.parameters[0].path.len() <= 1_000, "{:?}", change.parameters);
     }
 }

@@ -1,6 +1,7 @@
 //! A resource by its ARN, or by its id or name, and whether a record names it.
 
 use assize_engine::json::{Kind, Value};
+use assize_engine::record::is_omitted;
 
 use crate::events::query::folded;
 use crate::events::record::Record;
@@ -70,6 +71,11 @@ impl Resource {
         });
         Named { resource: self, ids }
     }
+}
+
+/// Whether AWS omitted for its size a part in which the record might name a resource.
+pub(crate) fn omits_names(record: &Record<'_>) -> bool {
+    PARTS.iter().any(|part| record.subject.root.named(part).any(is_omitted))
 }
 
 impl Arn {
@@ -239,6 +245,19 @@ mod tests {
             "arn:aws:secretsmanager:eu-west-1:111122223333:secret:db/password-AbCdEf",
             &call("secretsmanager", r#"{"secretId":"db/password"}"#)
         ));
+    }
+
+    #[test]
+    fn what_aws_omitted_may_name_it() {
+        let omitted = |text: &str| example::with(text, |record| omits_names(record));
+        assert!(!omitted(example::RECORD));
+        let mark = r#""requestParameters":{"omitted":true,"originalSize":120000}"#;
+        let without = example::RECORD.replacen("\"requestParameters\":", &format!("{mark},\"requestParameters\":"), 1);
+        assert!(omitted(&without));
+        assert!(
+            !omitted(&without.replace("\"omitted\":true", "\"omitted\":\"true\"")),
+            "a text that callers can write is no mark"
+        );
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `findings.csv` and `verdicts.csv`: RFC 4180 with CRLF, UTF-8, and no cell that a spreadsheet takes for a formula.
 
+use std::io::{self, Write};
+
 use ::csv::{Terminator, Writer, WriterBuilder};
 
 use super::ReportError;
@@ -8,7 +10,17 @@ use super::rows::{self, Column, Names, Value};
 use super::v1::Document;
 
 /// With it a spreadsheet knows that the file is UTF-8, and shows Japanese.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Writes one line of texts as cells.
+///
+/// # Errors
+/// Those of the writer.
+pub(crate) fn line<'c>(cells: impl IntoIterator<Item = &'c str>, out: &mut dyn Write) -> io::Result<()> {
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(1 << 10).from_writer(out);
+    writer.write_record(cells.into_iter().map(escape::cell))?;
+    writer.flush()
+}
 
 /// One row for each finding, in the document's order.
 ///

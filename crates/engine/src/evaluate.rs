@@ -23,7 +23,8 @@ pub struct Period {
 }
 
 impl Period {
-    fn contains(&self, time: i64) -> bool {
+    /// Whether a time, seconds since 1970 UTC, lies within.
+    pub fn contains(&self, time: i64) -> bool {
         self.since.is_none_or(|since| time >= since) && self.until.is_none_or(|until| time < until)
     }
 }
@@ -339,7 +340,7 @@ pub fn digests(text: &[u8], records: &BTreeSet<u64>) -> BTreeMap<u64, RecordDige
 }
 
 /// A value that names a group: cut if it is too long to keep for every match, and still its own.
-pub(crate) fn bounded(value: String) -> String {
+pub fn bounded(value: String) -> String {
     if value.len() <= MAX_GROUP_VALUE {
         return value;
     }
