@@ -8,7 +8,7 @@ use assize_engine::time;
 use crate::config::reviews::{self, Review};
 use crate::config::waivers::{self, WaivedFinding, Waiver};
 use crate::config::{Config, ConfigError, unknown_names};
-use crate::estate::{Account, Estate};
+use crate::estate::Estate;
 use crate::pack::{Pack, PolicyFile};
 use crate::report::v1;
 
@@ -84,7 +84,7 @@ impl Accepted {
         estate: &Estate,
         at: i64,
     ) -> Option<(usize, v1::Waived)> {
-        let known = account(estate, &finding.group.account);
+        let known = estate.account(&finding.group.account);
         let values = finding.group.values.iter().map(Option::as_deref);
         let group: Vec<(&str, Option<&str>)> = policy.group_by.iter().map(|field| field.written.as_str()).zip(values).collect();
         let asked = WaivedFinding {
@@ -157,10 +157,6 @@ fn told(waiver: &Waiver, state: &str) -> v1::Waived {
     }
 }
 
-fn account<'e>(estate: &'e Estate, id: &str) -> Option<&'e Account> {
-    estate.accounts.iter().find(|account| account.id == id)
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -171,6 +167,7 @@ mod tests {
     use assize_engine::partial::{GroupKey, Hit};
 
     use super::*;
+    use crate::estate::Account;
 
     const DAY: i64 = 86_400;
 

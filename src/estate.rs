@@ -8,7 +8,7 @@ use assize_engine::policy::matches_glob;
 use assize_engine::record::{AccountFacts, AccountList};
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Exclusion, ExclusionTarget, OrganizationConfig, TagFilter};
+use crate::config::{AccountSelector, Config, Exclusion, ExclusionTarget, OrganizationConfig, TagFilter};
 
 /// Accounts in scope, and the denominator beside them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,7 +167,24 @@ pub(crate) fn tagged(filter: &TagFilter, tags: Option<&BTreeMap<String, String>>
     })
 }
 
+/// Whether a selector means an account. Of one that is not in scope nothing but the id is known.
+pub(crate) fn selects(selector: &AccountSelector, id: &str, known: Option<&Account>) -> bool {
+    (selector.ids.is_empty() || selector.ids.iter().any(|selected| selected == id))
+        && (selector.envs.is_empty() || known.is_some_and(|known| selector.envs.contains(&known.env)))
+        && tagged(&selector.tags, known.map(|known| &known.tags))
+}
+
 impl Estate {
+    /// An account in scope.
+    pub(crate) fn account(&self, id: &str) -> Option<&Account> {
+        self.accounts.iter().find(|account| account.id == id)
+    }
+
+    /// Whether a selector means an account, in scope or not.
+    pub(crate) fn selects(&self, selector: &AccountSelector, id: &str) -> bool {
+        selects(selector, id, self.account(id))
+    }
+
     /// What policies can ask of accounts, and of the time in which people work.
     pub(crate) fn facts(&self, config: &Config) -> AccountList {
         let facts =

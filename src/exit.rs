@@ -64,9 +64,8 @@ impl FailOn {
     /// What to write instead.
     pub(crate) fn parse(text: &str) -> Result<FailOn, String> {
         let (only_new, name) = text.strip_prefix("new:").map_or((false, text), |name| (true, name));
-        let levels = [Level::Informational, Level::Low, Level::Medium, Level::High, Level::Critical];
-        let level = levels.into_iter().find(|level| level.name() == name);
-        let level = level.ok_or("write informational, low, medium, high or critical; `new:high` counts new findings only")?;
+        let level = Level::from_name(name)
+            .ok_or("write informational, low, medium, high or critical; `new:high` counts new findings only")?;
         Ok(FailOn { level, only_new })
     }
 }

@@ -58,7 +58,8 @@ pub(crate) struct Stand {
 
 /// Where each finding stands, in the order of the findings.
 pub(crate) fn stands(findings: &[Finding], scene: &Scene<'_>) -> Vec<Stand> {
-    let known: HashMap<&str, &Entry> = scene.entries().map(|entry| (entry.fingerprint.as_str(), entry)).collect();
+    let known = by_fingerprint(scene.before);
+    let later = by_fingerprint(scene.later);
     let mut earlier: HashMap<&str, &str> = HashMap::new();
     for entry in scene.entries() {
         let last = earlier.entry(&entry.subject).or_insert(&entry.last_seen);
@@ -90,8 +91,7 @@ pub(crate) fn stands(findings: &[Finding], scene: &Scene<'_>) -> Vec<Stand> {
         let state = if scene.baseline { "ongoing" } else { state };
         let statement =
             if scene.baseline { "it was there when auditing began, and was adopted as it was".to_owned() } else { statement };
-        let later = scene.later.and_then(|later| later.findings.iter().find(|entry| entry.fingerprint == finding.fingerprint));
-        let reported = match later {
+        let reported = match later.get(finding.fingerprint.as_str()) {
             Some(entry) => (entry.reported_by.clone(), entry.reported.clone()),
             None => (scene.run.to_owned(), time::format(scene.as_of)),
         };
@@ -170,7 +170,7 @@ pub(crate) fn gone(findings: &[Finding], scene: &Scene<'_>) -> Vec<v1::Gone> {
     gone
 }
 
-/// What changed, in numbers and in a sentence. `unreviewed` and `overdue` are counted by who knows reviews.
+/// What changed, in numbers and in a sentence. `unreviewed` and `overdue` are counted where the document is made.
 pub(crate) fn changes(stands: &[Stand], mut gone: Vec<v1::Gone>, scene: &Scene<'_>) -> v1::Changes {
     let count = |state: &str| stands.iter().filter(|stand| stand.state == state).count() as u64;
     let [new, reopened, ongoing, fixed, lost] = ["new", "reopened", "ongoing", "fixed", "lost"].map(count);
@@ -201,6 +201,10 @@ pub(crate) fn age_days(finding: &Finding, as_of: i64) -> u64 {
 /// The name of what a finding is about; of a policy that is not there, its fingerprint.
 pub(crate) fn subject(finding: &Finding, policies: &[Policy]) -> String {
     policies.get(finding.policy).map_or_else(|| finding.fingerprint.clone(), |policy| finding.subject(policy))
+}
+
+fn by_fingerprint(register: Option<&Register>) -> HashMap<&str, &Entry> {
+    register.iter().flat_map(|register| &register.findings).map(|entry| (entry.fingerprint.as_str(), entry)).collect()
 }
 
 impl Scene<'_> {

@@ -84,13 +84,21 @@ pub(crate) enum FormatError {
 /// # Errors
 /// The state cannot be read.
 pub(crate) async fn newest(view: &View) -> Result<Option<Link>, StateError> {
-    let Some(document) = view.current(NEWEST).await? else { return Ok(None) };
+    link(view, NEWEST).await
+}
+
+/// The file of a run that a document of the state names; none if the state has no such document.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) async fn link(view: &View, document: &str) -> Result<Option<Link>, StateError> {
+    let Some(found) = view.current(document).await? else { return Ok(None) };
     let damaged = |error: serde_json::Error| StateError::Damaged {
-        key: "the state's note of the newest manifest".to_owned(),
+        key: format!("the state's note of the newest {document}"),
         reason: error.to_string(),
         advice: "use the version of assize that wrote it, or a newer one",
     };
-    serde_json::from_value(document.value).map(Some).map_err(damaged)
+    serde_json::from_value(found.value).map(Some).map_err(damaged)
 }
 
 /// Pretty JSON and a line feed: one form for one content.

@@ -18,7 +18,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use crate::config::{Change, Receiver};
-use crate::estate::{Estate, tagged};
+use crate::estate::Estate;
 use crate::report::v1;
 use assize_engine::policy::{Level, matches_glob};
 
@@ -52,14 +52,10 @@ fn asks_for(receiver: &Receiver, item: &Item, estate: &Estate) -> bool {
         Event::Tampering | Event::Incomplete => return receiver.coverage,
         Event::Test => return true,
     };
-    let known = estate.accounts.iter().find(|known| known.id == item.account);
-    let accounts = &when.accounts;
     when.states.contains(&change)
         && item.rank() >= when.level
         && (when.policies.is_empty() || when.policies.iter().any(|pattern| matches_glob(pattern, &item.policy)))
-        && (accounts.ids.is_empty() || accounts.ids.contains(&item.account))
-        && (accounts.envs.is_empty() || known.is_some_and(|known| accounts.envs.contains(&known.env)))
-        && tagged(&accounts.tags, known.map(|known| &known.tags))
+        && estate.selects(&when.accounts, &item.account)
 }
 
 /// All that a run has to tell, whoever is told. `fixed`: fingerprints of findings that were fixed already in the run before.
@@ -71,6 +67,5 @@ pub(crate) fn items(document: &v1::Document, estate: &Estate, fixed: &BTreeSet<S
 
 /// A level by its name; the least for another word.
 fn level(name: &str) -> Level {
-    let levels = [Level::Low, Level::Medium, Level::High, Level::Critical];
-    levels.into_iter().find(|level| level.name() == name).unwrap_or(Level::Informational)
+    Level::from_name(name).unwrap_or(Level::Informational)
 }

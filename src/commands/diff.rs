@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::CommandError;
 use super::report::{period, reported};
-use crate::cli::{DiffArgs, PlainFormat, ReportArgs};
+use crate::cli::{DiffArgs, PlainFormat};
 use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
@@ -57,8 +57,8 @@ struct Gone<'a> {
 /// Runs `assize diff`: 1 if there are new findings at or above the level that fails a run, else 0.
 pub(crate) fn run(args: &DiffArgs, console: &Console) -> Result<Exit, CommandError> {
     let config = Config::of_option(args.config.as_deref())?;
-    let b = side(&config, args, &args.b, None)?;
-    let a = side(&config, args, &args.a, Some(&b))?;
+    let b = side(&config, &args.b, None)?;
+    let a = side(&config, &args.a, Some(&b))?;
     let diff = diff(&a, &b, args.min_level.into());
     console.result(&match args.format {
         PlainFormat::Text => text(&diff),
@@ -70,21 +70,10 @@ pub(crate) fn run(args: &DiffArgs, console: &Console) -> Result<Exit, CommandErr
 }
 
 /// The register of a run or a period.
-fn side(config: &Config, args: &DiffArgs, name: &str, later: Option<&Register>) -> Result<Register, CommandError> {
+fn side(config: &Config, name: &str, later: Option<&Register>) -> Result<Register, CommandError> {
     if let Ok(period) = period(config, name) {
-        let report = ReportArgs {
-            config: args.config.clone(),
-            period: Some(name.to_owned()),
-            accounts: Vec::new(),
-            format: Vec::new(),
-            out: None,
-            csv_bom: false,
-            lang: None,
-            redact: false,
-            fail_on: None,
-            threads: 0,
-        };
-        return Ok(Register { run: name.to_owned(), ..reported(config, &report, Some(&period))?.register });
+        let reported = reported(config, (&[], config.report.fail_on, 0), Some(&period))?;
+        return Ok(Register { run: name.to_owned(), ..reported.register });
     }
     super::runtime()?.block_on(async {
         let audit = audit_to_read(config).await.map_err(Box::new)?;

@@ -8,7 +8,7 @@ use crate::accepted::Accepted;
 use crate::cli::ReportArgs;
 use crate::config::Config;
 use crate::console::Console;
-use crate::exit::Exit;
+use crate::exit::{Exit, FailOn};
 use crate::manifest;
 use crate::pack;
 use crate::period::{NamedPeriod, Reckoning};
@@ -29,7 +29,8 @@ pub(crate) fn run(args: &ReportArgs, console: &Console) -> Result<Exit, CommandE
     let templates = Templates::load(config.report.templates.as_deref())?;
     let templates = templates.speaking(args.lang.unwrap_or(config.report.lang)).in_zone(&config.report.timezone);
     let period = args.period.as_deref().map(|text| period(&config, text)).transpose()?;
-    let mut reported = reported(&config, args, period.as_ref())?;
+    let fail_on = args.fail_on.unwrap_or(config.report.fail_on);
+    let mut reported = reported(&config, (&args.accounts, fail_on, args.threads), period.as_ref())?;
     if args.redact {
         let key = redaction_key(console)?;
         reported.document = redact::document(&reported.document, &key);
@@ -63,17 +64,21 @@ pub(super) fn period(config: &Config, text: &str) -> Result<NamedPeriod, Command
 }
 
 /// Makes the report of a period, or of what the last run judged.
-pub(super) fn reported(config: &Config, args: &ReportArgs, period: Option<&NamedPeriod>) -> Result<Reported, CommandError> {
+pub(super) fn reported(
+    config: &Config,
+    (accounts, fail_on, threads): (&[String], FailOn, usize),
+    period: Option<&NamedPeriod>,
+) -> Result<Reported, CommandError> {
     let mut pack = pack::loaded(config)?;
     super::config::check_names(config, &pack)?;
     let accepted = Accepted::load(config, &pack)?;
     pack.choose(&config.policies)?;
     super::runtime()?.block_on(async {
         let mut recalled = recalled(config).await?;
-        if !args.accounts.is_empty() {
-            restrict(&mut recalled, &args.accounts);
+        if !accounts.is_empty() {
+            restrict(&mut recalled, accounts);
             if recalled.cells.is_empty() {
-                return Err(CommandError::NoSuchPlace(args.accounts.join(", ")));
+                return Err(CommandError::NoSuchPlace(accounts.join(", ")));
             }
         }
         if let Some(period) = period.filter(|period| period.since >= recalled.as_of) {
@@ -86,9 +91,9 @@ pub(super) fn reported(config: &Config, args: &ReportArgs, period: Option<&Named
             run_id: newest.map(|link| link.run),
             since,
             until,
-            accounts: args.accounts.clone(),
-            threads: args.threads,
-            fail_on: args.fail_on.unwrap_or(config.report.fail_on),
+            accounts: accounts.to_vec(),
+            threads,
+            fail_on,
             collect_only: false,
             ..Asked::of("report", recalled.as_of)
         };

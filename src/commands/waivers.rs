@@ -63,10 +63,9 @@ fn check(config: &Config, offline: bool, console: &Console) -> Result<Exit, Comm
     } else {
         let recalled = super::runtime()?.block_on(recalled(config))?;
         let register = register(config)?;
-        let of_account = |id: &str| recalled.estate.accounts.iter().find(|account| account.id == id);
         let speaks = |waiver: &waivers::Waiver, entry: &Entry| {
             let group = group(entry, policy(&pack, &entry.policy));
-            waiver.speaks_of(&asked(entry, &group), of_account(&entry.account))
+            waiver.speaks_of(&asked(entry, &group), recalled.estate.account(&entry.account))
         };
         let count = |waiver| register.findings.iter().filter(|entry| speaks(waiver, entry)).count() as u64;
         let after = |waiver: &waivers::Waiver, entry: &Entry| {

@@ -82,8 +82,8 @@ fn within(node: &Node, context: &mut Context<'_>) -> Option<ReviewWithin> {
     context.require(node, "within", "how soon after the first match, such as 1d");
     let mut levels = Vec::new();
     for text in context.texts(node, "level") {
-        match LEVELS.iter().find(|(name, _)| *name == text.value) {
-            Some((_, level)) => levels.push(*level),
+        match Level::from_name(&text.value) {
+            Some(level) => levels.push(level),
             None => {
                 let message = format!("`{}` is not a level", text.written);
                 let names: Vec<&str> = LEVELS.iter().map(|(name, _)| *name).collect();

@@ -8,7 +8,7 @@ use assize_engine::yaml::{Node, Yaml};
 
 use super::context::{Context, Text};
 use super::{AccountSelector, ConfigError, NoteFile, policies, syntax};
-use crate::estate::{Account, tagged};
+use crate::estate::{Account, selects};
 
 const KEYS: &[&str] = &["policy", "scope", "reason", "owner", "approver", "ticket", "created", "expires"];
 
@@ -81,9 +81,7 @@ impl Waiver {
             value.is_some_and(|value| patterns.iter().any(|pattern| matches_glob(pattern, value)))
         };
         self.policy == finding.policy
-            && (accounts.ids.is_empty() || accounts.ids.iter().any(|id| id == finding.account))
-            && (accounts.envs.is_empty() || known.is_some_and(|known| accounts.envs.contains(&known.env)))
-            && tagged(&accounts.tags, known.map(|known| &known.tags))
+            && selects(accounts, finding.account, known)
             && (regions.is_empty() || regions.iter().any(|region| region == finding.region))
             && group.iter().all(grouped)
             && (findings.is_empty() || findings.iter().any(|own| own == finding.fingerprint))

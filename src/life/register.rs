@@ -6,6 +6,7 @@ use assize_engine::time;
 use serde::{Deserialize, Serialize};
 
 use super::{Scene, Stand, subject};
+use crate::manifest::{FormatError, written};
 
 /// The file's name in a run's folder.
 pub(crate) const FILE: &str = "register.json";
@@ -141,10 +142,8 @@ impl Register {
     ///
     /// # Errors
     /// Never in practice: all of it can be written as JSON.
-    pub(crate) fn bytes(&self) -> Result<Vec<u8>, serde_json::Error> {
-        let mut bytes = serde_json::to_vec_pretty(self)?;
-        bytes.push(b'\n');
-        Ok(bytes)
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>, FormatError> {
+        written(self)
     }
 
     /// Only what it says of some accounts.

@@ -113,7 +113,7 @@ pub(crate) fn findings(document: &v1::Document, estate: &Estate, fixed: &BTreeSe
 }
 
 fn of_finding(finding: &v1::Finding, event: Event, estate: &Estate, run: &str) -> Item {
-    let known = estate.accounts.iter().find(|known| known.id == finding.account);
+    let known = estate.account(&finding.account);
     let name = known.map(|known| known.name.as_str()).filter(|name| *name != finding.account).unwrap_or_default();
     let life = finding.life.as_ref().map(|life| life.statement.as_str()).unwrap_or_default();
     let fired = finding.correlated.as_ref().map(|correlated| correlated.statement.as_str());

@@ -79,12 +79,12 @@ pub(crate) struct Fate {
 impl Fate {
     /// Whether somebody accepted it, so that it fails nothing.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.waived.as_ref().is_some_and(|waived| waived.state == "holds")
+        self.waived.as_ref().is_some_and(v1::Waived::holds)
     }
 
     /// Whether it is new since the run before, or came back.
     fn is_new(&self) -> bool {
-        self.life.as_ref().is_some_and(|life| matches!(life.state.as_str(), "new" | "reopened"))
+        self.life.as_ref().is_some_and(v1::Life::is_new)
     }
 }
 
@@ -160,6 +160,11 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
     let unjudged_records =
         results.iter().flat_map(|result| &result.not_evaluable).map(|hit| hit.digest).collect::<BTreeSet<_>>().len() as u64;
     let coverage = coverage(parts, &books, (readable, unjudged_records), (problems, problems_total));
+    let changes = parts.changes.clone().map(|changes| v1::Changes {
+        unreviewed: findings.iter().filter(|finding| summary::waits(finding, &run.fail_on)).count() as u64,
+        overdue: findings.iter().filter(|finding| finding.life.as_ref().is_some_and(|life| life.overdue)).count() as u64,
+        ..changes
+    });
     let scoped = parts.judged.is_some();
     let frameworks = parts.pack.frameworks.iter().map(|framework| framework_of(framework, &policies, scoped)).collect();
     v1::Document {
@@ -172,7 +177,7 @@ pub(crate) fn document(parts: &Parts<'_>) -> v1::Document {
         findings,
         activity: activity::of(parts.partial, parts.findings, &parts.pack.policies),
         scope: parts.judged.as_ref().map(|judged| judged.scope.clone()),
-        changes: parts.changes.clone(),
+        changes,
         waivers: parts.waivers.clone(),
         evidence: Vec::new(),
         evidence_total: 0,

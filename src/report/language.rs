@@ -34,7 +34,7 @@ const WRITTEN: [&str; 16] = [
 ];
 
 /// Texts of a language by their English ones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Catalogue {
     exact: HashMap<String, String>,
     patterns: Vec<Pattern>,
@@ -134,9 +134,7 @@ impl Catalogue {
 
     /// A text as a whole sentence.
     pub(crate) fn whole(&self, text: &str) -> String {
-        let text = self.text(text, &[]);
-        let stop = self.exact.get(".").map_or(".", String::as_str);
-        if text.is_empty() || text.ends_with(['.', '。', '！', '？']) { text } else { format!("{text}{stop}") }
+        ended(&self.text(text, &[]), self.exact.get(".").map_or(".", String::as_str))
     }
 
     /// The English texts.
@@ -190,7 +188,14 @@ fn pattern(text: &str) -> String {
     out
 }
 
-fn filled(text: &str, arguments: &[(String, String)]) -> String {
+/// A text with a full stop, if it has none and is not empty.
+pub(crate) fn ended(text: &str, stop: &str) -> String {
+    let whole = text.is_empty() || text.ends_with(['.', '。', '！', '？']);
+    if whole { text.to_owned() } else { format!("{text}{stop}") }
+}
+
+/// A text with what its names stand for.
+pub(crate) fn filled(text: &str, arguments: &[(String, String)]) -> String {
     let (mut out, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);

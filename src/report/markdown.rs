@@ -147,7 +147,7 @@ fn cut(report: &str) -> String {
 impl<'a> FreshRow<'a> {
     /// The finding, if it is new or came back.
     fn of(finding: &'a Finding) -> Option<Self> {
-        let state = finding.life.as_ref().map(|life| life.state.as_str()).filter(|state| matches!(*state, "new" | "reopened"))?;
+        let state = finding.life.as_ref().filter(|life| life.is_new())?.state.as_str();
         let Finding { title, level, account, region, first_seen, group, .. } = finding;
         Some(Self { title, state, level, account, region, first_seen, group })
     }
@@ -178,7 +178,7 @@ impl<'a> Page<'a> {
             scope: scope::ScopePage::of(document, rows),
             changes: document.changes.as_ref(),
             fresh: {
-                let severe = document.findings.iter().filter(|finding| finding.level != "informational");
+                let severe = document.findings.iter().filter(|finding| finding.is_severe());
                 let mut fresh = Listed::of(severe.filter_map(FreshRow::of), rows);
                 let all = document.findings.iter().filter_map(FreshRow::of).count() as u64;
                 fresh.left_out = all - fresh.shown.len() as u64;

@@ -73,7 +73,7 @@ impl Verdict {
         let fail_on = &document.run.fail_on;
         let threshold = rank(fail_on);
         let counts = |finding: &&Finding| {
-            let old = finding.life.as_ref().is_some_and(|life| !matches!(life.state.as_str(), "new" | "reopened"));
+            let old = finding.life.as_ref().is_some_and(|life| !life.is_new());
             rank(&finding.level) <= threshold && !finding.is_accepted() && !(document.run.fail_on_new && old)
         };
         let severe = document.findings.iter().filter(counts).count() as u64;
@@ -100,6 +100,14 @@ impl Verdict {
         };
         Self { kind, label, words }
     }
+}
+
+/// Whether somebody should look at a finding, and nobody did: at those that fail a run and those that have a time by which somebody
+/// must, unless somebody accepted them.
+pub(crate) fn waits(finding: &Finding, fail_on: &str) -> bool {
+    let Some(life) = &finding.life else { return false };
+    let asked_for = rank(&finding.level) <= rank(fail_on) || life.due.is_some();
+    asked_for && finding.reviewed.is_none() && !finding.is_accepted()
 }
 
 /// Findings of one level.

@@ -159,13 +159,13 @@ impl Templates {
                 match lang {
                     Lang::Ja => japanese.text(text, &arguments),
                     Lang::En if one => singular.text(text, &arguments),
-                    Lang::En => Catalogue::default().text(text, &arguments),
+                    Lang::En => language::filled(text, &arguments),
                 }
             });
             let japanese = Arc::clone(&self.catalogues.japanese);
             engine.register_filter("sentence", move |text: &str, _: Kwargs, _: &State| match lang {
                 Lang::Ja => japanese.whole(text),
-                Lang::En => Catalogue::default().whole(text),
+                Lang::En => language::ended(text, "."),
             });
         }
         self

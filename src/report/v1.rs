@@ -346,9 +346,19 @@ pub(crate) struct Finding {
 }
 
 impl Finding {
+    /// Whether it is new since the run before, or came back. A scan of files knows no run before.
+    pub(crate) fn is_new(&self) -> bool {
+        self.life.as_ref().is_some_and(Life::is_new)
+    }
+
+    /// Whether it is more than a ground on which to count.
+    pub(crate) fn is_severe(&self) -> bool {
+        self.level != "informational"
+    }
+
     /// Whether somebody accepted it, so that it fails nothing.
     pub(crate) fn is_accepted(&self) -> bool {
-        self.waived.as_ref().is_some_and(|waived| waived.state == "holds")
+        self.waived.as_ref().is_some_and(Waived::holds)
     }
 }
 

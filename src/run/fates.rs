@@ -11,7 +11,6 @@ use super::{Context, RunError};
 use crate::accepted::Accepted;
 use crate::config::ReviewWithin;
 use crate::estate::Estate;
-use crate::exit::FailOn;
 use crate::judge::{Judgement, Question};
 use crate::life::register::{self, Register, Said};
 use crate::life::{self, Scene};
@@ -42,13 +41,12 @@ pub(crate) fn accepted(
     let holds = |finding: &&Finding| {
         let policy = policies.get(finding.policy);
         let waiver = policy.and_then(|policy| accepted.waiver_of((policy, finding), estate, at));
-        waiver.is_some_and(|(_, waived)| waived.state == "holds")
+        waiver.is_some_and(|(_, waived)| waived.holds())
     };
     findings.iter().filter(holds).map(|finding| finding.fingerprint.clone()).collect()
 }
 
 /// The registers that a run is compared with.
-#[derive(Default)]
 pub(super) struct Registers {
     /// The one before.
     pub(super) before: Option<Register>,
@@ -76,9 +74,7 @@ pub(super) async fn before(context: &Context<'_>, view: &View, estate: &Estate) 
 /// # Errors
 /// The state or the register cannot be read, or the register is not what the run wrote.
 pub(crate) async fn newest(audit: &dyn Bucket, view: &View) -> Result<Option<Register>, RunError> {
-    let Some(document) = view.current(register::NEWEST).await? else { return Ok(None) };
-    let link: Link = serde_json::from_value(document.value)
-        .map_err(|error| damaged("the state's note of the newest register".to_owned(), error.to_string()))?;
+    let Some(link) = manifest::link(view, register::NEWEST).await? else { return Ok(None) };
     read(audit, &link.run, Some(&link.sha256)).await
 }
 
@@ -140,7 +136,7 @@ pub(super) fn of(
                 waived
             });
         let reviewed = context.accepted.review_of(&finding.fingerprint, due, at);
-        let held = waived.as_ref().is_some_and(|waived| waived.state == "holds");
+        let held = waived.as_ref().is_some_and(v1::Waived::holds);
         let life = v1::Life {
             state: stand.state.to_owned(),
             statement: stand.statement.clone(),
@@ -153,10 +149,7 @@ pub(super) fn of(
         };
         fates.push(Fate { life: Some(life), waived, reviewed });
     }
-    let mut changes = life::changes(&stands, life::gone(&judgement.findings, &scene), &scene);
-    let open = fates.iter().zip(&levels).filter(|(fate, level)| waits(fate, **level, context.asked.fail_on));
-    changes.unreviewed = open.count() as u64;
-    changes.overdue = fates.iter().filter(|fate| fate.life.as_ref().is_some_and(|life| life.overdue)).count() as u64;
+    let changes = life::changes(&stands, life::gone(&judgement.findings, &scene), &scene);
     let said = |place: usize| said(place, (&stands, &levels, &fates));
     let register = Register::of(&judgement.findings, &scene, said);
     let waivers = context.accepted.uses(&speaking, at);
@@ -175,24 +168,13 @@ fn said<'a>(place: usize, (stands, levels, fates): (&'a [life::Stand], &[Level],
     }
 }
 
-/// Whether somebody should look at a finding, and nobody did.
-fn waits(fate: &Fate, level: Level, fail_on: FailOn) -> bool {
-    let asked_for = level >= fail_on.level || fate.life.as_ref().is_some_and(|life| life.due.is_some());
-    asked_for && fate.reviewed.is_none() && !fate.is_accepted()
-}
-
 fn level(context: &Context<'_>, estate: &Estate, finding: &Finding) -> Level {
     let own = || context.pack.policies.get(finding.policy).map(|policy| policy.level);
     context.level(estate, finding.policy, &finding.group.account).or_else(own).unwrap_or(Level::Informational)
 }
 
 fn fits(one: &ReviewWithin, level: Level, estate: &Estate, account: &str) -> bool {
-    let selector = &one.accounts;
-    let known = estate.accounts.iter().find(|known| known.id == account);
-    one.levels.contains(&level)
-        && (selector.ids.is_empty() || selector.ids.iter().any(|id| id == account))
-        && (selector.envs.is_empty() || known.is_some_and(|known| selector.envs.contains(&known.env)))
-        && crate::estate::tagged(&selector.tags, known.map(|known| &known.tags))
+    one.levels.contains(&level) && estate.selects(&one.accounts, account)
 }
 
 /// Where the state names the register that the next run compares with.

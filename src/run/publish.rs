@@ -34,7 +34,7 @@ use crate::state::{self, State, StateError, View};
 const MAX_EVIDENCE: usize = 5_000;
 
 /// Objects fetched at once for the report.
-const FETCHES: usize = 32;
+pub(super) const FETCHES: usize = 32;
 
 /// Formats that are kept of every run, whatever the configuration asks for beside.
 const ALWAYS: [Format; 4] = [Format::Json, Format::Html, Format::Markdown, Format::Text];
@@ -108,7 +108,7 @@ pub(super) async fn publish(
         history: None,
     };
     let made = make(context, (question, judgement), told, shelf).await?;
-    let register = made.register.bytes().map_err(report::ReportError::from)?;
+    let register = made.register.bytes()?;
     let (keys, digests) = keep(context, &made.document, (&made.findings, register), templates).await?;
     let register = fates::link(&context.run_id, &digests).filter(|_| context.usual());
     Ok(Published { document: made.document, findings: made.findings, keys, digests, register })
@@ -142,7 +142,7 @@ pub(super) async fn make(
     }
     let fates = fates::of(context, told.estate, (question, &judgement), &shelf.registers);
     let levels = |policy: usize, account: &str| context.level(told.estate, policy, account);
-    let document = build::document(&Parts {
+    let mut document = build::document(&Parts {
         pack: context.pack,
         partial: &judgement.partial,
         findings: &judgement.findings,
@@ -164,7 +164,6 @@ pub(super) async fn make(
     });
     let mut findings = Vec::new();
     findings_jsonl::write(&judgement.findings, &context.pack.policies, &mut findings).map_err(RunError::Spool)?;
-    let mut document = document;
     (document.evidence, document.evidence_total) = evidence_index(shelf.view, &document).await?;
     Ok(Made { document, findings, register: fates.register })
 }
@@ -311,13 +310,10 @@ impl Context<'_> {
     /// The level of a policy in an account: the last override that names both wins.
     pub(super) fn level(&self, estate: &Estate, policy: usize, account: &str) -> Option<assize_engine::policy::Level> {
         let policy = self.pack.policies.get(policy)?;
-        let account = estate.accounts.iter().find(|known| known.id == account)?;
+        let account = estate.account(account)?;
         let matches = |one: &&crate::config::PolicyOverride| {
-            let accounts = &one.accounts;
             one.policies.iter().any(|pattern| assize_engine::policy::matches_glob(pattern, &policy.id))
-                && (accounts.ids.is_empty() || accounts.ids.contains(&account.id))
-                && (accounts.envs.is_empty() || accounts.envs.contains(&account.env))
-                && crate::estate::tagged(&accounts.tags, Some(&account.tags))
+                && crate::estate::selects(&one.accounts, &account.id, Some(account))
         };
         self.config.policies.overrides.iter().rev().find(matches).map(|one| one.level)
     }

@@ -1,15 +1,17 @@
 //! A report over any period, from what runs left in the audit bucket: nothing is collected, and nothing is written.
 
+use std::collections::BTreeSet;
+use std::future::ready;
 use std::sync::Arc;
 
-use assize_bucket::Bucket;
+use assize_bucket::{Bucket, Object};
 use assize_engine::finding::Finding;
 use assize_engine::time;
 use futures::TryStreamExt;
 use serde::Deserialize;
 
 use super::fates::{self, Registers};
-use super::publish::{Made, Shelf, Told, make, objects};
+use super::publish::{FETCHES, Made, Shelf, Told, make, objects};
 use super::recalled::Recalled;
 use super::{Context, DAY, Given, RunError};
 use crate::collect::Outcome;
@@ -126,15 +128,11 @@ struct RecordResult {
 
 /// The runs that judged, by time.
 async fn records(context: &Context<'_>) -> Result<Vec<Record>, RunError> {
-    let mut records = Vec::new();
-    let mut keys = context.audit.list("runs/", None);
-    while let Some(entry) = keys.try_next().await.map_err(StateError::from)? {
-        if entry.key.ends_with("/run.json") {
-            let bytes = context.audit.get(&entry.key, None).await.map_err(StateError::from)?.bytes;
-            // A record of another version says nothing here; what it judged is in the state all the same.
-            records.extend(serde_json::from_slice::<Record>(&bytes).ok());
-        }
-    }
+    let runs = context.audit.list("runs/", None).try_filter(|entry| ready(entry.key.ends_with("/run.json")));
+    let read = runs.map_ok(async |entry| context.audit.get(&entry.key, None).await).try_buffer_unordered(FETCHES);
+    let all: Vec<Object> = read.try_collect().await.map_err(StateError::from)?;
+    // A record of another version says nothing here; what it judged is in the state all the same.
+    let mut records: Vec<Record> = all.iter().filter_map(|object| serde_json::from_slice(&object.bytes).ok()).collect();
     records.retain(|record| record.result.exit_code.is_some() && time::parse(&record.as_of).is_some());
     records.sort_by(|a, b| (&a.as_of, &a.run).cmp(&(&b.as_of, &b.run)));
     Ok(records)
@@ -156,25 +154,16 @@ fn history(context: &Context<'_>, records: &[Record], period: &NamedPeriod) -> v
     let within = |record: &&Record| time::parse(&record.as_of).is_some_and(|at| (period.since..period.until + DAY).contains(&at));
     let records: Vec<&Record> = records.iter().filter(within).collect();
     let end = period.until.min(context.asked.as_of);
-    let (mut days, mut evaluated, mut missing) = (0, 0, Vec::new());
-    let mut day = period.since;
-    while day < end {
-        // A run judges the hours before it, so a day counts if a run came after its beginning and before the next day's end.
-        let in_day = |record: &&Record| time::parse(&record.as_of).is_some_and(|at| (day..day + DAY).contains(&at));
-        days += 1;
-        if records.iter().any(in_day) {
-            evaluated += 1;
-        } else if missing.len() < MAX_MISSING {
-            let text = time::format(day);
-            missing.push(text.get(..10).unwrap_or(&text).to_owned());
-        }
-        day += DAY;
-    }
+    let day_of = |record: &&Record| Some((time::parse(&record.as_of)? - period.since).div_euclid(DAY));
+    let with_run: BTreeSet<i64> = records.iter().filter_map(day_of).collect();
+    let days = 0..(end - period.since + DAY - 1).div_euclid(DAY);
+    let missing: Vec<i64> = days.clone().filter(|day| !with_run.contains(day)).collect();
+    let named = missing.iter().take(MAX_MISSING).map(|day| time::format(period.since + day * DAY));
     v1::History {
         period: period.name.clone(),
-        days,
-        days_evaluated: evaluated,
-        missing,
+        days: days.end.unsigned_abs(),
+        days_evaluated: days.end.unsigned_abs() - missing.len() as u64,
+        missing: named.map(|day| day.chars().take(10).collect()).collect(),
         cut_off: time::format(context.asked.as_of),
         late: 0,
         stretches: stretches(&records),
@@ -193,12 +182,11 @@ fn stretches(records: &[&Record]) -> Vec<v1::Stretch> {
             tool: record.tool.clone(),
             accounts: record.accounts.len() as u64,
         };
-        let same = |last: &v1::Stretch| {
-            v1::Stretch { since: last.since.clone(), until: one.until.clone(), runs: last.runs, ..one.clone() }
-                == v1::Stretch { until: one.until.clone(), ..last.clone() }
+        let by = |it: &v1::Stretch| {
+            [&it.policies_sha256, &it.configuration_sha256, &it.tool, &it.accounts.to_string()].map(String::clone)
         };
         match all.last_mut() {
-            Some(last) if same(last) => (last.until, last.runs) = (one.until, last.runs + 1),
+            Some(last) if by(last) == by(&one) => (last.until, last.runs) = (one.until, last.runs + 1),
             _ => all.push(one),
         }
     }

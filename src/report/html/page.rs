@@ -304,7 +304,7 @@ impl<'a> Page<'a> {
 
 /// How many findings are shown in detail: those of the lowest level only if all are few.
 fn detailed(findings: &[Finding]) -> usize {
-    let severe = findings.iter().take_while(|finding| finding.level != "informational").count();
+    let severe = findings.iter().take_while(|finding| finding.is_severe()).count();
     findings.len().min(severe.max(FEW_FINDINGS)).min(DETAILED_FINDINGS)
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::report::sample;
-use crate::report::summary::rank;
+use crate::report::summary::{rank, waits};
 use crate::report::v1::{Changes, Count, Document, Finding, Gone, Life, Reviewed, Waived};
 
 /// Rows in one list of findings.
@@ -130,7 +130,7 @@ impl<'a> ChangesView<'a> {
         let in_state = |state: &'static str| {
             let all =
                 document.findings.iter().filter(move |finding| finding.life.as_ref().is_some_and(|life| life.state == state));
-            let shown = all.clone().filter(|finding| finding.level != "informational").take(ROWS);
+            let shown = all.clone().filter(|finding| finding.is_severe()).take(ROWS);
             let rows: Vec<ShortRow<'a>> = shown.map(|finding| ShortRow::of(finding, why(finding))).collect();
             (all.count() as u64, rows)
         };
@@ -166,11 +166,8 @@ pub(super) fn accepted(document: &Document) -> Vec<ShortRow<'_>> {
 
 /// Findings that somebody should look at and nobody did, the most overdue first; and how many more there are.
 pub(super) fn waiting(document: &Document) -> (Vec<ShortRow<'_>>, usize) {
-    let threshold = rank(&document.run.fail_on);
     let due = |finding: &Finding| finding.life.as_ref().and_then(|life| life.due.clone());
-    let asked_for = |finding: &&Finding| rank(&finding.level) <= threshold || due(finding).is_some();
-    let open = |finding: &&Finding| finding.life.is_some() && finding.reviewed.is_none() && !finding.is_accepted();
-    let mut all: Vec<&Finding> = document.findings.iter().filter(asked_for).filter(open).collect();
+    let mut all: Vec<&Finding> = document.findings.iter().filter(|finding| waits(finding, &document.run.fail_on)).collect();
     all.sort_by_key(|finding| (rank(&finding.level), due(finding).unwrap_or_else(|| "~".to_owned())));
     let more = all.len().saturating_sub(ROWS);
     let row = |finding: &'_ &Finding| match due(finding) {
@@ -256,7 +253,7 @@ pub(super) struct Top {
 
 /// Who, what, from where: counted over the findings of every level but the lowest, by what their records show.
 pub(super) fn tops(document: &Document) -> Vec<Top> {
-    let severe = || document.findings.iter().filter(|finding| finding.level != "informational");
+    let severe = || document.findings.iter().filter(|finding| finding.is_severe());
     let shown = |field: &'static str| -> Vec<BTreeSet<String>> {
         let values = |finding: &Finding| {
             let fields = finding.occurrences.iter().flat_map(|it| &it.show).filter(|it| it.field == field);

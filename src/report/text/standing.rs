@@ -11,10 +11,7 @@ const LISTED: usize = 12;
 pub(super) fn changes(document: &Document, screen: &mut Screen) {
     let Some(changes) = &document.changes else { return };
     screen.wrapped(Style::Bold, "", &changes.statement);
-    let fresh = |finding: &&Finding| {
-        finding.level != "informational"
-            && finding.life.as_ref().is_some_and(|life| matches!(life.state.as_str(), "new" | "reopened"))
-    };
+    let fresh = |finding: &&Finding| finding.is_severe() && finding.is_new();
     let mut all = document.findings.iter().filter(fresh);
     for finding in all.by_ref().take(LISTED) {
         let state = finding.life.as_ref().map_or("", |life| life.state.as_str());
@@ -41,7 +38,7 @@ pub(super) fn changes(document: &Document, screen: &mut Screen) {
             waiver.waiver.owner,
             words::time(&waiver.waiver.expires)
         );
-        let style = if waiver.waiver.state == "holds" { Style::Plain } else { Style::Warning };
+        let style = if waiver.waiver.holds() { Style::Plain } else { Style::Warning };
         screen.wrapped(style, "  ", &escape::terminal(&text));
     }
     screen.end();

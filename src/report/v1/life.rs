@@ -62,6 +62,20 @@ pub(crate) struct Waived {
     pub(crate) place: String,
 }
 
+impl Life {
+    /// Whether it is new since the run before, or came back.
+    pub(crate) fn is_new(&self) -> bool {
+        matches!(self.state.as_str(), "new" | "reopened")
+    }
+}
+
+impl Waived {
+    /// Whether it accepts the finding, so that it fails nothing.
+    pub(crate) fn holds(&self) -> bool {
+        self.state == "holds"
+    }
+}
+
 /// What somebody concluded who looked at a finding.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Reviewed {
