@@ -15,7 +15,7 @@ use assize_engine::layout;
 use serde::Deserialize;
 
 use super::CommandError;
-use super::scan::into_file;
+use super::scan::{into_file, write_files};
 use crate::accepted::Accepted;
 use crate::cli::{DemoArgs, Format};
 use crate::config::Config;
@@ -138,12 +138,8 @@ impl Stage<'_> {
 /// Writes the reports beside the organisation, and says what was hidden and whether it was found.
 fn show(published: &Published, summary: &Summary, folder: &Path, console: &Console) -> Result<(), CommandError> {
     let templates = Templates::load(None)?;
-    for format in [Format::Html, Format::Markdown, Format::Json, Format::Sarif, Format::Junit, Format::Csv, Format::Xlsx] {
-        for file in report::files(format, &published.document, &templates, false)? {
-            into_file(&folder.join(&file.name), |out| out.write_all(&file.bytes))?;
-        }
-    }
-    into_file(&folder.join("findings.jsonl"), |out| out.write_all(&published.findings))?;
+    let formats = [Format::Html, Format::Markdown, Format::Json, Format::Sarif, Format::Junit, Format::Csv, Format::Xlsx];
+    write_files(&published.document, &templates, (folder, &formats, false), |out| out.write_all(&published.findings))?;
     // The report has everything; here the worst are enough.
     let options = Options { terminal: Terminal { findings: 2, ..console.terminal() }, csv_bom: false };
     console.bytes(&report::render(Format::Text, &published.document, &templates, options)?)?;

@@ -9,7 +9,7 @@ use assize_engine::evaluate::Period;
 use futures::future::Either;
 
 use super::CommandError;
-use super::scan::{as_of, fit_for_output, into_file, now, period};
+use super::scan::{as_of, fit_for_output, now, period, write_files};
 use crate::accepted::Accepted;
 use crate::cli::{CollectArgs, Format, RunArgs};
 use crate::collect::Stop;
@@ -317,13 +317,8 @@ pub(super) fn put_out(
     let Some(folder) = put.folder else {
         return console.bytes(&render(put.asked.first().copied().unwrap_or(Format::Text))?);
     };
-    std::fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.to_owned(), source })?;
-    for format in if put.asked.is_empty() { &configured.formats } else { put.asked } {
-        for file in report::files(*format, document, templates, csv_bom)? {
-            into_file(&folder.join(&file.name), |out| out.write_all(&file.bytes))?;
-        }
-    }
-    into_file(&folder.join("findings.jsonl"), |out| out.write_all(findings))?;
+    let formats = if put.asked.is_empty() { &configured.formats } else { put.asked };
+    write_files(document, templates, (folder, formats, csv_bom), |out| out.write_all(findings))?;
     console.bytes(&render(Format::Text)?)
 }
 

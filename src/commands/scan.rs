@@ -185,7 +185,8 @@ fn write(
         let format = args.format.first().copied().unwrap_or(Format::Text);
         return console.bytes(&report::render(format, document, templates, options)?);
     };
-    let written = write_files(document, scanned, pack, templates, (folder, &args.format, args.csv_bom))?;
+    let findings = |out: &mut dyn Write| findings_jsonl::write(&scanned.findings, &pack.policies, out);
+    let written = write_files(document, templates, (folder, &args.format, args.csv_bom), findings)?;
     console.bytes(&report::render(Format::Text, document, templates, options)?)?;
     for path in written {
         console.note(&format!("wrote {}", path.display()));
@@ -193,15 +194,13 @@ fn write(
     Ok(())
 }
 
-/// Writes reports and `findings.jsonl` into a folder; returns what was written.
-pub(crate) fn write_files(
+/// Writes the files of a report's formats and `findings.jsonl` into a folder; returns what was written.
+pub(super) fn write_files(
     document: &v1::Document,
-    scanned: &Scanned,
-    pack: &Pack,
     templates: &Templates,
     (folder, formats, csv_bom): (&Path, &[Format], bool),
+    findings: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<Vec<PathBuf>, CommandError> {
-    fs::create_dir_all(folder).map_err(|source| CommandError::Write { path: folder.to_owned(), source })?;
     let mut written = Vec::new();
     for format in formats {
         for file in report::files(*format, document, templates, csv_bom)? {
@@ -211,12 +210,13 @@ pub(crate) fn write_files(
         }
     }
     let path = folder.join("findings.jsonl");
-    into_file(&path, |out| findings_jsonl::write(&scanned.findings, &pack.policies, out))?;
+    into_file(&path, findings)?;
     written.push(path);
     Ok(written)
 }
 
-/// Writes a file whole or not at all: a report that a full disk cut short must not be taken for the report.
+/// Writes a file whole or not at all, and the folder that it lies in: a report that a full disk cut short must not be taken for the
+/// report.
 pub(crate) fn into_file(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), CommandError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || {
