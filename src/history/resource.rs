@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn what_aws_omitted_may_name_it() {
-        let omitted = |text: &str| example::with(text, |record| omits_names(record));
+        let omitted = |text: &str| example::with(text, omits_names);
         assert!(!omitted(example::RECORD));
         let mark = r#""requestParameters":{"omitted":true,"originalSize":120000}"#;
         let without = example::RECORD.replacen("\"requestParameters\":", &format!("{mark},\"requestParameters\":"), 1);

@@ -17,9 +17,10 @@ pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// # Errors
 /// Those of the writer.
 pub(crate) fn line<'c>(cells: impl IntoIterator<Item = &'c str>, out: &mut dyn Write) -> io::Result<()> {
-    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(1 << 10).from_writer(out);
+    // In memory first: a writer of CSV flushes what is below it when it is done, and `out` is to be flushed once.
+    let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).buffer_capacity(1 << 10).from_writer(Vec::new());
     writer.write_record(cells.into_iter().map(escape::cell))?;
-    writer.flush()
+    out.write_all(&writer.into_inner().map_err(|error| error.into_error())?)
 }
 
 /// One row for each finding, in the document's order.
@@ -53,7 +54,7 @@ fn table<'a>(
     out.into_inner().map_err(|error| ReportError::Csv(error.into_error().into()))
 }
 
-/// A value as text. Times and numbers are ours, and safe as they are.
+/// A value as text. Numbers and flags are ours, and safe as they are; a time may be what a record says.
 fn written(value: &Value<'_>) -> String {
     match value {
         Value::Nothing => String::new(),

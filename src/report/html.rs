@@ -11,13 +11,13 @@ mod scope;
 mod standing;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tera::{Context, Value};
 
 use crate::config::Lang;
 use crate::report::japanese;
+use crate::report::summary;
 use crate::report::templates::{RenderError, Templates};
 use crate::report::v1::{Document, Finding};
 
@@ -78,21 +78,16 @@ pub(crate) fn render_files(document: &Document, templates: &Templates) -> Result
         return Ok(vec![("report.html".to_owned(), whole)]);
     }
     drop(whole);
-    let mut by_account: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in &document.findings {
-        by_account.entry(&finding.account).or_default().push(finding);
-    }
-    let mut pages: Vec<AccountPage> = Vec::new();
-    for (account, findings) in &by_account {
-        let plain = format!("report-{}.html", file_part(account));
-        // What records made up may come to the same name.
-        let taken = pages.iter().any(|page| page.file == plain);
-        let file = if taken { format!("report-{}-{}.html", file_part(account), pages.len()) } else { plain };
-        pages.push(AccountPage { file, account: (*account).to_owned(), findings: findings.len() });
-    }
+    let accounts = summary::of_accounts(&document);
+    let page = |of: &summary::OfAccount<'_>| AccountPage {
+        file: format!("report-{}.html", of.file_part),
+        account: of.account.to_owned(),
+        findings: of.findings.len(),
+    };
+    let pages: Vec<AccountPage> = accounts.iter().map(page).collect();
     let mut files = vec![("report.html".to_owned(), index(&document, templates, &pages)?)];
-    for (page, findings) in pages.iter().zip(by_account.into_values()) {
-        files.push((page.file.clone(), account(&document, templates, &page.account, findings)?));
+    for (page, of) in pages.iter().zip(accounts) {
+        files.push((page.file.clone(), account(&document, templates, of.account, of.findings)?));
     }
     Ok(files)
 }
@@ -103,11 +98,6 @@ fn spoken<'a>(document: &'a Document, templates: &Templates) -> Cow<'a, Document
         Lang::En => Cow::Borrowed(document),
         Lang::Ja => Cow::Owned(japanese::document(document)),
     }
-}
-
-/// An account as a part of a file name: ids are digits; what a record made up is not.
-fn file_part(account: &str) -> String {
-    account.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '_' }).take(40).collect()
 }
 
 fn index(document: &Document, templates: &Templates, pages: &[AccountPage]) -> Result<String, RenderError> {

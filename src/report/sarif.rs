@@ -234,7 +234,7 @@ fn result<'a>(finding: &'a Finding, place: usize, file: &str, names: &rows::Name
         partial_fingerprints: fingerprints(finding.fingerprint.clone()),
         occurrence_count: finding.count.max(1),
         baseline_state: life.map(|life| match life.state.as_str() {
-            "new" | "reopened" => "new",
+            _ if life.is_new() => "new",
             "fixed" => "absent",
             _ => "unchanged",
         }),

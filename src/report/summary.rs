@@ -134,6 +134,38 @@ pub(crate) struct AccountCount {
     pub(crate) matches: u64,
 }
 
+/// The findings of one account, for a page of their own.
+pub(crate) struct OfAccount<'a> {
+    /// Account id, as records say it.
+    pub(crate) account: &'a str,
+    /// The account as a part of a file name and of a link, unlike that of every other account of the document.
+    pub(crate) file_part: String,
+    /// In the order of the document.
+    pub(crate) findings: Vec<&'a Finding>,
+}
+
+/// The findings by account, in the order of the accounts.
+pub(crate) fn of_accounts(document: &Document) -> Vec<OfAccount<'_>> {
+    let mut by_account: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+    for finding in &document.findings {
+        by_account.entry(&finding.account).or_default().push(finding);
+    }
+    let mut accounts: Vec<OfAccount<'_>> = Vec::new();
+    for (account, findings) in by_account {
+        let plain = file_part(account);
+        // What records made up may come to the same name. A hyphen is in none of them.
+        let taken = accounts.iter().any(|other| other.file_part == plain);
+        let file_part = if taken { format!("{plain}-{}", accounts.len()) } else { plain };
+        accounts.push(OfAccount { account, file_part, findings });
+    }
+    accounts
+}
+
+/// An account as a part of a file name: ids are digits; what a record made up is not.
+fn file_part(account: &str) -> String {
+    account.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '_' }).take(40).collect()
+}
+
 /// Place of a level in [`LEVELS`]; a level that is not there comes after all others.
 #[must_use]
 pub(crate) fn rank(level: &str) -> usize {

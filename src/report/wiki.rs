@@ -1,10 +1,10 @@
 //! The whole report as a folder of Markdown pages, for a wiki: a home page, coverage, a page for each framework, one for the findings
 //! of each account, policies, exceptions, and what changed. Nothing is cut, so pages may be long.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::report::escape::{markdown_code as code, markdown_text as text};
-use crate::report::summary::{self, Verdict};
+use crate::report::summary::{self, OfAccount, Verdict};
 use crate::report::v1::{Document, Finding, Framework, Occurrence};
 use crate::report::words;
 
@@ -13,24 +13,15 @@ const FOLDER: &str = "wiki";
 
 /// The pages, by file name; the first is the home page.
 pub(crate) fn files(document: &Document) -> Vec<(String, String)> {
-    let mut pages = vec![("Home".to_owned(), home(document))];
+    let accounts = summary::of_accounts(document);
+    let mut pages = vec![("Home".to_owned(), home(document, &accounts))];
     pages.extend(document.scope.is_some().then(|| ("Coverage".to_owned(), coverage(document))));
     pages.extend(document.frameworks.iter().map(|framework| (framework_page(framework), requirements(framework))));
-    for (account, findings) in by_account(document) {
-        pages.push((account_page(account), account_findings(account, &findings)));
-    }
+    pages.extend(accounts.iter().map(|of| (account_page(of), account_findings(of.account, &of.findings))));
     pages.push(("Policies".to_owned(), policies(document)));
     pages.extend((!document.waivers.is_empty()).then(|| ("Exceptions".to_owned(), exceptions(document))));
-    pages.extend(document.changes.is_some().then(|| ("Changes".to_owned(), changes(document))));
+    pages.extend(document.changes.is_some().then(|| ("Changes".to_owned(), changes(document, &accounts))));
     pages.into_iter().map(|(name, page)| (format!("{FOLDER}/{name}.md"), page)).collect()
-}
-
-fn by_account(document: &Document) -> BTreeMap<&str, Vec<&Finding>> {
-    let mut accounts: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-    for finding in &document.findings {
-        accounts.entry(&finding.account).or_default().push(finding);
-    }
-    accounts
 }
 
 /// A name that is safe in a path and in a link, whatever a record or a policy says.
@@ -42,15 +33,15 @@ fn framework_page(framework: &Framework) -> String {
     format!("Requirements-{}", safe(&framework.id))
 }
 
-fn account_page(account: &str) -> String {
-    format!("Findings-{}", safe(account))
+fn account_page(of: &OfAccount<'_>) -> String {
+    format!("Findings-{}", of.file_part)
 }
 
 fn link(label: &str, page: &str) -> String {
     format!("[{}]({page}.md)", text(label))
 }
 
-fn home(document: &Document) -> String {
+fn home(document: &Document, accounts: &[OfAccount<'_>]) -> String {
     let verdict = Verdict::of(document);
     let mut out =
         vec![format!("# {}: {}\n\n{}\n", text(verdict.label), text(&verdict.words), text(&document.coverage.statement))];
@@ -70,14 +61,14 @@ fn home(document: &Document) -> String {
         let name = format!("{} {}", framework.title, framework.version);
         out.push(format!("| {} | {} requirements |\n", link(&name, &framework_page(framework)), framework.requirements.len()));
     }
-    for (account, findings) in by_account(document) {
+    for of in accounts {
         let counts: Vec<String> = summary::LEVELS
             .iter()
-            .map(|level| (level, findings.iter().filter(|finding| finding.level == **level).count()))
+            .map(|level| (level, of.findings.iter().filter(|finding| finding.level == **level).count()))
             .filter(|(_, count)| *count > 0)
             .map(|(level, count)| format!("{count} {level}"))
             .collect();
-        out.push(format!("| {} | {} |\n", link(&format!("Findings of {account}"), &account_page(account)), counts.join(", ")));
+        out.push(format!("| {} | {} |\n", link(&format!("Findings of {}", of.account), &account_page(of)), counts.join(", ")));
     }
     out.push(format!("| {} | {} |\n", link("Policies", "Policies"), document.policies.len()));
     if !document.waivers.is_empty() {
@@ -200,15 +191,16 @@ fn exceptions(document: &Document) -> String {
     out.concat()
 }
 
-fn changes(document: &Document) -> String {
+fn changes(document: &Document, accounts: &[OfAccount<'_>]) -> String {
     let Some(changes) = &document.changes else { return String::new() };
+    let page_of: HashMap<&str, String> = accounts.iter().map(|of| (of.account, account_page(of))).collect();
     let mut out = vec![format!("# What changed since last time\n\n{}\n", text(&changes.statement))];
     for state in ["new", "reopened", "lost", "fixed"] {
         let of_state = |finding: &&Finding| finding.life.as_ref().is_some_and(|life| life.state == state);
         let rows: Vec<&Finding> = document.findings.iter().filter(of_state).collect();
         out.push(format!("\n## {state}: {}\n\n", rows.len()));
         out.extend(rows.iter().map(|finding| {
-            let place = link(&finding.account, &account_page(&finding.account));
+            let place = link(&finding.account, &page_of[finding.account.as_str()]);
             format!(
                 "- {} {place} {} {} {}\n",
                 finding.level,
@@ -239,6 +231,20 @@ mod tests {
         options.extension.autolink = true;
         options.render.r#unsafe = true;
         comrak::markdown_to_html(page, &options)
+    }
+
+    #[test]
+    fn accounts_that_come_to_one_name_have_a_page_each() {
+        let mut document = fixture::scoped();
+        document.findings[0].account = "a/b".to_owned();
+        document.findings[1].account = "a:b".to_owned();
+        let pages = files(&document);
+        let names: std::collections::BTreeSet<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names.len(), pages.len());
+        let page = |account: &str| {
+            pages.iter().filter(|(_, page)| page.starts_with(&format!("# Findings of {}\n", code(account)))).count()
+        };
+        assert_eq!((page("a/b"), page("a:b")), (1, 1));
     }
 
     #[test]

@@ -10,6 +10,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use venv::cache;
+
 use crate::{Assize, calm, log, stopped, text};
 
 /// The formats that this file is about, as an option.
@@ -21,10 +23,10 @@ const SCHEMA: (&str, &str) = ("@microsoft/jest-sarif@1.0.0-beta.0", "package/lib
 /// JSON Schema of SARIF 2.1.0, fetched once.
 fn schema() -> PathBuf {
     let (package, file) = SCHEMA;
-    let folder = venv::cache().join("sarif-schema-1.0.0-beta.0");
-    venv::once(&folder, file, |folder| {
+    let folder = cache::root().join("sarif-schema-1.0.0-beta.0");
+    cache::once(&folder, file, |folder| {
         std::fs::create_dir_all(folder).unwrap();
-        venv::ran(Command::new("npm").args(["pack", "--silent", package, "--pack-destination"]).arg(folder).current_dir(folder));
+        cache::ran(Command::new("npm").args(["pack", "--silent", package, "--pack-destination"]).arg(folder).current_dir(folder));
         let packed = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let packed = packed.into_iter().find(|path| path.extension().is_some_and(|end| end == "tgz")).unwrap();
         let unzipped = flate2::read::GzDecoder::new(std::fs::File::open(packed).unwrap());

@@ -2,7 +2,9 @@
 //! nothing that axe-core finds serious; in English and Japanese, in the light and in the dark, on a telephone.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what the test needs fails by panicking, as tests do")]
 
-use std::fs::File;
+#[path = "../aws/cache.rs"]
+mod cache;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -64,27 +66,13 @@ fn source() -> PathBuf {
 
 /// The folder with what package.json names, installed once for each version of it. Whoever comes first installs; others wait.
 fn modules() -> PathBuf {
-    use std::hash::{DefaultHasher, Hash, Hasher};
     let wanted = std::fs::read_to_string(source().join("package.json")).unwrap();
-    let mut hasher = DefaultHasher::new();
-    wanted.hash(&mut hasher);
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("ASSIZE_TEST_CACHE")
-        .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("assize")))
-        .or_else(|| set("HOME").map(|folder| folder.join(".cache/assize")))
-        .expect("ASSIZE_TEST_CACHE, XDG_CACHE_HOME or HOME is set");
-    let folder = cache.join(format!("browser-{:016x}", hasher.finish()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let lock = File::create(folder.with_extension("lock")).unwrap();
-    lock.lock().unwrap();
-    // The mark is written last: what was left half-made is made anew.
-    if !folder.join("complete").is_file() {
-        std::fs::write(folder.join("package.json"), wanted).unwrap();
-        let mut command = Command::new("npm");
-        command.args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]).current_dir(&folder);
-        let output = command.stdin(Stdio::null()).output().expect("npm runs: install Node");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        std::fs::write(folder.join("complete"), "").unwrap();
-    }
+    let folder = cache::folder("browser", &wanted);
+    cache::once(&folder, "package.json", |folder| {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("package.json"), &wanted).unwrap();
+        let install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"];
+        cache::ran(Command::new("npm").args(install).current_dir(folder));
+    });
     folder
 }
