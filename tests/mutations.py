@@ -41,6 +41,20 @@ MUTATIONS = [
         "the index trusts records whose source or name stands twice or is no text",
     ),
     (
+        "sign-ins-succeed",
+        "matcher/pairs.rs",
+        " && self.no_error && name != SIGN_IN",
+        " && self.no_error",
+        "a sign-in without an error code has succeeded",
+    ),
+    (
+        "false-is-true",
+        "matcher/pairs.rs",
+        "value.kind() == Kind::Bool => Flag::False,",
+        "value.kind() == Kind::Bool => Flag::True,",
+        "a flag that is false counts as one that is true",
+    ),
+    (
         "ascii-folding",
         "pattern.rs",
         "text.chars().flat_map(char::to_lowercase).collect()",

@@ -1,17 +1,21 @@
 //! Puts the records of an object to the policies and notes what came of each.
 
+mod gathered;
+
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{self, Decoded, Malformed, Place, Sink};
-use crate::identity::{RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
-use crate::matcher::{Judging, Matcher, Scratch, Subject, takes};
-use crate::partial::{ByHour, Cell, GroupKey, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
+use crate::identity::{Extents, RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
+use crate::matcher::{Grouped, Judging, Matcher, Scratch, Subject, takes};
+use crate::partial::{ByHour, Cell, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
 use crate::policy::{Category, Policy, Truth};
 use crate::record::{AccountList, RecordKind, top};
 use crate::session::{self, Callers};
 use crate::time;
+use gathered::{Found, Gathered};
 
 /// The event times that are evaluated: from `since`, up to but not including `until`; seconds since 1970 UTC.
 #[derive(Clone, Copy, Debug, Default)]
@@ -53,6 +57,8 @@ struct Memory {
     decode: decode::Memory,
     scratch: Scratch,
     callers: Callers,
+    gathered: Gathered,
+    extents: Extents,
 }
 
 /// An object by name, and its place in the caller's ordered list, by which copies are told apart.
@@ -92,9 +98,11 @@ impl Evaluation {
     fn evaluate_into(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = spare().pop().unwrap_or_default();
-        let (scratch, callers) = (Some(&mut memory.scratch), &mut memory.callers);
-        let mut sink = Evaluating { evaluation: self, object, results, scratch, callers, run: Run::default(), cell: None };
-        let decoded = decode::decode_with(text, &mut memory.decode, &mut sink);
+        let Memory { decode: reading, scratch, callers, gathered, extents } = &mut memory;
+        let (scratch, run) = (Some(scratch), Run::default());
+        let mut sink = Evaluating { evaluation: self, object, results, scratch, callers, gathered, extents, run, cell: None };
+        let decoded = decode::decode_with(text, reading, &mut sink);
+        sink.finish_groups();
         sink.finish_cell();
         sink.finish_run();
         if let Some(other) = decoded.other {
@@ -154,6 +162,8 @@ struct Evaluating<'e, 'p> {
     /// Taken while a record is put to the policies.
     scratch: Option<&'e mut Scratch>,
     callers: &'e mut Callers,
+    gathered: &'e mut Gathered,
+    extents: &'e mut Extents,
     run: Run,
     /// The cell of the last record: those of one object nearly always share it.
     cell: Option<OpenCell>,
@@ -220,44 +230,40 @@ impl Evaluating<'_, '_> {
             Results::Whole(_) => SeenEntry::keyed(&account, &event_id, bytes, &evaluation.secret),
             Results::ByHour(_) => SeenEntry::of(&account, &event_id, sha256()),
         };
-        evaluation.seen.expect(entry);
+        evaluation.seen.expect(entry, self.extents);
         let Some(scratch) = self.scratch.take() else { return };
         let mut judging = evaluation.matcher.record(subject, scratch);
         // Further copies are matched as well: a finding names the first place of a record among all its copies, whichever
         // was read first.
         let object = &self.object.name;
+        let id = OnceCell::<Arc<str>>::new();
         let mut hit = || Hit {
             time,
-            event_id: Arc::from(&*event_id),
+            event_id: Arc::clone(id.get_or_init(|| Arc::from(&*event_id))),
             digest: sha256(),
             object: Arc::clone(object),
             place,
             length: bytes.len() as u64,
         };
-        let policies = &mut self.results.at(hour).policies;
+        let region = subject.facts.region_name();
+        let results_of = self.results.cell_of(hour);
+        let (policies, gathered) = (&mut self.results.at(hour).policies, &mut *self.gathered);
         judging.evaluate(|index, truth| {
             let Some(policy) = policies.get_mut(index) else { return };
             if truth == Truth::Unknown {
                 policy.not_evaluable.push(hit());
                 return;
             }
-            let grouped = evaluation.matcher.group(index, subject);
-            if grouped.undecided {
+            let Grouped { values, undecided, only_first } = evaluation.matcher.group(index, subject);
+            if undecided {
                 policy.not_evaluable.push(hit());
             }
-            if policy.exceeded {
-                return;
-            }
-            let values = grouped.values.into_iter().map(|value| value.map(bounded)).collect();
-            let (account, region) = (bounded(account.to_string()), bounded(subject.facts.region_name().into_owned()));
-            let group = GroupKey { account, region, values };
-            if grouped.only_first {
-                policy.add_first(group, time, &mut hit);
-            } else {
-                policy.add(group, [hit()]);
+            if !policy.exceeded {
+                let (account, region, values) = (&*account, &*region, &*values);
+                gathered.add(&Found { policy: index, hour: results_of, account, region, values, only_first, time }, &mut hit);
             }
         });
-        let sighting = evaluation.seen.note(entry, &event_id, (self.object.number, place.index));
+        let sighting = evaluation.seen.note_and_learn(entry, &event_id, (self.object.number, place.index), self.extents);
         let records = &mut self.results.at(hour).records;
         if sighting == Sighting::Duplicate {
             records.duplicate += 1;
@@ -269,6 +275,17 @@ impl Evaluating<'_, '_> {
             self.count(subject, &account, time, &mut judging);
         }
         self.scratch = Some(scratch);
+    }
+
+    /// Puts the matches of the object into the results.
+    fn finish_groups(&mut self) {
+        for group in self.gathered.take() {
+            let Some(policy) = self.results.at(group.hour).policies.get_mut(group.policy) else { continue };
+            match group.hits {
+                hits if group.only_first => hits.into_iter().for_each(|hit| policy.add_first(group.key.clone(), hit)),
+                hits => policy.add(group.key, hits),
+            }
+        }
     }
 
     fn count_kind(&mut self, hour: i64, kind: RecordKind) {
@@ -305,13 +322,12 @@ impl Evaluating<'_, '_> {
             self.cell = Some(OpenCell { hour, key, cell, tally: Tally::default() });
         }
         let Some(OpenCell { cell, tally, .. }) = &mut self.cell else { return };
-        let source = subject.facts.text(top::SOURCE).unwrap_or(Cow::Borrowed(""));
-        if source.bytes().any(|byte| byte.is_ascii_uppercase()) || source.len() > MAX_GROUP_VALUE {
-            tally.count(cell, time, &bounded(source.to_ascii_lowercase()));
-        } else {
-            tally.count(cell, time, &source);
+        tally.count(cell, time);
+        match judging.counted() {
+            Some(counted) => tally.pair(cell, counted),
+            None => cell.count_source(&subject.facts.text(top::SOURCE).unwrap_or(Cow::Borrowed("")).to_ascii_lowercase(), 1),
         }
-        judging.populations(|index| tally.population(index));
+        judging.open_populations(|index| tally.population(index));
     }
 
     fn finish_cell(&mut self) {

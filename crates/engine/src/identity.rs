@@ -14,10 +14,11 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use assize_machine::prefetch::prefetch;
 use sha2::{Digest, Sha256};
 
 pub use fingerprint::Secret;
-use table::Table;
+use table::{Extent, Table};
 
 /// The first 16 bytes of a SHA-256. Nobody can find a second record with the digest of a given one; a faster hash that
 /// an attacker can steer would let a planted record pass as a duplicate.
@@ -40,6 +41,23 @@ impl RecordDigest {
 
 /// Where a copy of a record was read: the object's place in the caller's ordered list, and the record's in the object.
 pub type CopyPlace = (u32, u64);
+
+/// Where the tables of [`SeenRecords`] stood when a thread last looked at each, so that it can have a place fetched ahead.
+#[derive(Clone, Debug)]
+pub(crate) struct Extents([Extent; SHARDS]);
+
+impl Default for Extents {
+    fn default() -> Extents {
+        Extents([Extent::default(); SHARDS])
+    }
+}
+
+/// Tables, each with a lock of its own: few, so that each is large enough for large pages.
+const SHARDS: usize = 8;
+
+fn shard_of(entry: SeenEntry) -> usize {
+    (entry.key % SHARDS as u64) as usize
+}
 
 /// What is known of a record that was just seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,8 +149,8 @@ impl SeenRecords {
     /// Makes room for about so many records, so that the tables are not moved while they grow. A wrong guess costs memory
     /// or time, never correctness.
     pub fn expecting(records: usize) -> SeenRecords {
-        let shard = || Mutex::new(Shard { table: Table::expecting(records / 64), conflicts: BTreeMap::new() });
-        SeenRecords { shards: (0..64).map(|_| shard()).collect(), earlier: HashMap::new() }
+        let shard = || Mutex::new(Shard { table: Table::expecting(records / SHARDS), conflicts: BTreeMap::new() });
+        SeenRecords { shards: (0..SHARDS).map(|_| shard()).collect(), earlier: HashMap::new() }
     }
 
     /// Adds records of earlier evaluations: what equals one of them is a duplicate, and the same id with other bytes is a
@@ -143,13 +161,16 @@ impl SeenRecords {
         }
     }
 
-    /// Tells that the entry will be noted soon: fetching its place takes as long as matching a record.
-    pub fn expect(&self, entry: SeenEntry) {
-        self.shard(entry).table.prefetch(entry.key);
+    /// Tells that the entry will be noted soon: fetching its place takes as long as matching a record. No lock is taken, which
+    /// alone was 4 % of a scan; a place that is no longer true costs the time that was to be saved.
+    pub(crate) fn expect(&self, entry: SeenEntry, known: &Extents) {
+        if let Some(extent) = known.0.get(shard_of(entry)) {
+            prefetch(extent.address(entry.key));
+        }
     }
 
     fn shard(&self, entry: SeenEntry) -> MutexGuard<'_, Shard> {
-        let shard = self.shards.get((entry.key % 64) as usize).expect("there are 64 shards");
+        let shard = self.shards.get(shard_of(entry)).expect("there are as many shards as `shard_of` gives");
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -157,12 +178,20 @@ impl SeenRecords {
     ///
     /// A record without an event id is only ever the same as one with its bytes.
     pub fn note(&self, entry: SeenEntry, event_id: &str, copy: CopyPlace) -> Sighting {
+        self.note_and_learn(entry, event_id, copy, &mut Extents::default())
+    }
+
+    /// The same; `known` learns where the entry's table stands.
+    pub(crate) fn note_and_learn(&self, entry: SeenEntry, event_id: &str, copy: CopyPlace, known: &mut Extents) -> Sighting {
         let earlier = if self.earlier.is_empty() { None } else { self.earlier.get(&entry.key) };
         if earlier.is_some_and(|digests| digests.contains(&entry.digest)) {
             return Sighting::Duplicate;
         }
         let mut shard = self.shard(entry);
         let sighting = shard.table.note(entry, copy);
+        if let Some(extent) = known.0.get_mut(shard_of(entry)) {
+            *extent = shard.table.extent();
+        }
         if sighting == Sighting::Duplicate || (sighting == Sighting::First && (earlier.is_none() || event_id.is_empty())) {
             return sighting;
         }

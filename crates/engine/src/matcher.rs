@@ -5,6 +5,7 @@
 //! holds them together.
 
 mod compile;
+mod expression;
 mod field;
 mod guard;
 mod index;
@@ -18,18 +19,20 @@ use std::cell::Cell;
 use std::cmp::Ordering::Equal;
 use std::collections::BTreeSet;
 
-use compile::{Check, CompiledItem, CompiledSelection, Items};
+use compile::{Check, CompiledItem, Items};
+use expression::Expression;
 use field::{Found, Leaf, Path};
 use index::Index;
-use pairs::{Pair, Pairs};
+pub(crate) use pairs::{Counted, ODD};
+use pairs::{Open, Pair, Pairs};
 use remembered::{Admitted, Remembered};
 pub use tried::Tried;
 
 use crate::correlation::legs_text;
 use crate::json::{Kind, Value, compact};
 use crate::number;
-use crate::pattern::{TextPattern, fold};
-use crate::policy::{Category, Condition, Correlation, Policy, Population, Truth};
+use crate::pattern::fold;
+use crate::policy::{Category, Correlation, Policy, Truth};
 use crate::record::{AccountList, Doubled, Facts, RecordKind};
 
 /// Policies made ready for many records.
@@ -44,24 +47,23 @@ pub struct Matcher {
 
 #[derive(Debug)]
 struct CompiledPolicy {
-    selections: Vec<CompiledSelection>,
-    condition: Condition,
-    population: Option<CompiledSelection>,
+    detection: Expression,
+    population: Option<Expression>,
     categories: Vec<Category>,
     /// The fields whose values are kept: those that part findings, or those that a correlation looks at.
     group_by: Vec<Path>,
     /// The conditions of a correlation's rules.
-    legs: Vec<Condition>,
+    legs: Vec<Expression>,
     /// Whether the first match in an hour is enough.
     only_first: bool,
 }
 
 /// What is kept of a record that a policy matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Grouped {
+pub struct Grouped<'r> {
     /// The values by which the policy groups, `None` for a missing one; of a correlation over several rules the last one says
     /// which of them it matches.
-    pub values: Vec<Option<String>>,
+    pub values: Vec<Option<Cow<'r, str>>>,
     /// Whether some rule of a correlation could not be judged, because AWS omitted a field that decides it.
     pub undecided: bool,
     /// Whether of the matches in an hour that have these values only the first is needed.
@@ -91,7 +93,7 @@ impl<'a> Subject<'a> {
 /// Memory reused from record to record. It belongs to the matcher that it was first used with.
 #[derive(Debug, Default)]
 pub struct Scratch {
-    candidates: Vec<u32>,
+    admitted: Vec<u32>,
     pairs: Pairs,
     answers: Answers,
     remembered: Kept,
@@ -142,46 +144,56 @@ impl Answers {
     }
 }
 
-/// A record, and the policies that it may concern.
+/// A record, and what its source and name leave to be asked.
 #[derive(Debug)]
 pub struct Judging<'m, 'r> {
     judge: Judge<'m, 'r>,
     pair: &'r Pair,
-    candidates: &'r mut Vec<u32>,
+    /// Policies whose guard is not false.
+    admitted: &'r mut Vec<u32>,
     remembered: &'r mut Kept,
 }
 
 impl Judging<'_, '_> {
     /// Tells each policy that may match; `found` gets the index and True or Unknown, in index order.
     pub fn evaluate(&mut self, mut found: impl FnMut(usize, Truth)) {
-        let matcher = self.judge.matcher;
-        let remembered = &mut self.remembered.detections;
-        let candidates = self.judge.guarded(&matcher.detections, self.pair, &self.pair.detections, self.candidates, remembered);
-        for &index in candidates {
-            let Some(policy) = matcher.policies.get(index as usize).filter(|policy| policy.takes(self.judge.subject.kind)) else {
-                continue;
-            };
-            match self.judge.decide(policy, &policy.condition) {
-                Truth::False => {}
-                truth => found(index as usize, truth),
-            }
-        }
+        let (judge, matcher) = (self.judge, self.judge.matcher);
+        let mut one = |index: u32, condition: &Expression| match judge.decide(condition) {
+            Truth::False => {}
+            truth => found(index as usize, truth),
+        };
+        let Some(left) = &self.pair.left else {
+            return judge.each(&mut |index, policy| one(index, &policy.detection));
+        };
+        let guards = (&matcher.detections, &mut self.remembered.detections);
+        judge.open(&left.detections, guards, self.admitted, &mut one);
     }
 
     /// Tells the policies with a population of their own that the record belongs to it.
     pub fn populations(&mut self, mut found: impl FnMut(usize)) {
-        let matcher = self.judge.matcher;
-        let remembered = &mut self.remembered.populations;
-        let candidates = self.judge.guarded(&matcher.populations, self.pair, &self.pair.populations, self.candidates, remembered);
-        for &index in candidates {
-            let Some(policy) = matcher.policies.get(index as usize).filter(|policy| policy.takes(self.judge.subject.kind)) else {
-                continue;
-            };
-            let Some(population) = &policy.population else { continue };
-            if self.judge.selection(population, Scope::Record(self.judge.subject)) == Truth::True {
+        let certain = self.pair.left.iter().flat_map(|left| &*left.counted.certain);
+        certain.for_each(|index| found(*index as usize));
+        self.open_populations(found);
+    }
+
+    /// The same without those that [`Judging::counted`] names.
+    pub(crate) fn open_populations(&mut self, mut found: impl FnMut(usize)) {
+        let (judge, matcher) = (self.judge, self.judge.matcher);
+        let mut one = |index: u32, condition: &Expression| {
+            if judge.decide(condition) == Truth::True {
                 found(index as usize);
             }
-        }
+        };
+        let Some(left) = &self.pair.left else {
+            return judge.each(&mut |index, policy| policy.population.iter().for_each(|population| one(index, population)));
+        };
+        let guards = (&matcher.populations, &mut self.remembered.populations);
+        judge.open(&left.populations, guards, self.admitted, &mut one);
+    }
+
+    /// How records of this source and name are counted; `None` if the record is to be looked at for it.
+    pub(crate) fn counted(&self) -> Option<&Counted> {
+        self.pair.left.as_ref().map(|left| &left.counted).filter(|counted| counted.serial != ODD)
     }
 }
 
@@ -191,25 +203,13 @@ impl Matcher {
         let mut items = Items::default();
         let compiled: Vec<CompiledPolicy> = policies.iter().map(|policy| CompiledPolicy::new(policy, &mut items)).collect();
         let both = || policies.iter().zip(&compiled);
-        let whole = Condition::Selection(0);
         let detections = both().map(|(policy, compiled)| {
-            Some(index::Entry {
-                alternatives: crate::candidates::of_detection(&policy.detection),
-                condition: &compiled.condition,
-                selections: &compiled.selections,
-            })
+            let alternatives = crate::candidates::of_detection(&policy.detection);
+            Some(index::Entry { alternatives, condition: &compiled.detection })
         });
         let populations = both().map(|(policy, compiled)| {
-            let alternatives = match &policy.population {
-                Population::Sources => None,
-                Population::Selection(name) => {
-                    let selection = policy.detection.selections.iter().find(|(known, _)| known == name);
-                    selection.map(|(_, selection)| crate::candidates::of_selection(selection))
-                }
-                Population::Own(selection) => Some(crate::candidates::of_selection(selection)),
-            };
-            let selections = std::slice::from_ref(compiled.population.as_ref()?);
-            Some(index::Entry { alternatives: alternatives?, condition: &whole, selections })
+            let alternatives = policy.own_population().map(crate::candidates::of_selection)?;
+            Some(index::Entry { alternatives, condition: compiled.population.as_ref()? })
         });
         let (detections, populations) = (Index::new(detections, &items), Index::new(populations, &items));
         // What a guard was asked is not asked again when its policy is tried.
@@ -231,30 +231,30 @@ impl Matcher {
 
     /// Finds the policies that may concern the record.
     pub fn record<'r>(&'r self, subject: &'r Subject<'r>, scratch: &'r mut Scratch) -> Judging<'r, 'r> {
-        let Scratch { candidates, pairs, answers, remembered } = scratch;
+        let Scratch { admitted, pairs, answers, remembered } = scratch;
         answers.next_record(self.items.len());
-        let pair = pairs.of(&subject.facts, &self.detections, &self.populations);
-        Judging { judge: Judge { matcher: self, subject, answers: Some(answers) }, pair, candidates, remembered }
+        let pair = pairs.of(subject, self);
+        Judging { judge: Judge { matcher: self, subject, answers: Some(answers) }, pair, admitted, remembered }
     }
 
     /// What one policy says of the record, without the index.
     pub fn evaluate_one(&self, index: usize, subject: &Subject<'_>) -> Truth {
         let policy = self.policies.get(index).filter(|policy| policy.takes(subject.kind));
         let judge = Judge { matcher: self, subject, answers: None };
-        policy.map_or(Truth::False, |policy| judge.decide(policy, &policy.condition))
+        policy.map_or(Truth::False, |policy| judge.decide(&policy.detection))
     }
 
     /// What is kept of a record that a policy matches.
-    pub fn group(&self, index: usize, subject: &Subject<'_>) -> Grouped {
+    pub fn group<'r>(&'r self, index: usize, subject: &'r Subject<'r>) -> Grouped<'r> {
         let Some(policy) = self.policies.get(index) else { return Grouped::default() };
         let mut values: Vec<_> = policy.group_by.iter().map(|path| self.first_text(path, subject)).collect();
         let mut undecided = false;
         if policy.legs.len() > 1 {
             let judge = Judge { matcher: self, subject, answers: None };
-            let legs: Vec<Truth> = policy.legs.iter().map(|leg| judge.decide(policy, leg)).collect();
+            let legs: Vec<Truth> = policy.legs.iter().map(|leg| judge.decide(leg)).collect();
             undecided = legs.contains(&Truth::Unknown);
             let true_ones = legs.iter().enumerate().filter(|(_, truth)| **truth == Truth::True).map(|(leg, _)| leg);
-            values.push(Some(legs_text(true_ones)));
+            values.push(Some(Cow::Owned(legs_text(true_ones))));
         }
         Grouped { values, undecided, only_first: policy.only_first }
     }
@@ -269,10 +269,10 @@ impl Matcher {
         (!texts.is_empty()).then(|| texts.join(", "))
     }
 
-    fn first_text(&self, path: &Path, subject: &Subject<'_>) -> Option<String> {
+    fn first_text<'r>(&'r self, path: &Path, subject: &'r Subject<'r>) -> Option<Cow<'r, str>> {
         let mut first = None;
         path.visit(Scope::Record(subject), &self.accounts, &mut |leaf| {
-            first = leaf_text(leaf).map(Cow::into_owned);
+            first = leaf_text(leaf);
             first.is_some()
         });
         first
@@ -289,65 +289,56 @@ struct Judge<'m, 'r> {
 }
 
 impl Judge<'_, '_> {
-    /// The candidates of a pair, and those whose guard is not false.
-    fn guarded<'c>(
+    /// Every policy that takes records of this kind, with its whole condition.
+    fn each(&self, one: &mut dyn FnMut(u32, &CompiledPolicy)) {
+        let numbered = (0_u32..).zip(&self.matcher.policies);
+        numbered.filter(|(_, policy)| policy.takes(self.subject.kind)).for_each(|(number, policy)| one(number, policy));
+    }
+
+    /// The policies that source and name leave open and whose guard is not false, in index order, with what is left to ask.
+    fn open(
         &self,
-        index: &Index,
-        pair: &Pair,
-        candidates: &'c [u32],
-        room: &'c mut Vec<u32>,
-        remembered: &mut Remembered,
-    ) -> &'c [u32] {
-        room.clear();
-        if !pair.trusted {
-            return candidates;
+        open: &Open,
+        (index, remembered): (&Index, &mut Remembered),
+        admitted: &mut Vec<u32>,
+        one: &mut impl FnMut(u32, &Expression),
+    ) {
+        self.admit(open, index, remembered, admitted);
+        let mut guarded = admitted.iter().filter_map(|&policy| Some((policy, open.guarded_policy(policy)?))).peekable();
+        for (number, left) in &open.always {
+            while let Some((policy, left)) = guarded.next_if(|(policy, _)| policy < number) {
+                one(policy, left);
+            }
+            one(*number, left);
         }
-        for (item, policies) in index.guarded() {
+        guarded.for_each(|(policy, left)| one(policy, left));
+    }
+
+    /// Lists the policies whose guard is not false, ascending.
+    fn admit(&self, open: &Open, index: &Index, remembered: &mut Remembered, admitted: &mut Vec<u32>) {
+        admitted.clear();
+        for (item, policies) in open.guards.iter().filter_map(|&guard| index.guarded().get(guard)) {
             if self.item_at(*item) != Truth::False {
-                room.extend_from_slice(policies);
+                admitted.extend_from_slice(policies);
             }
         }
-        for (number, guards) in index.by_field().iter().enumerate() {
+        for (number, guards) in open.fields.iter().filter_map(|&field| Some((field, index.by_field().get(field)?))) {
             let ask = || Admitted::of(guards, |item| self.item_at(item));
             match self.subject.facts.only(guards.field) {
                 Ok(value) => {
-                    let admitted = remembered.admitted(number, value, ask);
-                    admitted.answers.iter().for_each(|(item, truth)| self.note(*item, *truth));
-                    room.extend_from_slice(&admitted.policies);
+                    let known = remembered.admitted(number, value, ask);
+                    known.answers.iter().for_each(|(item, truth)| self.note(*item, *truth));
+                    admitted.extend_from_slice(&known.policies);
                 }
                 // More than one value is looked at then.
-                Err(Doubled) => room.extend_from_slice(&ask().policies),
+                Err(Doubled) => admitted.extend_from_slice(&ask().policies),
             }
         }
-        if room.is_empty() {
-            return candidates;
-        }
-        room.extend_from_slice(candidates);
-        room.sort_unstable();
-        room
+        admitted.sort_unstable();
     }
 
-    fn decide(&self, policy: &CompiledPolicy, condition: &Condition) -> Truth {
-        match condition {
-            Condition::Selection(index) => match policy.selections.get(*index) {
-                Some(selection) => self.selection(selection, Scope::Record(self.subject)),
-                None => Truth::False,
-            },
-            Condition::Not(inner) => self.decide(policy, inner).negate(),
-            Condition::And(parts) => every(parts, |part| self.decide(policy, part)),
-            Condition::Or(parts) => some(parts, |part| self.decide(policy, part)),
-        }
-    }
-
-    fn selection(&self, selection: &CompiledSelection, scope: Scope<'_>) -> Truth {
-        match selection {
-            CompiledSelection::All(items) => every(items, |item| self.item_at(*item)),
-            CompiledSelection::Any(parts) => some(parts, |part| self.selection(part, scope)),
-            CompiledSelection::Keywords { words, all } => {
-                let one = |word: &TextPattern| field::keyword(word, scope);
-                if *all { every(words, one) } else { some(words, one) }
-            }
-        }
+    fn decide(&self, condition: &Expression) -> Truth {
+        condition.decide(&|item| self.item_at(item), &|word| field::keyword(word, Scope::Record(self.subject)))
     }
 
     /// What an item says of the record; asked once if several policies want to know.
@@ -460,21 +451,15 @@ impl Judge<'_, '_> {
 
 impl CompiledPolicy {
     fn new(policy: &Policy, items: &mut Items) -> CompiledPolicy {
-        let selections = policy.detection.selections.iter();
-        let selections: Vec<_> = selections.map(|(_, selection)| CompiledSelection::new(selection, items)).collect();
-        let population = match &policy.population {
-            Population::Sources => None,
-            Population::Selection(name) => policy.detection.selections.iter().find(|(known, _)| known == name).map(|(_, s)| s),
-            Population::Own(selection) => Some(selection),
-        };
         let kept = policy.correlation.as_ref().map_or(&policy.group_by, |correlation| &correlation.fields);
+        let selections = &policy.detection.selections;
+        let legs = policy.correlation.iter().flat_map(|correlation| &correlation.legs);
         CompiledPolicy {
-            selections,
-            condition: policy.detection.condition.clone(),
-            population: population.map(|selection| CompiledSelection::new(selection, items)),
+            detection: Expression::of(&policy.detection.condition, selections, items),
+            population: policy.own_population().map(|selection| Expression::of_selection(selection, items)),
             categories: policy.needs.categories.clone(),
             group_by: kept.iter().map(Path::new).collect(),
-            legs: policy.correlation.iter().flat_map(|correlation| &correlation.legs).map(|leg| leg.condition.clone()).collect(),
+            legs: legs.map(|leg| Expression::of(&leg.condition, selections, items)).collect(),
             only_first: policy.correlation.as_ref().is_some_and(Correlation::needs_only_first),
         }
     }

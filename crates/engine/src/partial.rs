@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::correlation::MAX_MATCHES;
 use crate::decode::Place;
 use crate::identity::{RecordDigest, SeenEntry};
+use crate::matcher::Counted;
 use crate::policy::Policy;
 use crate::session::Sessions;
 
@@ -76,23 +77,24 @@ impl Default for Cell {
 /// Longest event source counted by name, bytes. Names are the log's own and may be hostile; AWS's stay below 60.
 const MAX_SOURCE: usize = 100;
 
-/// Counts of one cell that are not yet in its maps: the last hour, the sources met so far, populations. A record of a busy
-/// source belongs to the populations of many policies, and a map would be searched for each.
+/// Counts of one cell that are not yet in its maps: the last hour, records by source and name, populations. A record of a
+/// busy source belongs to the populations of many policies, and a map would be searched for each.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     hour: i64,
     in_hour: u64,
-    sources: Vec<(String, u64)>,
+    /// Records by source and name, each in the one place that its serial number gives it.
+    pairs: Vec<Option<(Counted, u64)>>,
     /// By index of the policy, as far as any was counted.
     populations: Vec<u64>,
 }
 
-/// Most sources in a tally; an object seldom has more than twenty.
-const TALLIED: usize = 48;
+/// Most sources and names in a tally; an object seldom has more than this.
+const TALLIED: usize = 64;
 
 impl Tally {
     /// Counts an evaluated record of `cell`.
-    pub(crate) fn count(&mut self, cell: &mut Cell, time: i64, source: &str) {
+    pub(crate) fn count(&mut self, cell: &mut Cell, time: i64) {
         cell.evaluated += 1;
         cell.first = cell.first.min(time);
         cell.last = cell.last.max(time);
@@ -102,22 +104,36 @@ impl Tally {
             self.hour = hour;
         }
         self.in_hour += 1;
-        if let Some((_, count)) = self.sources.iter_mut().find(|(known, _)| known == source) {
-            *count += 1;
-        } else if self.sources.len() < TALLIED {
-            self.sources.push((source.to_owned(), 1));
-        } else {
-            cell.count_source(source, 1);
+    }
+
+    /// Counts a record by its source and name, with all populations that they decide.
+    pub(crate) fn pair(&mut self, cell: &mut Cell, counted: &Counted) {
+        if self.pairs.is_empty() {
+            self.pairs.resize_with(TALLIED, || None);
+        }
+        let Some(room) = self.pairs.get_mut(counted.serial as usize % TALLIED) else { return };
+        match room {
+            Some((known, count)) if known.serial == counted.serial => *count += 1,
+            _ => {
+                let before = room.replace((counted.clone(), 1));
+                self.finish_pair(cell, before);
+            }
         }
     }
 
     /// Counts a record of the policy's population.
     pub(crate) fn population(&mut self, policy: usize) {
-        if self.populations.len() <= policy {
-            self.populations.resize(policy + 1, 0);
+        self.add_to_population(policy, 1);
+    }
+
+    /// Puts everything into the cell's maps.
+    pub(crate) fn finish(mut self, cell: &mut Cell) {
+        self.finish_hour(cell);
+        for pair in std::mem::take(&mut self.pairs) {
+            self.finish_pair(cell, pair);
         }
-        if let Some(count) = self.populations.get_mut(policy) {
-            *count += 1;
+        for (policy, count) in self.populations.iter().enumerate().filter(|(_, count)| **count > 0) {
+            *cell.populations.entry(policy).or_default() += count;
         }
     }
 
@@ -127,20 +143,25 @@ impl Tally {
         }
     }
 
-    /// Puts everything into the cell's maps.
-    pub(crate) fn finish(mut self, cell: &mut Cell) {
-        self.finish_hour(cell);
-        for (source, count) in &self.sources {
-            cell.count_source(source, *count);
+    fn finish_pair(&mut self, cell: &mut Cell, pair: Option<(Counted, u64)>) {
+        let Some((counted, count)) = pair else { return };
+        cell.count_source(&counted.source, count);
+        counted.certain.iter().for_each(|policy| self.add_to_population(*policy as usize, count));
+    }
+
+    fn add_to_population(&mut self, policy: usize, count: u64) {
+        if self.populations.len() <= policy {
+            self.populations.resize(policy + 1, 0);
         }
-        for (policy, count) in self.populations.iter().enumerate().filter(|(_, count)| **count > 0) {
-            *cell.populations.entry(policy).or_default() += count;
+        if let Some(known) = self.populations.get_mut(policy) {
+            *known += count;
         }
     }
 }
 
 impl Cell {
-    fn count_source(&mut self, source: &str, count: u64) {
+    /// Counts records of a source, which is in lower case.
+    pub(crate) fn count_source(&mut self, source: &str, count: u64) {
         if let Some(known) = self.sources.get_mut(source) {
             *known += count;
         } else {
@@ -221,19 +242,13 @@ impl PolicyPartial {
         self.check();
     }
 
-    /// Keeps a match if none of the group in its hour is earlier, and takes a later one away. Nearly all are not the first, so
-    /// the match is made only where it may be: its digest is what costs.
-    pub(crate) fn add_first(&mut self, group: GroupKey, time: i64, hit: impl FnOnce() -> Hit) {
-        let same_hour = |known: &&mut Hit| known.time.div_euclid(3600) == time.div_euclid(3600);
+    /// Keeps a match if none of the group in its hour is earlier, and takes a later one away.
+    pub(crate) fn add_first(&mut self, group: GroupKey, hit: Hit) {
+        let same_hour = |known: &&mut Hit| known.time.div_euclid(3600) == hit.time.div_euclid(3600);
         match self.groups.get_mut(&group).and_then(|hits| hits.iter_mut().rev().find(same_hour)) {
-            Some(known) if known.time < time => {}
-            Some(known) => {
-                let hit = hit();
-                if hit < *known {
-                    *known = hit;
-                }
-            }
-            None => self.add(group, [hit()]),
+            Some(known) if *known <= hit => {}
+            Some(known) => *known = hit,
+            None => self.add(group, [hit]),
         }
     }
 

@@ -175,6 +175,17 @@ pub const NO_CALENDAR: &str = "`calendar`";
 const SEMANTICS: u32 = 2;
 
 impl Policy {
+    /// The selection that makes up the population, unless its event sources do.
+    pub(crate) fn own_population(&self) -> Option<&Selection> {
+        match &self.population {
+            Population::Sources => None,
+            Population::Selection(name) => {
+                self.detection.selections.iter().find(|(known, _)| known == name).map(|(_, selection)| selection)
+            }
+            Population::Own(selection) => Some(selection),
+        }
+    }
+
     /// Says that there is no calendar: if the policy looks at one, it can never match, and its cells are not known. Each
     /// record would say so otherwise.
     pub fn without_calendar(&mut self) {

@@ -143,15 +143,30 @@ fn assert_shares(what: &str, answers: Answers, least: [usize; 3]) {
     assert!(fair, "{what}: true, false and unknown are {shares:?} percent of {all}, wanted are at least {least:?}");
 }
 
+/// Policies that what a record says in fields of few values decides, alone and with its source.
+const FLAGS: [&str; 3] = [
+    "{a: {readOnly: false}, condition: a}",
+    "{a: {eventSource: [s3.amazonaws.com, iam.amazonaws.com], managementEvent: true}, b: {outcome: success}, condition: a and not b}",
+    "{a: {eventName: [ConsoleLogin, PutObject], outcome: success}, b: {readOnly: true}, condition: a or b}",
+];
+
 /// One case: a record, policies derived from it, and damaged copies of the record.
 fn agree(draw: &mut Draw, worth: &mut Worth) -> Result<(), TestCaseError> {
     let base = record::record(draw);
     let mut sources: Vec<String> =
         (0..1 + draw.below(3)).map(|number| policy::policy(&format!("p-{number}"), &base, draw)).collect();
     sources.extend((0..8).map(|number| policy::probe(&format!("probe-{number}"), &base, draw)));
-    let records: Vec<String> = (0..4)
+    sources.extend(FLAGS.iter().enumerate().map(|(number, detection)| {
+        let head = format!("id: flags-{number}, title: T, level: low, logsource: {{product: aws, service: cloudtrail}}");
+        format!("{{{head}, detection: {detection}, population: {{eventSource: s3.amazonaws.com, readOnly: false}}}}\n")
+    }));
+    let records: Vec<String> = (0..6)
         .map(|number| {
-            let tree = if number == 0 { base.clone() } else { record::damaged(&base, draw) };
+            let tree = match number {
+                0 => base.clone(),
+                1 | 2 => record::flagged(&base, draw),
+                _ => record::damaged(&base, draw),
+            };
             let mut text = String::new();
             record::write(&tree, draw, &mut text);
             text
@@ -202,6 +217,10 @@ fn compare(
         let member = record.population(policy, accounts);
         prop_assert_eq!(members.contains(&index), member == Some(Truth::True), "the population of {}", policy.id);
         explained(policy, &record, accounts)?;
+        if policy.id.starts_with("flags-") {
+            // Not drawn, so no measure of what is.
+            continue;
+        }
         worth.policies.count(judged.truth);
         if let Some(member) = member {
             worth.populations.count(member);

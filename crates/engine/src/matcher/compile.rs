@@ -6,20 +6,9 @@ use std::collections::HashMap;
 use super::field::Path;
 use crate::cidr::Cidr;
 use crate::pattern::{Place, TextPattern, encodes, encodings};
-use crate::policy::{FieldPath, Item, Literal, Modifier, Selection, regex_from};
+use crate::policy::{FieldPath, Item, Literal, Modifier, regex_from};
 use crate::record::top::TopField;
 use crate::time::Part;
-
-#[derive(Debug)]
-pub(super) enum CompiledSelection {
-    /// Numbers of items in [`Items`].
-    All(Vec<u32>),
-    Any(Vec<CompiledSelection>),
-    Keywords {
-        words: Vec<TextPattern>,
-        all: bool,
-    },
-}
 
 /// The items of all policies; those that ask the same of the same field are one, so that it is asked once per record.
 #[derive(Debug, Default)]
@@ -50,7 +39,8 @@ impl Items {
         self.written.get(number as usize)
     }
 
-    fn add(&mut self, item: &Item) -> u32 {
+    /// The number of the item; the same for all that ask the same.
+    pub(super) fn add(&mut self, item: &Item) -> u32 {
         let known = self.by_field.entry(item.field.written.clone()).or_default();
         let same = |number: &&u32| {
             let other = self.written.get(**number as usize);
@@ -115,21 +105,6 @@ impl Order {
     }
 }
 
-impl CompiledSelection {
-    pub(super) fn new(selection: &Selection, items: &mut Items) -> CompiledSelection {
-        match selection {
-            Selection::All(parts) => CompiledSelection::All(parts.iter().map(|item| items.add(item)).collect()),
-            Selection::Any(parts) => {
-                CompiledSelection::Any(parts.iter().map(|part| CompiledSelection::new(part, items)).collect())
-            }
-            Selection::Keywords { words, all } => {
-                let words = words.iter().map(|word| TextPattern::wildcard(&word.written(), Place::Inside, false)).collect();
-                CompiledSelection::Keywords { words, all: *all }
-            }
-        }
-    }
-}
-
 impl CompiledItem {
     fn new(item: &Item) -> CompiledItem {
         CompiledItem {
@@ -143,8 +118,16 @@ impl CompiledItem {
 
     /// The top-level field that the item looks at, if it looks at nothing else.
     pub(super) fn only_field(&self) -> Option<TopField> {
-        let refers = self.checks.iter().any(|check| matches!(check, Check::FieldRef { .. }));
-        self.path.only_field().filter(|_| !refers)
+        self.path.only_field().filter(|_| !self.refers())
+    }
+
+    /// Whether the item looks at the derived field `outcome` and at nothing else.
+    pub(super) fn only_outcome(&self) -> bool {
+        self.path.is_outcome() && !self.refers()
+    }
+
+    fn refers(&self) -> bool {
+        self.checks.iter().any(|check| matches!(check, Check::FieldRef { .. }))
     }
 }
 

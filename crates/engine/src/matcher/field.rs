@@ -68,6 +68,11 @@ impl Path {
         self.top.filter(|_| self.derived.is_none())
     }
 
+    /// Whether the path is the derived field `outcome`.
+    pub(super) fn is_outcome(&self) -> bool {
+        self.derived == Some(Derived::Outcome)
+    }
+
     /// Shows every value of the field to `visit`, until it returns true.
     pub(super) fn visit<'a>(&self, scope: Scope<'a>, accounts: &'a AccountList, visit: Visit<'_, 'a>) -> Found {
         let mut found = Found::default();

@@ -6,35 +6,23 @@
 
 use std::collections::BTreeMap;
 
-use super::compile::{CompiledSelection, Items};
-use crate::policy::{Condition, Item, Literal, Modifier};
+use super::compile::Items;
+use super::expression::Expression;
+use crate::policy::{Item, Literal, Modifier};
 use crate::record::Derived;
 
 /// The numbers of the items without which the condition is false, ascending.
-pub(super) fn required(condition: &Condition, selections: &[CompiledSelection]) -> Vec<u32> {
+pub(super) fn required(condition: &Expression) -> Vec<u32> {
     match condition {
-        Condition::Selection(index) => selections.get(*index).map(of_selection).unwrap_or_default(),
-        Condition::Not(_) => Vec::new(),
-        Condition::And(parts) => {
-            let mut all: Vec<u32> = parts.iter().flat_map(|part| required(part, selections)).collect();
+        Expression::Item(item) => vec![*item],
+        Expression::Every(parts) => {
+            let mut all: Vec<u32> = parts.iter().flat_map(required).collect();
             all.sort_unstable();
             all.dedup();
             all
         }
-        Condition::Or(parts) => common(parts.iter().map(|part| required(part, selections))),
-    }
-}
-
-fn of_selection(selection: &CompiledSelection) -> Vec<u32> {
-    match selection {
-        CompiledSelection::All(items) => {
-            let mut items = items.clone();
-            items.sort_unstable();
-            items.dedup();
-            items
-        }
-        CompiledSelection::Any(parts) => common(parts.iter().map(of_selection)),
-        CompiledSelection::Keywords { .. } => Vec::new(),
+        Expression::Some(parts) => common(parts.iter().map(required)),
+        Expression::Not(_) | Expression::Words { .. } | Expression::Known(_) => Vec::new(),
     }
 }
 

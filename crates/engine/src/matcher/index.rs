@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 
 use super::compile::{CompiledItem, Items};
+use super::expression::Expression;
 use super::guard;
 use crate::candidates::Candidate;
-use crate::policy::Condition;
 use crate::record::top::TopField;
 
 #[derive(Debug, Default)]
@@ -23,7 +23,6 @@ pub(super) struct Index {
     by_field: Vec<FieldGuards>,
     /// The other guards.
     guarded: Vec<Guard>,
-    all: Vec<u32>,
 }
 
 /// An item, and the policies that cannot match where it is false.
@@ -39,8 +38,7 @@ pub(super) struct FieldGuards {
 /// What the index has to know of a policy.
 pub(super) struct Entry<'p> {
     pub(super) alternatives: Vec<Candidate>,
-    pub(super) condition: &'p Condition,
-    pub(super) selections: &'p [super::CompiledSelection],
+    pub(super) condition: &'p Expression,
 }
 
 impl Index {
@@ -50,9 +48,8 @@ impl Index {
         let mut open: Vec<(u32, Vec<u32>)> = Vec::new();
         for (number, entry) in (0_u32..).zip(policies) {
             let Some(entry) = entry else { continue };
-            index.all.push(number);
             if entry.alternatives.iter().any(|alternative| alternative.sources.is_none() && alternative.names.is_none()) {
-                open.push((number, guard::required(entry.condition, entry.selections)));
+                open.push((number, guard::required(entry.condition)));
                 continue;
             }
             for alternative in &entry.alternatives {
@@ -115,11 +112,6 @@ impl Index {
     /// The item without which the policy is not tried.
     pub(super) fn guard(&self, policy: u32) -> Option<u32> {
         self.guards().find(|(_, policies)| policies.contains(&policy)).map(|(item, _)| *item)
-    }
-
-    /// All policies, for a record whose source and name are not to be trusted.
-    pub(super) fn all(&self) -> &[u32] {
-        &self.all
     }
 
     /// The policies without a guard that may match records of this source and name (lower case), ascending, each once.

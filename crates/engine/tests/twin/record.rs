@@ -256,6 +256,24 @@ fn tree(draw: &mut Draw, depth: usize) -> Tree {
     }
 }
 
+/// A record like `base` that says otherwise in the fields of few values.
+pub(crate) fn flagged(base: &Tree, draw: &mut Draw) -> Tree {
+    let Tree::Map(fields) = base else { return base.clone() };
+    let changed = ["readOnly", "managementEvent", "errorCode"];
+    let mut fields: Vec<_> = fields.iter().filter(|(key, _)| !changed.contains(&key.as_str())).cloned().collect();
+    for key in ["readOnly", "managementEvent"] {
+        match draw.below(8) {
+            0 => {}
+            1 => fields.push((key.to_owned(), text_of(draw, &["true", "false"]))),
+            _ => fields.push((key.to_owned(), Tree::Bool(draw.chance(50)))),
+        }
+    }
+    if draw.chance(30) {
+        fields.push(("errorCode".to_owned(), error_code(draw)));
+    }
+    Tree::Map(fields)
+}
+
 /// A record like `base` with a few things changed.
 pub(crate) fn damaged(base: &Tree, draw: &mut Draw) -> Tree {
     let mut record = base.clone();
