@@ -226,7 +226,11 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let (event_history, relist) = (bounds::event_history(root, context), bounds::relist(root, context));
     let (limits, judge) = (bounds::limits(root, context), bounds::judge(root, context));
     let calendar = calendar::read(root, context);
-    let policies = policies::read(root, context);
+    let mut policies = policies::read(root, context);
+    if !policies.placeholders.contains_key(policies::OWN_ROLES) {
+        let own = policies::own_roles(&role, &accounts);
+        policies.placeholders.extend((!own.is_empty()).then(|| (policies::OWN_ROLES.to_owned(), own)));
+    }
     let (waivers, reviews) = (policies::files(root, "waivers", context), policies::files(root, "reviews", context));
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
     let notify = notify::read(root, context);

@@ -114,7 +114,7 @@ pub(crate) fn seen_until(hours: &Range<i64>, as_of: i64) -> i64 {
 
 /// The times of which all events are known: of each cell from the first hour that was collected, and of all up to the last due
 /// hour.
-fn known(cells: &BTreeMap<CellKey, CellEvidence>, hours: &Range<i64>) -> Known {
+pub(crate) fn known(cells: &BTreeMap<CellKey, CellEvidence>, hours: &Range<i64>) -> Known {
     let first = |cell: &CellEvidence| Some(cell.collected.ranges().next()?.start * 3600);
     Known {
         from: i64::MAX,

@@ -72,6 +72,12 @@ impl Reckoning {
     }
 }
 
+/// `90d`: so many days. None if it is written otherwise, or is more than a century.
+pub(crate) fn days_back(text: &str) -> Option<i64> {
+    let days = text.strip_suffix('d').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    days.parse().ok().filter(|days| (1..=36_525).contains(days))
+}
+
 /// A year, or one of its quarters.
 fn within_year(start: Date, quarter: Option<i32>) -> Option<(Date, Date)> {
     match quarter {
@@ -133,6 +139,14 @@ mod tests {
             assert_eq!(read(text, 0), expected, "{text}");
         }
         assert_eq!(read("2026-10-05", 9 * 3600), "2026-10-04T15:00:00Z 2026-10-05T15:00:00Z");
+    }
+
+    #[test]
+    fn days_are_counted_back() {
+        assert_eq!((days_back("90d"), days_back("1d"), days_back("36525d")), (Some(90), Some(1), Some(36_525)));
+        for wrong in ["", "d", "0d", "-1d", "+1d", "90", "36526d", "99999999999999999999d", "1.5d", "90D"] {
+            assert_eq!(days_back(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

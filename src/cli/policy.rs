@@ -38,13 +38,20 @@ pub(crate) enum PolicyCommand {
 /// Which policies to try, and over what.
 #[derive(Args, Debug)]
 #[command(
-    after_help = "Exit codes: 0, whatever was found; 2 for mistakes in options or policies; 3 if not everything could be read."
+    override_usage = "assize policy backtest [OPTIONS] LOGS…\n       assize policy backtest [OPTIONS] --period PERIOD [POLICY]…",
+    after_help = "Exit codes: 0, whatever was found; 2 for mistakes in options or policies; 3 if not everything could be read, or of \
+                  --period less was covered than `report.min-coverage` asks for."
 )]
 pub(crate) struct BacktestArgs {
-    /// Files or folders with CloudTrail records, as for `assize scan`; `-` is standard input
-    #[arg(required = true, value_name = "PATH")]
+    /// Files or folders with CloudTrail records, as for `assize scan`; `-` is standard input. With --period: policy files or
+    /// folders to try
+    #[arg(required_unless_present = "period", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// Policy files or folders to try, instead of the built-in ones; may be repeated
+    /// Read what the audit bucket has of a period: so many days up to the last run (90d), or a period as for `assize report`
+    /// (2026-10, 2026-Q4, FY2026, 2026-10-01..2026-10-15)
+    #[arg(long, value_name = "PERIOD", conflicts_with_all = ["since", "until"])]
+    pub(crate) period: Option<String>,
+    /// Policy files or folders to try; may be repeated [default: the built-in ones; with --period those of the configuration]
     #[arg(long, value_name = "PATH")]
     pub(crate) policies: Vec<PathBuf>,
     /// Only policies whose id matches; `*` stands for any text; may be repeated or separated by commas
@@ -56,7 +63,8 @@ pub(crate) struct BacktestArgs {
     /// Only events before this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<String>,
-    /// Configuration whose listed accounts give names and environments
+    /// Configuration whose accounts give names and environments; with --period, whose audit bucket is read [default there:
+    /// assize.yaml]
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Format of the result

@@ -1,4 +1,4 @@
-//! `assize init`: a commented configuration, a waivers file, and the workflows that run it on a schedule. It asks nothing
+//! `assize init`: a commented configuration, filters for known actors, a waivers file, and the workflows that run it on a schedule. It asks nothing
 //! and reaches nothing; what only the user knows stands in angle brackets, which `assize config check` lists.
 
 use std::fs::{self, OpenOptions};
@@ -14,7 +14,8 @@ use crate::exit::Exit;
 use crate::report::escape::terminal;
 
 /// Files of every preset: (path below the folder, content, what it is).
-const FILES: [(&str, &str, &str); 6] = [
+const FILES: [(&str, &str, &str); 7] = [
+    ("known-actors.yaml", include_str!("init/known-actors.yaml"), "filters for your own automation; they hide nothing yet"),
     ("waivers.yaml", include_str!("init/waivers.yaml"), "exceptions; none yet"),
     ("reviews.yaml", include_str!("init/reviews.yaml"), "who looked at findings; nobody yet"),
     (".github/workflows/assize.yml", include_str!("init/github.yml"), "hourly run on GitHub Actions"),

@@ -1,5 +1,6 @@
 //! `policies` and `waivers`: what is evaluated, how strictly, and where exceptions are written down.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use assize_engine::policy::reader;
@@ -7,7 +8,7 @@ use assize_engine::policy::{Level, Placeholders};
 use assize_engine::yaml::{Node, Yaml};
 
 use super::context::{Context, Text};
-use super::model::{AccountSelector, Name, NameKind, PoliciesConfig, PolicyOverride};
+use super::model::{AccountSelector, AccountsConfig, Name, NameKind, PoliciesConfig, PolicyOverride, RoleConfig};
 
 const KEYS: &[&str] = &["paths", "frameworks", "select", "placeholders", "overrides"];
 
@@ -52,6 +53,21 @@ pub(super) fn read(root: &Node, context: &mut Context<'_>) -> PoliciesConfig {
         policies.overrides.extend(policy_override(item, context));
     }
     policies
+}
+
+/// The placeholder of policies on the roles that are assumed in accounts.
+pub(super) const OWN_ROLES: &str = "own_roles";
+
+/// The names of the roles that are assumed in accounts. A role on the way to others makes other calls, so what is called like one is left out.
+pub(super) fn own_roles(role: &RoleConfig, accounts: &AccountsConfig) -> Vec<String> {
+    // A record gives the name of a role without its path.
+    let bare = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    let all = || accounts.listed.iter().filter_map(|account| account.role.as_ref()).chain([role]);
+    let organization = accounts.organization.iter().filter_map(|organization| organization.role.as_ref());
+    let organization = organization.flat_map(|role| role.via.iter().chain([&role.step]));
+    let between: BTreeSet<String> = all().flat_map(|role| &role.via).chain(organization).map(|step| bare(&step.arn)).collect();
+    let own: BTreeSet<String> = all().map(|role| bare(&role.name)).filter(|name| !between.contains(name)).collect();
+    own.into_iter().collect()
 }
 
 /// Files with waivers, or with reviews.

@@ -185,6 +185,17 @@ fn every_part_is_read() {
 }
 
 #[test]
+fn policies_know_the_roles_that_are_assumed() {
+    let own = |more: &str| good(&format!("{SMALL}{more}")).policies.placeholders.get("own_roles").cloned().unwrap_or_default();
+    assert_eq!(own(""), ["AssizeAudit"]);
+    assert_eq!(own("role: {name: audit/Reader}\n"), ["Reader"]);
+    assert_eq!(own("policies: {placeholders: {own_roles: [Mine], other: [x]}}\n"), ["Mine"]);
+    assert_eq!(own("role: {via: ['arn:aws:iam::999988887777:role/hub/AssizeAudit']}\n"), [""; 0], "it assumes others too");
+    let listed = "name: Example\naudit: {bucket: 'file://audit'}\naccounts: {list: [111122223333, {id: 444455556666, role: {name: Special}}]}\n";
+    assert_eq!(good(listed).policies.placeholders["own_roles"], ["AssizeAudit", "Special"]);
+}
+
+#[test]
 fn a_calendar_is_read() {
     let calendar = good_with(FULL, &variables).calendar.unwrap();
     let at = |text: &str| {

@@ -97,7 +97,8 @@ impl Books {
         }
     }
 
-    fn object(&mut self, name: &str, outcome: &ObjectOutcome) {
+    /// Notes what became of an object.
+    pub(crate) fn object(&mut self, name: &str, outcome: &ObjectOutcome) {
         match outcome.status {
             Status::Read => self.objects += 1,
             Status::Skipped => self.skipped += 1,
@@ -113,7 +114,8 @@ impl Books {
         self.times = Some((first.min(time), last.max(time)));
     }
 
-    fn merge(&mut self, other: Books) {
+    /// Adds what another thread noted.
+    pub(crate) fn merge(&mut self, other: Books) {
         self.objects += other.objects;
         self.skipped += other.skipped;
         self.failed += other.failed;

@@ -1,5 +1,7 @@
 //! The objects that are asked: files, or what the audit bucket has of the asked days, accounts and regions.
 
+mod batches;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -22,6 +24,8 @@ use crate::report::words;
 use crate::scan::input::{self, InputError, Inputs};
 use crate::scan::object::{ObjectOutcome, Reader, Status, Trouble};
 use crate::state::{self, LedgerRow, StateError, View};
+
+pub(crate) use batches::in_batches;
 
 /// Which objects of the audit bucket may hold what is asked for.
 #[derive(Clone, Debug, Default)]
@@ -202,6 +206,51 @@ async fn open(config: &Config, in_place: &BTreeSet<&str>) -> (Vec<Source>, BTree
 }
 
 impl Kept {
+    /// Bytes of all of them, as listed.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.objects.iter().map(|object| object.size).sum()
+    }
+
+    /// How one is named; empty if there is no such object.
+    pub(crate) fn name(&self, number: usize) -> &str {
+        self.objects.get(number).map_or("", |object| &object.name)
+    }
+
+    /// How many threads read them best: most of the time is waiting.
+    pub(crate) fn threads(asked: usize) -> usize {
+        asked.max(AT_ONCE)
+    }
+
+    /// Reads one and hands its text on. `None` if there is no such object.
+    pub(crate) fn read(
+        &self,
+        number: usize,
+        reader: &mut Reader,
+        evaluate: &mut dyn FnMut(&[u8]) -> Decoded,
+    ) -> Option<ObjectOutcome> {
+        let object = self.objects.get(number)?;
+        Some(match self.fetch(object) {
+            Ok((bytes, altered)) => {
+                let outcome = reader.read_bytes(&object.name, true, &bytes, evaluate);
+                ObjectOutcome { trouble: outcome.trouble.or(altered), ..outcome }
+            }
+            Err(error) => failed(error.to_string()),
+        })
+    }
+
+    /// What is read elsewhere and not to be had here, as problems: name, and why.
+    fn missing(&self) -> Vec<(String, String)> {
+        let why = |source: &str, count: u64| {
+            let objects = words::plural(count, "object", "objects");
+            let reason = self.closed.get(source).map_or("the configuration does not name its bucket under `sources`", |why| why);
+            format!(
+                "in-place: {objects} of the asked days that runs read there, and of which the audit bucket has no copy are not \
+                 read: {reason}; name the bucket under `sources`, or copy it and give the folder as a path"
+            )
+        };
+        self.elsewhere.iter().map(|(source, count)| (source.clone(), why(source, *count))).collect()
+    }
+
     /// Takes objects that can be read; those in a source that is not open are counted.
     fn with(mut self, objects: Vec<KeptObject>) -> Kept {
         for object in objects {
@@ -244,7 +293,7 @@ impl Objects {
     pub(crate) fn bytes(&self) -> u64 {
         match self {
             Objects::Files(inputs) => inputs.objects.iter().map(|object| object.size).sum(),
-            Objects::Kept(kept) => kept.objects.iter().map(|object| object.size).sum(),
+            Objects::Kept(kept) => kept.bytes(),
         }
     }
 
@@ -252,7 +301,7 @@ impl Objects {
     pub(crate) fn name(&self, number: usize) -> &str {
         match self {
             Objects::Files(inputs) => inputs.objects.get(number).map_or("", |object| &object.name),
-            Objects::Kept(kept) => kept.objects.get(number).map_or("", |object| &object.name),
+            Objects::Kept(kept) => kept.name(number),
         }
     }
 
@@ -260,7 +309,7 @@ impl Objects {
     pub(crate) fn threads(&self, asked: usize) -> usize {
         match self {
             Objects::Files(_) => asked,
-            Objects::Kept(_) => asked.max(AT_ONCE),
+            Objects::Kept(_) => Kept::threads(asked),
         }
     }
 
@@ -273,16 +322,7 @@ impl Objects {
     ) -> Option<ObjectOutcome> {
         match self {
             Objects::Files(inputs) => Some(reader.read(inputs.objects.get(number)?, evaluate)),
-            Objects::Kept(kept) => {
-                let object = kept.objects.get(number)?;
-                Some(match kept.fetch(object) {
-                    Ok((bytes, altered)) => {
-                        let outcome = reader.read_bytes(&object.name, true, &bytes, evaluate);
-                        ObjectOutcome { trouble: outcome.trouble.or(altered), ..outcome }
-                    }
-                    Err(error) => failed(error.to_string()),
-                })
-            }
+            Objects::Kept(kept) => kept.read(number, reader, evaluate),
         }
     }
 
@@ -293,18 +333,7 @@ impl Objects {
                 let why = |why: &str| format!("unreadable: cannot be listed: {why}; give this user read permission");
                 inputs.unlisted.iter().map(|(name, reason)| (name.clone(), why(reason))).collect()
             }
-            Objects::Kept(kept) => {
-                let why = |source: &str, count: u64| {
-                    let objects = words::plural(count, "object", "objects");
-                    let reason =
-                        kept.closed.get(source).map_or("the configuration does not name its bucket under `sources`", |why| why);
-                    format!(
-                        "in-place: {objects} of the asked days that runs read there, and of which the audit bucket has no copy are not \
-                         read: {reason}; name the bucket under `sources`, or copy it and give the folder as a path"
-                    )
-                };
-                kept.elsewhere.iter().map(|(source, count)| (source.clone(), why(source, *count))).collect()
-            }
+            Objects::Kept(kept) => kept.missing(),
         }
     }
 

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::escape::terminal;
 use super::prose::Prose;
+use super::v1::ReasonHours;
 use super::{scope, words};
 
 /// Version of the document.
@@ -36,6 +37,11 @@ pub(crate) struct Backtest {
     pub(crate) records_evaluated: u64,
     /// Those that are not records.
     pub(crate) records_malformed: u64,
+    /// How much cannot be taken at face value: what failed, is not there, or was altered, and event ids with different bytes.
+    pub(crate) problems: u64,
+    /// What is known of the period, where an audit bucket was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) coverage: Option<Coverage>,
     /// Most findings first.
     pub(crate) policies: Vec<Backtested>,
 }
@@ -62,6 +68,9 @@ pub(crate) struct Backtested {
     pub(crate) population: u64,
     /// What the population is.
     pub(crate) population_of: String,
+    /// The hours in which trails recorded what it looks at, where an audit bucket was read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) coverage: Option<Coverage>,
     /// Days with matches, in order.
     pub(crate) days: Vec<Day>,
     /// The five accounts with most matches.
@@ -78,6 +87,21 @@ pub(crate) struct Backtested {
     pub(crate) sources: Vec<Source>,
     /// A filter that would take the first of them out that says who called or from where; none if it is less than a fifth.
     pub(crate) filter: Option<Filter>,
+}
+
+/// Account-region-hours of a period, and what is known of them.
+#[derive(Debug, Serialize)]
+pub(crate) struct Coverage {
+    /// "Of 8,640 account-region-hours due, …"
+    pub(crate) statement: String,
+    /// Hours that are due.
+    pub(crate) hours_due: u64,
+    /// Those of which everything was taken, proven to be all or not.
+    pub(crate) hours_delivered: u64,
+    /// Those that are covered at the asked grade of evidence.
+    pub(crate) hours_covered: u64,
+    /// Why the others are not covered, most hours first.
+    pub(crate) unknown: Vec<ReasonHours>,
 }
 
 /// A day with matches.
@@ -151,6 +175,8 @@ pub(crate) fn text(it: &Backtest, width: usize) -> String {
         one(policy, it, width, &mut prose);
     }
     prose.gap();
+    let blind = |policy: &&Backtested| policy.coverage.as_ref().is_some_and(|it| it.hours_delivered == 0 && it.hours_due > 0);
+    let (blind, quiet): (Vec<&Backtested>, Vec<&Backtested>) = quiet.into_iter().partition(blind);
     if !quiet.is_empty() {
         let ids: Vec<&str> = quiet.iter().map(|policy| policy.id.as_str()).collect();
         let policies = words::plural(quiet.len() as u64, "policy", "policies");
@@ -161,14 +187,24 @@ pub(crate) fn text(it: &Backtest, width: usize) -> String {
         let policies = words::plural(unset.len() as u64, "policy needs", "policies need");
         prose.paragraph(0, &format!("{policies} configuration before anything is looked for: {}", ids.join(", ")));
     }
+    if !blind.is_empty() {
+        let ids: Vec<&str> = blind.iter().map(|policy| policy.id.as_str()).collect();
+        let policies = words::plural(blind.len() as u64, "policy has", "policies have");
+        let said = "no hour of which all that is looked at was recorded and kept, so nothing can be said";
+        prose.paragraph(0, &format!("{policies} {said}: {}", ids.join(", ")));
+    }
     let objects = words::plural(it.objects_read, "object", "objects");
     let records = words::plural(it.records_evaluated, "record", "records");
     let period = it.first.as_ref().zip(it.last.as_ref()).map(|(first, last)| format!(", {}", words::period(first, last)));
     prose.paragraph(0, &format!("{records} of {objects}{}", period.unwrap_or_default()));
+    if let Some(coverage) = &it.coverage {
+        prose.paragraph(0, &coverage.statement);
+    }
     if !it.complete {
         let failed = words::plural(it.objects_failed, "object", "objects");
         let malformed = words::plural(it.records_malformed, "malformed record", "malformed records");
-        prose.paragraph(0, &format!("INCOMPLETE: not everything could be read ({failed} failed, {malformed})"));
+        let problems = words::plural(it.problems, "problem", "problems");
+        prose.paragraph(0, &format!("INCOMPLETE: not everything could be read ({failed} failed, {malformed}, {problems})"));
     }
     prose.finish()
 }
@@ -186,6 +222,11 @@ fn one(policy: &Backtested, of: &Backtest, width: usize, prose: &mut Prose) {
     if policy.not_evaluable > 0 {
         let records = words::plural(policy.not_evaluable, "record", "records");
         prose.paragraph(2, &format!("{records} could not be judged, because AWS left a field out"));
+    }
+    // What all policies lack is said once, below.
+    let short = |it: &&Coverage| of.coverage.as_ref().is_none_or(|all| it.hours_covered < all.hours_covered);
+    if let Some(coverage) = policy.coverage.as_ref().filter(short) {
+        prose.paragraph(2, &coverage.statement);
     }
     by_day(policy, of, width, prose);
     let account = |account: &Account| match &account.name {

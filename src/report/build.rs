@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use assize_engine::coverage::Tally;
 use assize_engine::finding::{self, Finding};
 use assize_engine::partial::{Hit, Partial};
 use assize_engine::policy::{AnsweredBy, Evidence as Grade, Framework, Kind, Level, Policy, Require, Truth};
@@ -94,6 +95,8 @@ pub(crate) struct Judged {
     pub(crate) scope: v1::Scope,
     /// By index of the policy: over the whole scope, and by cell.
     pub(crate) verdicts: Vec<(String, Vec<v1::Verdict>)>,
+    /// Hours in which what a finding awaited in vain may have come, by fingerprint, where not all are covered.
+    pub(crate) awaited: HashMap<String, Tally>,
 }
 
 /// How much of the evidence a report shows.
@@ -397,10 +400,12 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
         first_seen: time::format(finding.first()),
         last_seen: time::format(finding.last()),
         count: finding.hits.len() as u64,
-        correlated: policy
-            .and_then(|policy| policy.correlation.as_ref())
-            .zip(finding.fired.as_ref())
-            .map(|(correlation, fired)| correlated::of(correlation, fired)),
+        correlated: policy.and_then(|policy| policy.correlation.as_ref()).zip(finding.fired.as_ref()).map(
+            |(correlation, fired)| {
+                let judged = parts.judged.as_ref();
+                correlated::of(correlation, fired, judged.and_then(|judged| judged.awaited.get(&finding.fingerprint)))
+            },
+        ),
         occurrences: finding.sample(SAMPLE).map(|hit| occurrence(finding.policy, hit, Truth::True, parts)).collect(),
         remediation: text(|policy| &policy.remediation),
         life: fate.and_then(|fate| fate.life.clone()),

@@ -1,17 +1,25 @@
 //! What is said of a correlation that fired: what was asked, how far it went, and whether it is over.
 
 use assize_engine::correlation::Fired;
+use assize_engine::coverage::Tally;
 use assize_engine::policy::{Correlation, Source, SourceOf, Window, WindowKind};
 use assize_engine::time;
 
-use super::v1;
+use super::told::covered;
+use super::{v1, words};
 
-/// The part of a finding that speaks of its correlation.
-pub(crate) fn of(correlation: &Correlation, fired: &Fired) -> v1::Correlated {
+/// The part of a finding that speaks of its correlation. `awaited`: the hours in which what it awaited may have come, if not all of them
+/// are covered.
+pub(crate) fn of(correlation: &Correlation, fired: &Fired, awaited: Option<&Tally>) -> v1::Correlated {
     let condition = condition(correlation);
+    let holes = awaited.map(|tally| {
+        let hours = words::plural(tally.due, "account-region-hour", "account-region-hours");
+        let short = covered::shortfall(tally);
+        format!(", as far as is known; of {hours} in which it could have come, not covered: {short}")
+    });
     let went = match (&fired.peak, correlation.window.kind) {
         (Some(peak), _) => format!("{condition}: it came to {peak}"),
-        (None, WindowKind::NotFollowedBy) => format!("{condition}: nothing had come by then"),
+        (None, WindowKind::NotFollowedBy) => format!("{condition}: nothing had come by then{}", holes.unwrap_or_default()),
         (None, _) => condition.clone(),
     };
     v1::Correlated {
@@ -21,6 +29,7 @@ pub(crate) fn of(correlation: &Correlation, fired: &Fired) -> v1::Correlated {
         fired_first: time::format(fired.first),
         fired_last: time::format(fired.last),
         over: fired.over.map(time::format),
+        hours_unknown: awaited.map(|tally| tally.due - tally.covered()),
     }
 }
 
@@ -75,16 +84,40 @@ fn within(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use assize_engine::coverage::Reason;
+
     use super::*;
 
     fn condition_of(text: &str) -> String {
+        condition(&correlation_of(text))
+    }
+
+    fn correlation_of(text: &str) -> Correlation {
         let head = "title: T\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\n";
         let detection = "detection: {s: {eventName: A}, condition: s}\n";
         let source = format!("id: a\n{head}{detection}---\nid: b\n{head}{detection}---\nid: p\n{head}{text}");
         let loaded = assize_engine::policy::load([("f.yaml", source.as_str())]);
         assert!(!loaded.has_errors(), "{:#?}", loaded.diagnostics);
         let policy = loaded.policies.iter().find(|policy| policy.id == "p").unwrap();
-        condition(policy.correlation.as_ref().unwrap())
+        policy.correlation.clone().unwrap()
+    }
+
+    #[test]
+    fn what_may_have_come_unseen_is_said() {
+        let correlation = correlation_of("correlation: {type: not_followed_by, rules: [a, b], timespan: 1h}\n");
+        let fired = Fired { first: 7200, last: 7200, peak: None, over: None };
+        let unknown = [(Reason::ObjectFailed, 1), (Reason::DigestMissing, 12)].into();
+        let tally = Tally { due: 1040, unknown, ..Tally::default() };
+        let told = of(&correlation, &fired, Some(&tally));
+        assert_eq!(told.hours_unknown, Some(13));
+        assert_eq!(
+            told.statement,
+            "a, not followed by b within 1 hour: nothing had come by then, as far as is known; of 1,040 account-region-hours in which \
+             it could have come, not covered: 12 digest-missing, 1 object-failed"
+        );
+        let sure = of(&correlation, &fired, None);
+        assert_eq!(sure.statement, "a, not followed by b within 1 hour: nothing had come by then");
+        assert_eq!(sure.hours_unknown, None);
     }
 
     #[test]

@@ -193,6 +193,7 @@ fn finding() -> Finding {
             fired_first: "2026-11-21T08:12:30Z".to_owned(),
             fired_last: "2026-11-21T08:12:30Z".to_owned(),
             over: Some("2026-11-21T08:17:31Z".to_owned()),
+            hours_unknown: None,
         }),
         first_seen: "2026-11-21T08:12:30Z".to_owned(),
         last_seen: "2026-11-21T08:12:30Z".to_owned(),

@@ -5,11 +5,12 @@ pub(crate) mod excepted;
 pub(crate) mod over_time;
 pub(crate) mod recording;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use assize_engine::coverage::Reason;
+use assize_engine::coverage::{Ask, Reason, Tally};
+use assize_engine::finding::Finding;
 use assize_engine::time;
-use assize_engine::verdict::{CellVerdict, Verdict};
+use assize_engine::verdict::{self, CellVerdict, Verdict};
 
 use self::covered::Covered;
 use super::build::Judged;
@@ -83,7 +84,20 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
     };
     let verdicts =
         told.judgement.verdicts.iter().map(|(overall, cells)| (overall.name().to_owned(), cells.iter().map(verdict).collect()));
-    Judged { verdicts: verdicts.collect(), scope }
+    Judged { verdicts: verdicts.collect(), scope, awaited: awaited(told) }
+}
+
+/// What is not covered of the hours in which something was awaited.
+fn awaited(told: &Told<'_>) -> HashMap<String, Tally> {
+    let of = |finding: &Finding| {
+        let policy = told.question.policies.get(finding.policy)?;
+        let grade = policy.evidence.unwrap_or(told.question.grade);
+        let not_backfilled = told.judgement.not_backfilled.get(&finding.policy);
+        let ask = Ask { needs: Some(&policy.needs), grade, not_backfilled };
+        let tally = verdict::awaited(finding, policy, &told.judgement.cells, &ask)?;
+        (tally.covered() < tally.due).then(|| (finding.fingerprint.clone(), tally))
+    };
+    told.judgement.findings.iter().filter_map(of).collect()
 }
 
 fn percent(hundredths: u32) -> String {

@@ -377,6 +377,9 @@ pub(crate) struct Correlated {
     pub(crate) fired_last: String,
     /// When it no longer held: the value was back within its bounds, or what was awaited came. None if it never came.
     pub(crate) over: Option<String>,
+    /// Account-region-hours that are not covered and in which what was awaited may have come; absent if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hours_unknown: Option<u64>,
 }
 
 /// A field and its value in the record; `None` when the record does not have it.

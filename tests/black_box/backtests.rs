@@ -110,6 +110,7 @@ fn a_backtest_says_how_often_by_whom_and_what_would_help() {
       "records_read": 14,
       "records_evaluated": 13,
       "records_malformed": 0,
+      "problems": 0,
       "policies": [
         {
           "id": "instances-started",
@@ -298,4 +299,102 @@ fn exit_codes_tell_mistakes_from_what_could_not_be_read() {
     assert_eq!(code(&["missing.json"]), 2);
     assert_eq!(code(&[]), 2);
     assert_eq!(code(&["good.json", "--since", "2026-10-02", "--until", "2026-10-01"]), 2);
+}
+
+/// The period of the demo's audit bucket, once by the ledger and once as files.
+#[test]
+fn a_period_of_the_audit_bucket_is_tried_and_its_holes_are_told() {
+    let assize = Assize::new();
+    let made = assize.run(&["demo", "--events", "1000", "--out", "demo"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    let unfed = "needs: {category: data, resources: AWS::S3::Object}\n";
+    assize.file("p/unfed.yaml", QUIET.replace("nothing-like-it", "objects-read") + unfed).file("p/starts.yaml", POLICY);
+    let run = |more: &[&str]| assize.run(&[&["policy", "backtest", "--config", "demo/assize.yaml"], more].concat());
+    let document = |ran: &crate::Ran| -> Value {
+        serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}{}", ran.out, ran.err))
+    };
+    let json = ["--format", "json", "--select", "iam-*,root-*,region-first-used,*-not-*,vpc-*,many-*"];
+    let (by_ledger, by_files) =
+        (run(&[&["--period", "90d"], &json[..]].concat()), run(&[&["demo/audit/evidence"], &json[..]].concat()));
+    assert_eq!(by_ledger.code, 3, "not every hour of the demo is covered: {}", by_ledger.err);
+    let (by_ledger, by_files) = (document(&by_ledger), document(&by_files));
+    the_same_is_found(&by_ledger, &by_files);
+    let hours = |key: &str| by_ledger["coverage"][key].as_u64().unwrap();
+    assert!(hours("hours_due") > hours("hours_covered") && hours("hours_covered") > 1000, "{}", by_ledger["coverage"]);
+    let statement = by_ledger["coverage"]["statement"].as_str().unwrap();
+    assert!(statement.contains("proven complete by signed digests") && statement.contains("role-not-assumable"), "{statement}");
+
+    // A day of it, whichever threads read it; nothing can be said of what no trail records.
+    let day = ["--period", "2026-10-15", "p/unfed.yaml", "--policies", "p/starts.yaml"];
+    let with = |threads: &str| run(&[&day[..], &["--threads", threads]].concat());
+    let (one, many) = (with("1"), with("32"));
+    assert!(one.out == many.out && one.err == many.err, "{}{}", one.err, many.err);
+    let said = one.out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let blind = "1 policy has no hour of which all that is looked at was recorded and kept, so nothing can be said: objects-read";
+    assert!(said.contains(blind), "{}", one.out);
+    let of_day = document(&run(&[&day[..], &["--format", "json"]].concat()));
+    assert_eq!((&of_day["since"], &of_day["until"]), (&json!("2026-10-15T00:00:00Z"), &json!("2026-10-16T00:00:00Z")));
+    assert!(of_day["first"].as_str().unwrap() >= "2026-10-15" && of_day["last"].as_str().unwrap() < "2026-10-16", "{of_day}");
+    assert!(of_day["objects_read"].as_u64().unwrap() * 3 < by_ledger["objects_read"].as_u64().unwrap(), "{of_day}");
+
+    what_is_gone_is_told(&assize, &|| run(&day));
+    for (args, said) in [
+        (&["--period", "90", "p/unfed.yaml"][..], "`90` is no period: write a day (2026-10-05)"),
+        (&["--period", "90", "p/unfed.yaml"], "or so many days up to the last run (90d)"),
+        (&["--period", "2027-10", "p/unfed.yaml"], "begins after the last run"),
+        (&["--period", "90d", "--since", "2026-10-01"], "cannot be used with"),
+        (&["--period", "90d", "none.yaml"], "none.yaml"),
+    ] {
+        let ran = run(args);
+        assert!(ran.code == 2 && ran.err.contains(said), "{args:?}: {}", ran.err);
+    }
+}
+
+fn the_same_is_found(by_ledger: &Value, by_files: &Value) {
+    let counts = |document: &Value| -> BTreeMap<String, [u64; 3]> {
+        let count = |policy: &Value| ["matches", "population", "findings"].map(|key| policy[key].as_u64().unwrap());
+        let of = |policy: &Value| (policy["id"].as_str().unwrap().to_owned(), count(policy));
+        document["policies"].as_array().unwrap().iter().map(of).collect()
+    };
+    assert_eq!(by_ledger["records_evaluated"], by_files["records_evaluated"]);
+    assert!(by_ledger["records_evaluated"].as_u64().unwrap() > 900);
+    let (by_ledger, by_files) = (counts(by_ledger), counts(by_files));
+    assert!(by_ledger.len() > 20 && by_ledger.keys().eq(by_files.keys()), "{by_ledger:?}");
+    for (id, [matches, population, findings]) in &by_ledger {
+        let file = by_files[id];
+        // Files do not tell that what is awaited behind their last record is due.
+        assert!([*matches, *population] == file[..2] && *findings >= file[2], "{id}: {:?} {file:?}", by_ledger[id]);
+    }
+}
+
+/// An object that was deleted from the audit bucket.
+fn what_is_gone_is_told(assize: &Assize, run: &dyn Fn() -> crate::Ran) {
+    let before = run();
+    assert!(!before.err.contains("unreadable") && !before.out.contains("INCOMPLETE"), "{}{}", before.err, before.out);
+    let logs = walk(&assize.path("demo/audit/evidence"), "_CloudTrail_", "20261015T");
+    std::fs::remove_file(&logs[0]).unwrap();
+    let after = run();
+    let name = logs[0].file_name().unwrap().to_str().unwrap();
+    assert!(after.code == 3 && after.err.contains(name) && after.err.contains("unreadable"), "{}", after.err);
+    assert!(
+        after.out.contains("INCOMPLETE: not everything could be read (1 object failed, 0 malformed records, 1 problem)"),
+        "{}",
+        after.out
+    );
+}
+
+/// Files below a folder whose name has all of these parts.
+fn walk(folder: &std::path::Path, part: &str, and: &str) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            found.extend(walk(&path, part, and));
+        } else if name.contains(part) && name.contains(and) && name.ends_with(".json.gz") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
 }

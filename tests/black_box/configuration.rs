@@ -2,10 +2,13 @@
 
 use std::process::Stdio;
 
-use crate::{Assize, Ran, ran, text};
+use serde_json::{Value, json};
 
-const FILES: [&str; 7] = [
+use crate::{Assize, Ran, log, ran, record, text};
+
+const FILES: [&str; 8] = [
     "assize.yaml",
+    "known-actors.yaml",
     "waivers.yaml",
     "reviews.yaml",
     ".github/workflows/assize.yml",
@@ -64,6 +67,7 @@ fn init_says_what_to_do_next_and_check_says_what_was_understood() {
     insta::assert_snapshot!(init.out, @r"
     wrote
       assize.yaml                   the configuration; fill in what stands in <brackets>
+      known-actors.yaml             filters for your own automation; they hide nothing yet
       waivers.yaml                  exceptions; none yet
       reviews.yaml                  who looked at findings; nobody yet
       .github/workflows/assize.yml  hourly run on GitHub Actions
@@ -87,6 +91,71 @@ fn init_says_what_to_do_next_and_check_says_what_was_understood() {
       audit     s3://example-audit/assize
       findings  0 waivers, 0 reviews
     ");
+}
+
+/// A change of a network by a session of a role, made by itself or by a service for it.
+fn by_role(number: u32, role: &str, invoked_by: Option<&str>) -> String {
+    let (account, name) = role.split_once('/').unwrap();
+    let mut record: Value = serde_json::from_str(&record(number, "ec2.amazonaws.com", "CreateVpc")).unwrap();
+    record["userIdentity"] = json!({
+        "type": "AssumedRole",
+        "arn": format!("arn:aws:sts::{account}:assumed-role/{name}/session"),
+        "accountId": "111122223333",
+        "sessionContext": {"sessionIssuer": {"type": "Role", "arn": format!("arn:aws:iam::{account}:role/{name}"), "userName": name}},
+    });
+    if let Some(service) = invoked_by {
+        record["userIdentity"]["invokedBy"] = json!(service);
+    }
+    record.to_string()
+}
+
+#[test]
+fn filters_that_init_writes_hide_nothing_until_they_are_filled_in() {
+    let assize = Assize::new();
+    assert_eq!(assize.run(&["init"]).code, 0);
+    let check = |policies: &str| {
+        let checked = assize.run(&["policy", "check", "built-in", policies]);
+        assert_eq!(checked.code, 0, "{}", checked.err);
+        checked.out
+    };
+    let said = check("known-actors.yaml");
+    assert!(said.contains("3 filters") && said.contains("no mistake found"), "{said}");
+    let written = text(&assize.path("known-actors.yaml"));
+    let filled = written.replace("<account>", "111122223333").replace("<deployment role>", "deploy");
+    let whole: String = filled
+        .lines()
+        .map(|line| {
+            line.strip_prefix('#')
+                .filter(|rest| !rest.starts_with([' ', '#']) || rest.starts_with("  "))
+                .unwrap_or(line)
+                .to_owned()
+                + "\n"
+        })
+        .collect();
+    assize.file("filled.yaml", &filled).file("whole.yaml", &whole);
+    assert!(check("whole.yaml").contains("5 filters"), "{whole}");
+    let service = Some("cloudformation.amazonaws.com");
+    let records = [
+        by_role(1, "111122223333/deploy", None),
+        by_role(2, "444455556666/deploy", None),
+        by_role(3, "111122223333/<deployment role>", None),
+        by_role(4, "111122223333/AWSControlTowerExecution", service),
+        by_role(5, "111122223333/AWSControlTowerExecution", None),
+        by_role(6, "111122223333/somebody", None),
+    ];
+    assize.file("a.json", log(&records));
+    let left = |policies: &[&str]| {
+        let (_, document) = assize.scan("a.json", &[policies, &["--select", "vpc-changed"]].concat());
+        document["policies"][0]["matches"].as_u64().unwrap()
+    };
+    assert_eq!(left(&[]), 6);
+    assert_eq!(left(&["--policies", "built-in", "--policies", "known-actors.yaml"]), 6, "nothing is hidden");
+    assert_eq!(left(&["--policies", "built-in", "--policies", "filled.yaml"]), 5, "the role that was filled in, in its account");
+    assert_eq!(
+        left(&["--policies", "built-in", "--policies", "whole.yaml"]),
+        4,
+        "and what a service does as Control Tower's role"
+    );
 }
 
 #[test]

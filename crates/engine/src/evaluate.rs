@@ -117,6 +117,11 @@ impl Evaluation {
         self.seen.remember(earlier);
     }
 
+    /// Forgets the records that were seen before the last call; see [`SeenRecords::age`].
+    pub fn age(&mut self) {
+        self.seen.age();
+    }
+
     /// The compiled policies.
     pub fn matcher(&self) -> &Matcher {
         &self.matcher

@@ -118,6 +118,8 @@ fn record_key(account: &str, event_id: &str, digest: RecordDigest) -> u128 {
 #[derive(Debug, Default)]
 struct Shard {
     table: Table,
+    /// What was noted before the last [`SeenRecords::age`].
+    older: Table,
     /// Ids with more than one version, by key.
     conflicts: BTreeMap<u64, Versions>,
 }
@@ -149,7 +151,7 @@ impl SeenRecords {
     /// Makes room for about so many records, so that the tables are not moved while they grow. A wrong guess costs memory
     /// or time, never correctness.
     pub fn expecting(records: usize) -> SeenRecords {
-        let shard = || Mutex::new(Shard { table: Table::expecting(records / SHARDS), conflicts: BTreeMap::new() });
+        let shard = || Mutex::new(Shard { table: Table::expecting(records / SHARDS), ..Shard::default() });
         SeenRecords { shards: (0..SHARDS).map(|_| shard()).collect(), earlier: HashMap::new() }
     }
 
@@ -158,6 +160,16 @@ impl SeenRecords {
     pub fn remember(&mut self, earlier: impl IntoIterator<Item = SeenEntry>) {
         for entry in earlier {
             self.earlier.entry(entry.key).or_default().push(entry.digest);
+        }
+    }
+
+    /// Begins a new generation: what was noted since the last call is still known, what was noted before that is forgotten. For
+    /// evaluations that go through time, whose copies lie close together, in memory that does not grow. Conflicts are those of
+    /// the new generation, whose places may be counted from the beginning again.
+    pub fn age(&mut self) {
+        for shard in &mut self.shards {
+            let shard = shard.get_mut().unwrap_or_else(PoisonError::into_inner);
+            *shard = Shard { older: std::mem::take(&mut shard.table), ..Shard::default() };
         }
     }
 
@@ -188,11 +200,16 @@ impl SeenRecords {
             return Sighting::Duplicate;
         }
         let mut shard = self.shard(entry);
+        let older = shard.older.digest(entry.key);
+        if older == Some(entry.digest) {
+            return Sighting::Duplicate;
+        }
         let sighting = shard.table.note(entry, copy);
         if let Some(extent) = known.0.get_mut(shard_of(entry)) {
             *extent = shard.table.extent();
         }
-        if sighting == Sighting::Duplicate || (sighting == Sighting::First && (earlier.is_none() || event_id.is_empty())) {
+        let alone = (earlier.is_none() && older.is_none()) || event_id.is_empty();
+        if sighting == Sighting::Duplicate || (sighting == Sighting::First && alone) {
             return sighting;
         }
         let new = || Versions { event_id: event_id.to_owned(), further: HashMap::new() };
@@ -293,6 +310,23 @@ mod tests {
         assert_eq!(seen.note(entry("a", "id", "two"), "id", (0, 3)), Sighting::Conflict);
         assert_eq!(seen.note(entry("a", "id", "two"), "id", (0, 4)), Sighting::Duplicate);
         assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions: vec![(0, 3)] }]);
+    }
+
+    #[test]
+    fn a_generation_is_known_to_the_next_and_forgotten_by_the_one_after() {
+        let mut seen = SeenRecords::default();
+        let entry = |id, bytes: &str| entries("a", id, bytes.as_bytes())[1];
+        let sight = |seen: &SeenRecords, copy| (seen.note(entry("id", "one"), "id", copy), seen.note(entry("", "two"), "", copy));
+        assert_eq!(sight(&seen, (0, 0)), (Sighting::First, Sighting::First));
+        seen.age();
+        assert_eq!(sight(&seen, (0, 0)), (Sighting::Duplicate, Sighting::Duplicate));
+        assert_eq!(seen.note(entry("id", "other"), "id", (7, 7)), Sighting::Conflict);
+        assert_eq!(seen.note(entry("id", "other"), "id", (8, 7)), Sighting::Duplicate);
+        assert_eq!(seen.conflicts(), [Conflict { event_id: "id".into(), versions: vec![(7, 7)] }]);
+        seen.age();
+        assert_eq!(seen.conflicts(), []);
+        assert_eq!(seen.note(entry("", "two"), "", (0, 0)), Sighting::First);
+        assert_eq!(seen.note(entry("id", "other"), "id", (0, 0)), Sighting::Duplicate);
     }
 
     #[test]

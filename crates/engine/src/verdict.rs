@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::coverage::{Ask, CellEvidence, Hours, Reason, Tally};
 use crate::finding::Finding;
 use crate::partial::Partial;
-use crate::policy::{Evidence, Per, Policy, Require};
+use crate::policy::{Evidence, Per, Policy, Require, WindowKind};
 
 /// What is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,6 +142,36 @@ fn lacks_baseline(policy: &Policy, cell: &CellEvidence, hours: &Range<i64>) -> b
     (from..hours.start).any(|hour| !cell.collected.contains(hour) && !cell.not_applicable.contains(hour))
 }
 
+/// The hours in which what a finding awaited in vain may have come, and how far they are covered: from its matches on, in every account and
+/// region that can hold the answer. None of a policy that awaits nothing, and where no such account or region is in scope.
+pub fn awaited(
+    finding: &Finding,
+    policy: &Policy,
+    cells: &BTreeMap<(String, String), CellEvidence>,
+    ask: &Ask<'_>,
+) -> Option<Tally> {
+    let window = &policy.correlation.as_ref().filter(|it| it.window.kind == WindowKind::NotFollowedBy)?.window;
+    let grouped = |fields: &[&str]| {
+        let at = window.group_by.iter().position(|name| fields.contains(&name.as_str()))?;
+        finding.group.values.get(at)?.as_deref()
+    };
+    // What else the matches are parted by may stand in any record.
+    let (account, region) = (grouped(&["recipientAccountId", "account.id"]), grouped(&["awsRegion"]));
+    let mut hours = Hours::new();
+    for hit in &finding.hits {
+        hours.add(hit.time.div_euclid(3600)..(hit.time + window.timespan).div_euclid(3600) + 1);
+    }
+    let asked = cells
+        .iter()
+        .filter(|((of, place), _)| account.is_none_or(|account| account == of) && region.is_none_or(|region| region == place));
+    let mut tally = None;
+    for (_, cell) in asked {
+        let tally = tally.get_or_insert_with(Tally::default);
+        hours.ranges().for_each(|range| tally.add(&cell.tally(range, ask)));
+    }
+    tally
+}
+
 /// Account and region that a verdict is about; none: all.
 type Place<'a> = (Option<&'a str>, Option<&'a str>);
 
@@ -266,5 +296,53 @@ mod tests {
         assert_eq!(overall([&Verdict::Pass, &Verdict::Waived, &Verdict::Pass]), Verdict::Waived);
         assert_eq!(overall([&Verdict::Waived, &unknown]).name(), "UNKNOWN");
         assert_eq!(overall([]), Verdict::NotApplicable);
+    }
+
+    #[test]
+    fn what_was_awaited_may_have_come_where_nothing_is_covered() {
+        let rule = |id: &str| {
+            format!(
+                "---\nid: {id}\ntitle: t\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\ndetection: {{a: {{eventName: {id}}}, condition: a}}\n"
+            )
+        };
+        let awaiting = |group_by: &str| {
+            let text = format!(
+                "id: p\ntitle: t\nlevel: high\ncorrelation: {{type: not_followed_by, rules: [a, b], timespan: 1h, group-by: {group_by}}}\n{}{}",
+                rule("a"),
+                rule("b")
+            );
+            policy::load([("p.yaml", text.as_str())]).policies.remove(0)
+        };
+        let mut cells = cells();
+        cells.retain(|(account, _), _| account == "1");
+        let holed =
+            CellEvidence { holes: vec![(Hours::of(3..4), Reason::ObjectFailed)], ..cells.values().next().unwrap().clone() };
+        cells.insert(("1".to_owned(), "holed".to_owned()), holed);
+        let ask = Ask::any(Evidence::Delivered);
+        let found = |group_by: &str, values: &[&str], time: i64| {
+            let hits = vec![hit(time)];
+            let values = values.iter().map(|value| Some((*value).to_owned())).collect();
+            let group = GroupKey { account: "1".into(), region: "a".into(), values };
+            let finding = Finding { group, hits, ..finding("1") };
+            awaited(&finding, &awaiting(group_by), &cells, &ask).map(|tally| (tally.due, tally.due - tally.covered()))
+        };
+        let all = cells.len() as u64;
+        assert_eq!(found("[eventName]", &["x"], 2 * 3600), Some((2 * all, 1)), "anywhere, in this hour or the next");
+        assert_eq!(found("[eventName]", &["x"], 4 * 3600), Some((2 * all, 0)), "the hole was before");
+        assert_eq!(found("[recipientAccountId, awsRegion]", &["1", "holed"], 3 * 3600), Some((2, 1)));
+        assert_eq!(found("[awsRegion, account.id]", &["holed", "1"], 1800), Some((2, 0)));
+        assert_eq!(found("[recipientAccountId]", &["9"], 3 * 3600), None, "an account that is not in scope");
+        assert_eq!(awaited(&finding("1"), &policy(""), &cells, &ask), None, "a policy that awaits nothing");
+    }
+
+    fn hit(time: i64) -> crate::partial::Hit {
+        crate::partial::Hit {
+            time,
+            event_id: "id".into(),
+            digest: crate::identity::RecordDigest::of(b"id"),
+            object: "object".into(),
+            place: crate::decode::Place { index: 0, offset: 0 },
+            length: 1,
+        }
     }
 }

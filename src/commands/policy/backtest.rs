@@ -3,10 +3,11 @@
 //! It is a scan: the same reading, the same evaluation, each record judged once. Policies only group their matches by a few fields
 //! more, from which is told where the matches come from; for findings these fields are left out again.
 
+mod kept;
 mod told;
 
 use assize_engine::inflate::Limits;
-use assize_engine::policy::{Placeholders, Policy};
+use assize_engine::policy::{Level, Placeholders, Policy};
 use assize_engine::record::AccountList;
 use assize_engine::time;
 
@@ -19,12 +20,51 @@ use crate::estate;
 use crate::exit::Exit;
 use crate::pack::{self, Pack};
 use crate::report::backtest::{self, Backtest};
+use crate::report::escape::terminal;
 use crate::report::{ReportError, scanned, words};
-use crate::scan::input::{self, Inputs};
-use crate::scan::{self, ScanContext, Scanned};
+use crate::scan::input;
+use crate::scan::{self, ScanContext};
 
-/// Runs `assize policy backtest`: 0 whatever was found, 3 if not everything could be read.
+/// What a backtest came to.
+struct Tested {
+    result: Backtest,
+    /// What cannot be taken at face value, some of it.
+    problems: Vec<String>,
+    /// Whether enough of the period is known.
+    covered: bool,
+}
+
+/// Runs `assize policy backtest`: 0 whatever was found, 3 if not everything could be read or was covered.
 pub(super) fn run(args: &BacktestArgs, console: &Console) -> Result<Exit, CommandError> {
+    let Tested { result, problems, covered } = match &args.period {
+        Some(period) => kept::test(args, period, console)?,
+        None => over_paths(args, console)?,
+    };
+    problems.iter().take(PROBLEMS).for_each(|problem| console.note(&terminal(problem)));
+    let more = result.problems.saturating_sub(problems.len().min(PROBLEMS) as u64);
+    if more > 0 {
+        console.note(&format!("and {} more", words::plural(more, "problem", "problems")));
+    }
+    console.result(&match args.format {
+        PlainFormat::Text => backtest::text(&result, console.terminal().width),
+        PlainFormat::Json => serde_json::to_string_pretty(&result).map_err(ReportError::from)? + "\n",
+    })?;
+    Ok(if result.complete && covered { Exit::Clean } else { Exit::Incomplete })
+}
+
+/// Problems told one by one.
+const PROBLEMS: usize = 20;
+
+/// The policies with what tells where their matches come from.
+fn widened(pack: &Pack) -> Vec<Policy> {
+    pack.policies.iter().map(told::widened).collect()
+}
+
+fn limits(args: &BacktestArgs) -> Limits {
+    Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() }
+}
+
+fn over_paths(args: &BacktestArgs, console: &Console) -> Result<Tested, CommandError> {
     let period = period(args.since.as_deref(), args.until.as_deref())?;
     let (accounts, placeholders) = match &args.config {
         Some(file) => {
@@ -34,45 +74,23 @@ pub(super) fn run(args: &BacktestArgs, console: &Console) -> Result<Exit, Comman
         None => (AccountList::new(), Placeholders::new()),
     };
     let mut pack = pack::to_evaluate(&args.policies, &placeholders, accounts.calendar())?;
-    pack.select(&args.select, assize_engine::policy::Level::Informational)?;
-    let limits = Limits { max_inflated: args.max_object.saturating_mul(1 << 20), ..Limits::default() };
-    let context = ScanContext { period, threads: scan::threads(args.threads), limits };
+    pack.select(&args.select, Level::Informational)?;
+    let context = ScanContext { period, threads: scan::threads(args.threads), limits: limits(args) };
     let inputs = input::list(&args.paths)?;
-    let (mut result, read) = evaluate(&pack, &accounts, &inputs, &context, console);
+    let wide = widened(&pack);
+    let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());
+    let mut read = scan::read(&inputs, (&wide, accounts.clone()), &context, &|bytes| bar.inc(bytes));
+    bar.finish_and_clear();
+    let known = scan::known(&read.partial);
+    let mut result = told::backtest((&pack.policies, &wide), &accounts, &known, &mut read.partial);
+    let objects = scanned::objects(&read, &inputs);
+    (result.objects_read, result.objects_failed) = (objects.read, objects.failed);
     let problems = scanned::problems(&read, &inputs);
     let records = read.partial.records;
     result.complete = problems.is_empty() && records.read > 0 && records.malformed == 0 && records.balanced();
     result.since = period.since.map(time::format);
     result.until = period.until.map(time::format);
-    for problem in problems.iter().take(PROBLEMS) {
-        console.note(&crate::report::escape::terminal(&format!("{} {}: {}", problem.code, problem.object, problem.message)));
-    }
-    if problems.len() > PROBLEMS {
-        console.note(&format!("and {} more", words::plural((problems.len() - PROBLEMS) as u64, "problem", "problems")));
-    }
-    console.result(&match args.format {
-        PlainFormat::Text => backtest::text(&result, console.terminal().width),
-        PlainFormat::Json => serde_json::to_string_pretty(&result).map_err(ReportError::from)? + "\n",
-    })?;
-    Ok(if result.complete { Exit::Clean } else { Exit::Incomplete })
-}
-
-/// Problems told one by one.
-const PROBLEMS: usize = 20;
-
-fn evaluate(
-    pack: &Pack,
-    accounts: &AccountList,
-    inputs: &Inputs,
-    context: &ScanContext,
-    console: &Console,
-) -> (Backtest, Scanned) {
-    let wide: Vec<Policy> = pack.policies.iter().map(told::widened).collect();
-    let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());
-    let mut read = scan::read(inputs, (&wide, accounts.clone()), context, &|bytes| bar.inc(bytes));
-    bar.finish_and_clear();
-    let mut result = told::backtest(&pack.policies, &wide, accounts, &mut read.partial);
-    let objects = scanned::objects(&read, inputs);
-    (result.objects_read, result.objects_failed) = (objects.read, objects.failed);
-    (result, read)
+    result.problems = problems.len() as u64;
+    let problem = |it: &crate::report::v1::Problem| format!("{} {}: {}", it.code, it.object, it.message);
+    Ok(Tested { result, problems: problems.iter().take(PROBLEMS).map(problem).collect(), covered: true })
 }

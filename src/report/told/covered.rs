@@ -133,16 +133,20 @@ pub(crate) fn statement(total: &Tally, grade: Evidence) -> String {
     if covered == total.due {
         return format!("Of {due} due, all {} are {what}.", words::count(total.due));
     }
-    let reasons: Vec<String> =
-        reasons(total).iter().map(|(reason, hours)| format!("{} {}", words::count(*hours), reason.code())).collect();
     let short = total.due - covered;
     format!(
         "Of {due} due, {} are {what}; {} {} not: {}.",
         words::count(covered),
         words::count(short),
         if short == 1 { "is" } else { "are" },
-        reasons.join(", ")
+        shortfall(total)
     )
+}
+
+/// "8 digest-missing, 2 denied": hours that are not covered, most first.
+pub(crate) fn shortfall(total: &Tally) -> String {
+    let reasons = reasons(total).into_iter().map(|(reason, hours)| format!("{} {}", words::count(hours), reason.code()));
+    reasons.collect::<Vec<_>>().join(", ")
 }
 
 /// The name of a grade.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::role::actions::TABLE;
+use crate::role::actions::{Holder, TABLE};
 use crate::role::check::is_action;
 
 /// What the SDK's own calls ask of IAM. A call that is in neither list is a mistake until it is written here.
@@ -120,6 +120,37 @@ fn the_table_grants_what_the_code_calls_and_nothing_else() {
     let unused: Vec<&String> = granted.difference(&used).collect();
     assert!(missing.is_empty(), "called but not in the table of src/role/actions.rs: {missing:?}");
     assert!(unused.is_empty(), "in the table of src/role/actions.rs but never called: {unused:?}");
+}
+
+/// How CloudTrail names calls that are not called like the action that allows them.
+const EVENTS: &[(&str, &[&str])] =
+    &[("s3:ListBucket", &["s3:ListObjects"]), ("s3:GetObject", &["s3:GetObject", "s3:HeadObject"])];
+
+/// Calls that need no permission.
+const FREE_EVENTS: &[&str] = &["s3:HeadBucket", "sts:GetCallerIdentity"];
+
+/// The policy on calls that Assize never makes with the roles in accounts, against what these roles may do.
+#[test]
+fn the_policy_on_the_audit_role_leaves_out_what_the_program_calls_and_nothing_else() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/evidence/audit-role-used-otherwise.yaml");
+    let policy: serde_yaml::Value = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let texts = |value: &serde_yaml::Value| -> Vec<String> {
+        let all = value.as_sequence().cloned().unwrap_or_else(|| vec![value.clone()]);
+        all.iter().map(|value| value.as_str().unwrap().to_owned()).collect()
+    };
+    let mut left_out = BTreeSet::new();
+    for call in policy["detection"]["audit"].as_sequence().unwrap() {
+        let service = call["eventSource"].as_str().unwrap().strip_suffix(".amazonaws.com").unwrap();
+        left_out.extend(texts(&call["eventName"]).iter().map(|name| format!("{service}:{name}")));
+    }
+    let mut called: BTreeSet<String> = FREE_EVENTS.iter().map(|&call| call.to_owned()).collect();
+    for row in TABLE.iter().filter(|row| row.holder != Holder::Hub) {
+        match EVENTS.iter().find(|(action, _)| *action == row.action) {
+            Some((_, events)) => called.extend(events.iter().map(|&event| event.to_owned())),
+            None => drop(called.insert(row.action.to_owned())),
+        }
+    }
+    assert_eq!(left_out, called);
 }
 
 #[test]

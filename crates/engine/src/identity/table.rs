@@ -75,11 +75,20 @@ impl Table {
 
     /// The first place of what was noted under the key.
     pub(super) fn place(&self, key: u64) -> Option<CopyPlace> {
+        self.row(key).map(|[_, _, place]| unpacked(*place))
+    }
+
+    /// The digest of what was noted under the key.
+    pub(super) fn digest(&self, key: u64) -> Option<u64> {
+        self.row(key).map(|[_, digest, _]| *digest)
+    }
+
+    fn row(&self, key: u64) -> Option<&Row> {
         let home = self.home(key);
         let from_home = self.rows.get(home..).unwrap_or_default().iter();
         let around = self.rows.get(..home).unwrap_or_default().iter();
         let mut run = from_home.chain(around).take_while(|[_, _, place]| *place != 0);
-        run.find(|[known, ..]| *known == key).map(|[_, _, place]| unpacked(*place))
+        run.find(|[known, ..]| *known == key)
     }
 
     fn home(&self, key: u64) -> usize {
@@ -153,6 +162,7 @@ mod tests {
             assert_eq!(table.note(entry, copy), expected);
             if step % 500 == 0 {
                 assert_eq!(table.place(key), map.get(&key).map(|(_, first)| *first));
+                assert_eq!(table.digest(key), map.get(&key).map(|(digest, _)| *digest));
                 assert_eq!(table.place(!key), map.get(&!key).map(|(_, first)| *first));
             }
         }

@@ -42,8 +42,8 @@ pub(super) struct Read {
     pub(super) policy: Policy,
     /// Rules, by index, that it refers to.
     pub(super) rules: Vec<usize>,
-    /// Whether these are reported for themselves as well.
-    pub(super) generate: bool,
+    /// Those of them that are reported for themselves as well.
+    pub(super) generated: Vec<usize>,
 }
 
 /// Reads a correlation. `rules` are all policies with a detection, `drafts` all correlations.
@@ -54,7 +54,7 @@ pub(super) fn read(draft: &Draft, rules: &[Policy], drafts: &[Draft], report: &m
     read::check_logsource(node, false, report);
     let mut builder = Builder { rules, drafts, parts: Parts::default(), stack: Vec::new() };
     let window = builder.window(draft, report);
-    let generate = [node.get("correlation").unwrap_or(node), node].map(|node| reader::boolean(node, "generate", report));
+    let generated = builder.generated(node, report);
     let Parts { selections, legs, fields, needs, used, .. } = builder.parts;
     let looks = window.zip(needs).map(|(window, needs)| {
         let condition = Condition::Or(legs.iter().map(|leg| leg.condition.clone()).collect());
@@ -62,7 +62,7 @@ pub(super) fn read(draft: &Draft, rules: &[Policy], drafts: &[Draft], report: &m
         Looks { detection: Detection { selections, condition }, correlation: Some(correlation), needs }
     });
     let policy = read::finish(node, &draft.file, looks, report)?;
-    Some(Read { policy, rules: used, generate: generate.contains(&Some(true)) })
+    Some(Read { policy, rules: used, generated })
 }
 
 /// What the rules of a correlation come to together.
@@ -206,6 +206,60 @@ impl<'a> Builder<'a> {
             None => found.hint("a rule is referred to by its `id` or `name`, and must be among the files that are loaded"),
         }
         None
+    }
+
+    /// The rules, by index, that are reported for themselves as well: Sigma's `true` means all, a list names some (Assize's own).
+    fn generated(&self, node: &Node, report: &mut Report<'_>) -> Vec<usize> {
+        let mut generated = Vec::new();
+        for holder in [node.get("correlation"), Some(node)].into_iter().flatten() {
+            match holder.get("generate") {
+                None => {}
+                Some(Node { value: Yaml::List(names), span }) => {
+                    if names.is_empty() {
+                        report.error(*span, "empty-list", "`generate` names no rule").hint("leave it out, or write `false`");
+                    }
+                    // Mistakes in the list of rules are reported where it is read.
+                    let rules = node.get("correlation").and_then(|node| references(node, &mut Report::new("")));
+                    let rules: Vec<String> = rules.unwrap_or_default().into_iter().map(|(rule, _)| rule).collect();
+                    generated.extend(names.iter().filter_map(|name| self.generated_rule(name, &rules, report)));
+                }
+                Some(map @ Node { value: Yaml::Map(_), .. }) => {
+                    reader::wrong_kind(map, "generate", "`true`, `false` or a list of rules", report);
+                }
+                Some(_) => {
+                    let all = reader::boolean(holder, "generate", report) == Some(true);
+                    generated.extend(self.parts.used.iter().filter(|_| all));
+                }
+            }
+        }
+        generated
+    }
+
+    /// A rule that is named to be reported for itself.
+    fn generated_rule(&self, name: &Node, rules: &[String], report: &mut Report<'_>) -> Option<usize> {
+        let Some(text) = name.text().map(str::trim) else {
+            reader::wrong_kind(name, "generate", "a list of rules", report);
+            return None;
+        };
+        if !rules.iter().any(|rule| rule == text) {
+            let known: Vec<&str> = rules.iter().map(String::as_str).collect();
+            let found = report.error(name.span, "correlation", format!("`{text}` is not one of the `rules` of this correlation"));
+            match closest(text, &known) {
+                Some(meant) => found.hint(format!("did you mean `{meant}`?")),
+                None => found.hint(format!("`generate` names rules as `rules` does: {}", known.join(", "))),
+            }
+            return None;
+        }
+        // That it is unknown was reported where `rules` names it.
+        match self.find(text, name.span, &mut Report::new(""))? {
+            Target::Rule(index) => Some(index),
+            Target::Draft(_) => {
+                report
+                    .error(name.span, "correlation", format!("`{text}` is a correlation, which is reported in any case"))
+                    .hint("name only rules that look at single records");
+                None
+            }
+        }
     }
 
     /// Makes a rule part of the correlation; once, however often it is referred to.

@@ -14,7 +14,7 @@ use crate::yaml::{self, Node, Yaml};
 pub struct Loaded {
     /// By id. Correlations are among them.
     pub policies: Vec<Policy>,
-    /// Rules that only correlations look at, by id: they are reported through these alone (Sigma: `generate`).
+    /// Rules that only correlations look at and none of them lists under `generate`, by id: they are reported through these alone.
     pub bases: Vec<Policy>,
     /// By id.
     pub frameworks: Vec<Framework>,
@@ -117,7 +117,8 @@ impl Documents {
                 expand::lack(&mut read.policy, missing.cloned());
                 // Its own population may have placeholders too.
                 self.diagnostics.extend(expand::fill(&mut read.policy, placeholders));
-                if read.generate { &mut loud } else { &mut silent }.extend(&read.rules);
+                loud.extend(&read.generated);
+                silent.extend(&read.rules);
                 policies.push(read.policy);
             }
             self.diagnostics.extend(report.finish());
@@ -267,6 +268,52 @@ mod tests {
         let loud = OVER.replace("gte: 2}", "gte: 2}, generate: true");
         let loaded = load([("f", loud.as_str()), ("g", GOOD)]);
         assert_eq!((loaded.policies.len(), loaded.bases.len()), (2, 0));
+    }
+
+    #[test]
+    fn single_rules_of_a_correlation_may_be_reported_for_themselves() {
+        let other = GOOD.replace("a-b", "c-d");
+        let ids = |of: &[Policy]| of.iter().map(|policy| policy.id.clone()).collect::<Vec<_>>();
+        let with = |generate: &str| {
+            let over = OVER.replace("[a-b]", "[a-b, c-d]").replace("gte: 2}", &format!("gte: 2}}, generate: {generate}"));
+            load([("f", over.as_str()), ("g", GOOD), ("h", other.as_str())])
+        };
+        for (generate, policies, bases) in [
+            ("true", &["a-b", "c-d", "over"][..], &[][..]),
+            ("false", &["over"], &["a-b", "c-d"]),
+            ("[c-d]", &["c-d", "over"], &["a-b"]),
+            ("[c-d, a-b]", &["a-b", "c-d", "over"], &[]),
+        ] {
+            let loaded = with(generate);
+            assert_eq!(loaded.diagnostics, [], "{generate}");
+            assert_eq!(
+                (ids(&loaded.policies), ids(&loaded.bases)),
+                (policies.iter().map(|id| (*id).to_owned()).collect(), bases.iter().map(|id| (*id).to_owned()).collect())
+            );
+        }
+        for (generate, expected) in [
+            ("[c-e]", "f:4:99 correlation: `c-e` is not one of the `rules` of this correlation (did you mean `c-d`?)"),
+            (
+                "[over]",
+                "f:4:99 correlation: `over` is not one of the `rules` of this correlation (`generate` names rules as `rules` does: a-b, c-d)",
+            ),
+            ("[]", "f:4:98 empty-list: `generate` names no rule (leave it out, or write `false`)"),
+            ("yes", "f:4:98 wrong-type: `generate` must be `true` or `false`, this is a text ()"),
+            ("{a-b: true}", "f:4:98 wrong-type: `generate` must be `true`, `false` or a list of rules, this is a map ()"),
+        ] {
+            let found: Vec<String> = with(generate)
+                .diagnostics
+                .iter()
+                .map(|found| {
+                    let (at, hint) = (found.span.at, found.hint.as_deref().unwrap_or_default());
+                    format!("{}:{}:{} {}: {} ({hint})", found.file, at.line, at.column, found.code, found.message)
+                })
+                .collect();
+            assert_eq!(found, [expected], "{generate}");
+        }
+        let over = "id: above\ntitle: A\nlevel: low\ncorrelation: {type: temporal, rules: [over, a-b], timespan: 5m, generate: [over]}\n";
+        let found = codes(&[("e", over), ("f", OVER), ("g", GOOD)]);
+        assert_eq!(found, ["e:4:76 correlation"], "a correlation is reported in any case");
     }
 
     #[test]

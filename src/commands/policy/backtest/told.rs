@@ -15,7 +15,6 @@ use super::super::literally;
 use crate::report::backtest::{Account, Backtest, Backtested, Day, Filter, Share, Source, VERSION};
 use crate::role::text::Tree;
 use crate::role::yaml;
-use crate::scan;
 
 /// Fields by which matches are told apart, besides those of the policy.
 const FIELDS: [&str; 6] = [
@@ -39,8 +38,9 @@ const LEAST_SHARE: u64 = 5;
 /// Entries shown of accounts, actors and sources; all are counted.
 const SHOWN: usize = 5;
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
+/// Seconds of an hour, and of a day.
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
 
 /// The policy with matches grouped by our fields too, behind its own.
 pub(super) fn widened(policy: &Policy) -> Policy {
@@ -81,14 +81,19 @@ impl Group<'_> {
     }
 }
 
-/// Counts the matches of policies that were evaluated [`widened`], as `wide`. Takes the matches out of `partial`.
-pub(super) fn backtest(policies: &[Policy], wide: &[Policy], accounts: &AccountList, partial: &mut Partial) -> Backtest {
+/// Counts the matches of policies that were evaluated [`widened`], as `wide`. Takes the matches out of `partial`. `known`: the times
+/// of which everything was read.
+pub(super) fn backtest(
+    (policies, wide): (&[Policy], &[Policy]),
+    accounts: &AccountList,
+    known: &Known,
+    partial: &mut Partial,
+) -> Backtest {
     let mut results = Vec::new();
-    let known = scan::known(partial);
     for (index, (policy, wide)) in policies.iter().zip(wide).enumerate() {
         let taken = partial.policies.get_mut(index).map(std::mem::take).unwrap_or_default();
         let population = finding::population(index, policy, partial);
-        results.push(one((policy, wide), (accounts, &known), taken, population));
+        results.push(one((policy, wide), (accounts, known), taken, population));
     }
     results.sort_by(|a, b| b.findings.cmp(&a.findings).then(b.matches.cmp(&a.matches)).then_with(|| a.id.cmp(&b.id)));
     let cells = || partial.cells.values().filter(|cell| cell.evaluated > 0);
@@ -113,7 +118,15 @@ fn one(
     (population, population_of): (u64, String),
 ) -> Backtested {
     let (own, fields) = (kept(policy).len(), kept(wide));
-    let group = |(key, hits)| Group { key, hits: finding::distinct(hits), fields, own };
+    let only_first = wide.correlation.as_ref().is_some_and(Correlation::needs_only_first);
+    let group = |(key, hits)| {
+        let mut hits = finding::distinct(hits);
+        if only_first {
+            // Each thread kept the first of every hour; which of them others read as well must not show.
+            hits.dedup_by_key(|hit| hit.time.div_euclid(HOUR));
+        }
+        Group { key, hits, fields, own }
+    };
     let groups: Vec<Group> = taken.groups.into_iter().map(group).collect();
     let findings = findings(policy, groups.iter(), known);
     let matches = groups.iter().map(Group::count).sum();
@@ -141,6 +154,7 @@ fn one(
         not_evaluable: finding::distinct(taken.not_evaluable).len() as u64,
         population,
         population_of,
+        coverage: None,
         days: days(&groups, &findings),
         accounts_total: by_account.len() as u64,
         accounts: by_account.iter().take(SHOWN).map(account).collect(),
