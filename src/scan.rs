@@ -17,6 +17,7 @@ use assize_engine::evaluate::{self, Evaluation, ObjectName, Period};
 use assize_engine::finding::{self, Finding};
 use assize_engine::identity::{Conflict, CopyPlace, RecordDigest, Secret};
 use assize_engine::inflate::Limits;
+use assize_engine::layout;
 use assize_engine::partial::Partial;
 use assize_engine::policy::Policy;
 use assize_engine::record::AccountList;
@@ -33,6 +34,25 @@ pub(crate) struct ScanContext {
     pub(crate) threads: usize,
     /// How far objects may grow.
     pub(crate) limits: Limits,
+    /// How far apart copies of a record may lie.
+    pub(crate) horizon: Horizon,
+}
+
+/// How long records are remembered, so that their copies are told: objects are read in batches, in the order in which
+/// they were delivered, and a batch that finds so many records remembered begins a new generation. The records of one generation
+/// are known to the next; so memory does not grow, and which records are known depends on the inputs alone.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Horizon {
+    /// Stored bytes of a batch, about.
+    pub(crate) batch: u64,
+    /// Records of a generation, at least. They take up to 54 bytes each, and two generations are held.
+    pub(crate) records: usize,
+}
+
+impl Default for Horizon {
+    fn default() -> Horizon {
+        Horizon { batch: 32 << 20, records: 1_500_000 }
+    }
 }
 
 /// What a scan gave.
@@ -46,6 +66,8 @@ pub(crate) struct Scanned {
     pub(crate) objects: Vec<ObjectOutcome>,
     /// Event ids with different bytes.
     pub(crate) conflicts: Vec<Conflict>,
+    /// Records between which copies were told as such, at least; `None`: no record was forgotten before the end.
+    pub(crate) copies_within: Option<u64>,
     /// SHA-256 of the records in conflicts.
     pub(crate) digests: Digests,
     /// The compiled policies, for reading evidence again.
@@ -67,16 +89,31 @@ pub(crate) fn read(
     context: &ScanContext,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Scanned {
-    let evaluation = Evaluation::new(policies, accounts, context.period, expected(inputs), secret());
-    let (partial, objects) = evaluate_all(inputs, policies, &evaluation, context, progress);
-    let conflicts = evaluation.seen().conflicts();
+    let mut evaluation = Evaluation::new(policies, accounts, context.period, expected(inputs), secret());
+    let mut partial = Partial::of(policies);
+    let (mut objects, mut conflicts, mut generations) = (Vec::new(), Vec::new(), 0);
+    for batch in batches(inputs, context.horizon.batch) {
+        if evaluation.noted() >= context.horizon.records {
+            conflicts.append(&mut evaluation.seen().conflicts());
+            evaluation.age();
+            generations += 1;
+        }
+        let (part, mut read) = evaluate_all((inputs, &batch), policies, &evaluation, context, progress);
+        partial.merge(part);
+        objects.append(&mut read);
+    }
+    conflicts.append(&mut evaluation.seen().conflicts());
+    conflicts.sort_by(|a, b| (&a.event_id, &a.versions).cmp(&(&b.event_id, &b.versions)));
+    objects.sort_by_key(|(number, _)| *number);
+    let objects = objects.into_iter().map(|(_, outcome)| outcome).collect();
+    let copies_within = (generations > 1).then_some(context.horizon.records as u64);
     let mut reader = Reader::new(context.limits);
     let digests = digests(&conflicts, |number, read| {
         if let Some(object) = inputs.objects.get(number as usize) {
             reader.read(object, read);
         }
     });
-    Scanned { partial, findings: Vec::new(), objects, conflicts, digests, evaluation }
+    Scanned { partial, findings: Vec::new(), objects, conflicts, copies_within, digests, evaluation }
 }
 
 /// The times between the first and the last record of each account and region: what was before and what comes after, a scan
@@ -130,23 +167,48 @@ pub(crate) fn threads(asked: usize) -> usize {
     if asked > 0 { asked } else { thread::available_parallelism().map_or(1, NonZero::get) }
 }
 
+/// The numbers of the objects in the order in which they were delivered, as their names tell it, in batches of about so many
+/// stored bytes; first those whose names tell nothing.
+fn batches(inputs: &Inputs, most: u64) -> Vec<Vec<usize>> {
+    let delivered = |number: &usize| {
+        let object = inputs.objects.get(*number)?;
+        let key = layout::parse(&object.name).ok()?;
+        Some(key.delivered)
+    };
+    let mut order: Vec<usize> = (0..inputs.objects.len()).collect();
+    order.sort_by_cached_key(|number| (delivered(number), *number));
+    let (mut batches, mut batch, mut bytes) = (Vec::new(), Vec::new(), 0_u64);
+    for number in order {
+        batch.push(number);
+        bytes += inputs.objects.get(number).map_or(0, |object| object.size);
+        if bytes >= most {
+            batches.push(std::mem::take(&mut batch));
+            bytes = 0;
+        }
+    }
+    batches.push(batch);
+    batches
+}
+
 /// Threads take the next object from a counter, so that none waits while there is work. Which thread reads which
 /// object does not show in the result: partial results merge in any order.
 fn evaluate_all(
-    inputs: &Inputs,
+    (inputs, batch): (&Inputs, &[usize]),
     policies: &[Policy],
     evaluation: &Evaluation,
     context: &ScanContext,
     progress: &(dyn Fn(u64) + Sync),
-) -> (Partial, Vec<ObjectOutcome>) {
+) -> (Partial, Vec<(usize, ObjectOutcome)>) {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut partial = Partial::of(policies);
         let mut outcomes = Vec::new();
         let mut reader = Reader::new(context.limits);
         loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(object) = inputs.objects.get(number) else { return (partial, outcomes) };
+            let number = batch.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+            let Some((number, object)) = number.and_then(|number| Some((number, inputs.objects.get(number)?))) else {
+                return (partial, outcomes);
+            };
             let name = ObjectName { name: object.name.clone(), number: u32::try_from(number).unwrap_or(u32::MAX) };
             let outcome = reader.read(object, |text| evaluation.object(&name, text, &mut partial));
             progress(outcome.stored_bytes);
@@ -154,13 +216,12 @@ fn evaluate_all(
         }
     };
     let mut partial = Partial::of(policies);
-    let mut objects: Vec<(usize, ObjectOutcome)> = Vec::new();
+    let mut objects = Vec::new();
     for (theirs, mut outcomes) in on_threads(context.threads, work) {
         partial.merge(theirs);
         objects.append(&mut outcomes);
     }
-    objects.sort_by_key(|(number, _)| *number);
-    (partial, objects.into_iter().map(|(_, outcome)| outcome).collect())
+    (partial, objects)
 }
 
 /// Runs the same work on each of so many threads and returns what each gave.
@@ -182,3 +243,6 @@ impl Scanned {
         self.objects.iter().filter(|outcome| outcome.status == status).count() as u64
     }
 }
+
+#[cfg(test)]
+mod tests;

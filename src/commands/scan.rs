@@ -119,7 +119,12 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
     );
     tracing::info!(objects = inputs.objects.len(), skipped = inputs.skipped.len(), threads = request.threads, "objects listed");
     let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());
-    let context = ScanContext { period: request.period, threads: request.threads, limits: request.limits };
+    let context = ScanContext {
+        period: request.period,
+        threads: request.threads,
+        limits: request.limits,
+        horizon: scan::Horizon::default(),
+    };
     let scanned = scan::scan(inputs, &pack.policies, &context, &|bytes| bar.inc(bytes));
     bar.finish_and_clear();
     tracing::info!(records = scanned.partial.records.read, findings = scanned.findings.len(), "records evaluated");
@@ -131,6 +136,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         partial: &scanned.partial,
         findings: &scanned.findings,
         conflicts: scanned.conflicts.len() as u64,
+        copies_within: scanned.copies_within,
         objects: report::scanned::objects(&scanned, inputs),
         problems: report::scanned::problems(&scanned, inputs),
         missed: Vec::new(),

@@ -39,6 +39,8 @@ pub(crate) struct Parts<'a> {
     pub(crate) findings: &'a [Finding],
     /// Event ids with several versions.
     pub(crate) conflicts: u64,
+    /// How many records may lie between copies that were told as such; `None`: any number.
+    pub(crate) copies_within: Option<u64>,
     /// Books of objects.
     pub(crate) objects: v1::ObjectBooks,
     /// What cannot be taken at face value, besides malformed records.
@@ -207,6 +209,7 @@ fn books(parts: &Parts<'_>) -> v1::Books {
         other_kinds: counts.other_kinds,
         outside_period: counts.outside_period,
         conflicts: parts.conflicts,
+        copies_within: parts.copies_within,
     };
     let mut kinds: Vec<v1::Count> =
         parts.partial.kinds.iter().map(|(label, count)| v1::Count { label: (*label).to_owned(), count: *count }).collect();
@@ -286,8 +289,11 @@ fn statement(books: &v1::Books, (complete, unjudged): (bool, u64), accounts: usi
     } else {
         " Everything that was listed could be read.".to_owned()
     };
+    let copies = books.records.copies_within.map_or_else(String::new, |records| {
+        format!(" Copies of a record were looked for among the {records} records before it or more; copies further apart count twice here, and once in findings.")
+    });
     format!(
-        "{read}{hole} A scan of files has no scope to be complete against: it says what was read and what matched, and never PASS."
+        "{read}{hole}{copies} A scan of files has no scope to be complete against: it says what was read and what matched, and never PASS."
     )
 }
 

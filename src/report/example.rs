@@ -82,6 +82,7 @@ fn books() -> Books {
             other_kinds: 3,
             outside_period: 3,
             conflicts: 0,
+            copies_within: None,
         },
         kinds: vec![Count { label: "management".to_owned(), count: 128 }],
         balanced: true,

@@ -95,6 +95,7 @@ pub(crate) fn empty() -> Document {
             other_kinds: 0,
             outside_period: 0,
             conflicts: 0,
+            copies_within: None,
         },
         kinds: Vec::new(),
         balanced: true,

@@ -133,6 +133,10 @@ pub(crate) struct RecordBooks {
     pub(crate) outside_period: u64,
     /// Event ids that appear with different bytes. All versions were evaluated; each is a [`Problem`].
     pub(crate) conflicts: u64,
+    /// Copies of a record were told as such where no more than so many records lie between them, in the order of delivery;
+    /// missing if all were. Further ones count as evaluated again. Findings count each record once all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) copies_within: Option<u64>,
 }
 
 /// A label and how often it was counted.

@@ -147,6 +147,7 @@ pub(super) async fn make(
         partial: &judgement.partial,
         findings: &judgement.findings,
         conflicts: judgement.problems.iter().filter(|problem| problem.code == "event-id-conflict").count() as u64,
+        copies_within: None,
         objects: shelf.objects,
         problems: judgement.problems.iter().chain(&told.outcome.problems).cloned().map(scanned::of).collect(),
         missed: told.collected.owed.iter().map(missed).collect(),
@@ -237,8 +238,12 @@ async fn read_again(
     drop(fetching);
     let judging = Arc::clone(judging);
     let joined = tokio::task::spawn_blocking(move || {
-        let scan =
-            ScanContext { period: assize_engine::evaluate::Period::default(), threads: judging.threads, limits: judging.limits };
+        let scan = ScanContext {
+            period: assize_engine::evaluate::Period::default(),
+            threads: judging.threads,
+            limits: judging.limits,
+            horizon: crate::scan::Horizon::default(),
+        };
         let matcher = assize_engine::matcher::Matcher::new(&judging.policies, judging.accounts.clone());
         let read = evidence::read(wanted, &inputs, &judging.policies, &matcher, &scan);
         drop(folder);

@@ -122,6 +122,11 @@ impl Evaluation {
         self.seen.age();
     }
 
+    /// How many records were seen since then.
+    pub fn noted(&mut self) -> usize {
+        self.seen.noted()
+    }
+
     /// The compiled policies.
     pub fn matcher(&self) -> &Matcher {
         &self.matcher

@@ -173,6 +173,12 @@ impl SeenRecords {
         }
     }
 
+    /// How many records were noted since the last call of [`SeenRecords::age`]. The same whichever were noted first.
+    pub fn noted(&mut self) -> usize {
+        let used = |shard: &mut Mutex<Shard>| shard.get_mut().unwrap_or_else(PoisonError::into_inner).table.used();
+        self.shards.iter_mut().map(used).sum()
+    }
+
     /// Tells that the entry will be noted soon: fetching its place takes as long as matching a record. No lock is taken, which
     /// alone was 4 % of a scan; a place that is no longer true costs the time that was to be saved.
     pub(crate) fn expect(&self, entry: SeenEntry, known: &Extents) {

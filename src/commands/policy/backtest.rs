@@ -75,7 +75,8 @@ fn over_paths(args: &BacktestArgs, console: &Console) -> Result<Tested, CommandE
     };
     let mut pack = pack::to_evaluate(&args.policies, &placeholders, accounts.calendar())?;
     pack.select(&args.select, Level::Informational)?;
-    let context = ScanContext { period, threads: scan::threads(args.threads), limits: limits(args) };
+    let context =
+        ScanContext { period, threads: scan::threads(args.threads), limits: limits(args), horizon: scan::Horizon::default() };
     let inputs = input::list(&args.paths)?;
     let wide = widened(&pack);
     let bar = console.progress(inputs.objects.iter().map(|object| object.size).sum());

@@ -68,6 +68,11 @@ impl Table {
         }
     }
 
+    /// How many rows are taken.
+    pub(super) fn used(&self) -> usize {
+        self.used
+    }
+
     /// Where the rows stand in memory, until the table grows.
     pub(super) fn extent(&self) -> Extent {
         Extent { first: self.rows.as_ptr().addr(), rows: self.rows.len() }
