@@ -18,7 +18,7 @@ use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 
 use crate::manifest::statement::Statement;
-use crate::manifest::{self, FormatError};
+use crate::manifest::{self, FormatError, time_stamp};
 use crate::state::{self, StateError};
 use crate::verify::keys::ARCHIVE;
 use crate::verify::run::RunVerifyError;
@@ -160,6 +160,9 @@ pub(crate) async fn write(bucket: &dyn Bucket, run: &str, out: &Path) -> Result<
         filling.take(&place(manifest::ENVELOPE)).await?;
         filling.take(&manifest::archived_key(keyid)).await?;
     }
+    for file in time_stamp::FILES {
+        filling.take_if_there(&place(file)).await?;
+    }
     let selection = Selection::of(&findings, &list, &statement.predicate.inputs).map_err(format(manifest::INPUTS))?;
     let keys: Vec<_> = bucket.list(ARCHIVE, None).try_collect().await?;
     for key in selection.copies.iter().chain(keys.iter().map(|entry| &entry.key)) {
@@ -179,6 +182,14 @@ struct Filling<'b> {
 }
 
 impl Filling<'_> {
+    /// Copies an object that need not be there.
+    async fn take_if_there(&mut self, key: &str) -> Result<(), BundleError> {
+        let known = self.missing.len();
+        self.take(key).await?;
+        self.missing.truncate(known);
+        Ok(())
+    }
+
     /// Copies an object with its metadata. Gives its bytes; none if it is gone.
     async fn take(&mut self, key: &str) -> Result<Option<Vec<u8>>, BundleError> {
         let object = match self.bucket.get(key, None).await {

@@ -333,6 +333,9 @@ pub(crate) struct VerifyArgs {
     /// The public key that must have signed the run, PEM or DER; may be repeated
     #[arg(long, value_name = "FILE")]
     pub(crate) public_key: Vec<PathBuf>,
+    /// The roots of the time-stamping authority that must have stamped the run's signed manifest, PEM
+    #[arg(long, value_name = "FILE")]
+    pub(crate) time_stamp_roots: Option<PathBuf>,
     /// Format of the result
     #[arg(long, value_enum, default_value_t = VerifyFormat::Text, value_name = "FORMAT")]
     pub(crate) format: VerifyFormat,

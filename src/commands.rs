@@ -31,6 +31,7 @@ use crate::events::counts::TooMany;
 use crate::events::query::QueryError;
 use crate::history::resource::NoResource;
 use crate::manifest::key::KeyError;
+use crate::manifest::time_stamp::TimeStampError;
 use crate::pack::PackError;
 use crate::report::ReportError;
 use crate::report::templates::TemplatesError;
@@ -133,8 +134,14 @@ pub(crate) enum CommandError {
     /// The public key of a signature.
     #[error(transparent)]
     SigningKey(#[from] KeyError),
+    /// Roots of a time-stamping authority.
+    #[error(transparent)]
+    TimeStampRoots(#[from] TimeStampError),
     /// A public key for nothing.
-    #[error("--public-key is for the signature of a run: name the run with --run, or give the file of a bundle")]
+    #[error(
+        "--public-key and --time-stamp-roots are for the signature of a run and its time: name the run with --run, or give the file \
+         of a bundle"
+    )]
     PublicKeyWithoutRun,
     /// Two places.
     #[error(

@@ -27,12 +27,14 @@ pub(crate) mod schema;
 mod signing;
 mod sources;
 mod syntax;
+mod time_stamp;
 pub(crate) mod waivers;
 
 pub(crate) use model::*;
 #[cfg(test)]
 pub(crate) use notify::When;
 pub(crate) use notify::{Change, Channel, Grouping, Receiver, Secret};
+pub(crate) use time_stamp::TimeStampAuthority;
 
 use std::fs;
 use std::io;
@@ -68,6 +70,7 @@ const KEYS: &[&str] = &[
     "notifications",
     "notify",
     "signing",
+    "time-stamp",
     "exceptions",
 ];
 
@@ -235,6 +238,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
     let (report, notifications) = (report::read(root, context), notifications::read(root, context));
     let notify = notify::read(root, context);
     let (signing, exceptions) = (signing::read(root, context), exceptions::read(root, context));
+    let time_stamp = time_stamp::read(root, context);
     Some(Config {
         file: String::new(),
         sha256: String::new(),
@@ -257,6 +261,7 @@ fn document(root: &Node, context: &mut Context<'_>) -> Option<Config> {
         notifications,
         notify,
         signing,
+        time_stamp,
         exceptions,
         warnings: Vec::new(),
         source: PolicyFile { name: String::new(), text: String::new() },

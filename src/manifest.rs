@@ -6,6 +6,7 @@ pub(crate) mod envelope;
 pub(crate) mod inputs;
 pub(crate) mod key;
 pub(crate) mod statement;
+pub(crate) mod time_stamp;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub(crate) const FINDINGS: &str = "findings.jsonl";
 
 /// The record of a finished run.
 pub(crate) const RECORD: &str = "run.json";
+
+/// What the record of a run says of the time stamp that it asks for.
+pub(crate) const TIME_STAMP: &str = "time_stamp";
 
 /// The document of the state that names the newest manifest: a [`Link`].
 pub(crate) const NEWEST: &str = "manifest";

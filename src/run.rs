@@ -12,6 +12,7 @@ mod publish;
 pub(crate) mod recalled;
 pub(crate) mod report;
 mod sessions;
+pub(crate) mod time_stamp;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,6 +41,7 @@ use crate::exit::FailOn;
 use crate::judge::{self, Question};
 use crate::manifest::FormatError;
 use crate::manifest::key::{KeyError, Signer};
+use crate::manifest::time_stamp::TimeStampError;
 use crate::pack::Pack;
 use crate::report::templates::Templates;
 use crate::report::v1;
@@ -48,6 +50,7 @@ use crate::state::{Batch, RunIdentity, Shard, State, StateError, View};
 use crate::verify::keys::KeysError;
 
 pub(crate) use publish::Published;
+use time_stamp::{Authority, Stamped};
 
 /// Seconds of a day.
 const DAY: i64 = 86_400;
@@ -151,6 +154,9 @@ pub(crate) enum RunError {
     /// The signing key.
     #[error("cannot sign what the run puts out, so nothing was read: {0}")]
     Signing(#[from] KeyError),
+    /// The time-stamping authority.
+    #[error("no time stamp can be asked for, so nothing was read: {0}")]
+    TimeStamp(#[from] TimeStampError),
     /// The manifest.
     #[error("the run's manifest cannot be made: {0}")]
     Manifest(#[from] FormatError),
@@ -170,6 +176,8 @@ pub(crate) struct Done {
     pub(crate) outcome: Outcome,
     /// What people were told, by receiver.
     pub(crate) notified: BTreeMap<String, v1::Notified>,
+    /// What the time-stamping authority answered, if one was asked.
+    pub(crate) stamped: Option<Stamped>,
 }
 
 /// What the stages of a run share.
@@ -183,6 +191,7 @@ struct Context<'a> {
     audit: Arc<dyn Bucket>,
     requests: Arc<Requests>,
     signer: Option<Signer>,
+    authority: Option<Authority>,
     tell: &'a Tell<'a>,
 }
 
@@ -197,6 +206,7 @@ pub(crate) async fn once(
     tell: &Tell<'_>,
 ) -> Result<Done, RunError> {
     let signer = signer(config, asked)?;
+    let authority = if judges(asked) { Authority::load(config)? } else { None };
     let sessions = aws::sessions(config).await.map_err(RunError::Credentials)?;
     let signer = match aws::signing_key(&sessions, config).filter(|_| judges(asked)) {
         Some((session, arn)) => Some(Signer::kms(session, arn).await?),
@@ -204,7 +214,7 @@ pub(crate) async fn once(
     };
     let audit: Arc<dyn Bucket> = aws::audit_bucket(&sessions, config).await?;
     let estate = accounts_in_scope(config, &sessions, asked).await?;
-    let context = Context { signer, ..Context::new((config, asked, pack, accepted), &estate, audit, tell) };
+    let context = Context { signer, authority, ..Context::new((config, asked, pack, accepted), &estate, audit, tell) };
 
     let state = State::open(Arc::clone(&context.audit), context.identity(), asked.shard).await?;
     let mut collected = recall(&state.view()).await?;
@@ -263,7 +273,7 @@ async fn stages(
     if !judges(asked) {
         let record = publish::record(context, &estate, &outcome, None);
         state.finish(&record).await?;
-        return Ok(Done { published: None, outcome, notified: BTreeMap::new() });
+        return Ok(Done { published: None, outcome, notified: BTreeMap::new(), stamped: None });
     }
     if asked.backfill {
         backfill(context, &collector, &mut state).await?;
@@ -279,9 +289,10 @@ async fn stages(
     let published = publish::publish(context, &collector, (&question, judgement), &told, &state, templates).await?;
     let notified = notify::tell(context, &mut state, (&published.document, &estate), sessions).await?;
     let record = notify::into_record(publish::record(context, &estate, &outcome, Some(&published)), &notified)?;
-    manifest::write(context, &mut state, &question.hours, (&published, &record)).await?;
+    let record = time_stamp::into_record(record, context.authority.as_ref());
+    let stamped = manifest::write(context, &mut state, &question.hours, (&published, &record)).await?;
     state.finish(&record).await?;
-    Ok(Done { published: Some(published), outcome, notified })
+    Ok(Done { published: Some(published), outcome, notified, stamped })
 }
 
 /// The key that signs, before anything is fetched. A run that does not judge signs nothing.
@@ -440,7 +451,7 @@ impl<'a> Context<'a> {
         let facts = estate.facts(config);
         let hashes = pack.policies.iter().map(|policy| policy.evaluation_hash(&facts)).collect();
         let run_id = asked.run_id.clone().unwrap_or_else(|| run_id(asked.as_of));
-        Context { config, asked, pack, accepted, hashes, run_id, audit, requests, signer: None, tell }
+        Context { config, asked, pack, accepted, hashes, run_id, audit, requests, signer: None, authority: None, tell }
     }
 }
 

@@ -30,7 +30,7 @@ async fn bundled(bucket: &Arc<Memory>, folder: &Path, name: &str) -> std::path::
 }
 
 async fn verified(path: &Path) -> Result<RunVerified, BundleError> {
-    verify(path, None, &[signer(1).public().clone()], PublicKeys::default()).await
+    verify(path, None, (&[signer(1).public().clone()], None), PublicKeys::default()).await
 }
 
 fn proven(result: &Result<RunVerified, BundleError>) -> bool {
@@ -71,7 +71,7 @@ async fn a_bundle_is_verified_alone_and_its_bytes_depend_on_nothing_else() {
     0 account-region-hours of event time are proven to be complete
     nothing is said of the time after 2026-10-01T20:01:31Z; --until asks for more
     ");
-    let other = verify(&first, Some(RUNS[0]), &[], PublicKeys::default()).await;
+    let other = verify(&first, Some(RUNS[0]), (&[], None), PublicKeys::default()).await;
     assert!(matches!(other, Err(BundleError::OtherRun { .. })));
 }
 
@@ -79,10 +79,10 @@ async fn a_bundle_is_verified_alone_and_its_bytes_depend_on_nothing_else() {
 async fn without_the_key_a_bundle_vouches_for_itself() {
     let folder = tempfile::tempdir().unwrap();
     let path = bundled(&bucket(Some(&signer(1))).await, folder.path(), "a.tar.gz").await;
-    let result = verify(&path, None, &[], PublicKeys::default()).await.unwrap();
+    let result = verify(&path, None, (&[], None), PublicKeys::default()).await.unwrap();
     assert_eq!((result.signature, result.exit()), ("VALID", Exit::Incomplete));
     let path = bundled(&bucket(None).await, folder.path(), "b.tar.gz").await;
-    let result = verify(&path, None, &[], PublicKeys::default()).await.unwrap();
+    let result = verify(&path, None, (&[], None), PublicKeys::default()).await.unwrap();
     assert_eq!((result.signature, result.exit()), ("UNVERIFIABLE", Exit::Incomplete));
 }
 

@@ -13,6 +13,7 @@ use super::selection::Selection;
 use super::{BundleError, CONTENTS, Contents, archive, is_expected, off_thread};
 use crate::manifest::key::VerifyingKey;
 use crate::manifest::statement::Statement;
+use crate::manifest::time_stamp::Roots;
 use crate::manifest::{self, FormatError};
 use crate::verify::Question;
 use crate::verify::account::KeySource;
@@ -22,14 +23,14 @@ use crate::verify::reading::Again;
 use crate::verify::run::outcome::{Kind, RunVerified, Standing};
 use crate::verify::run::{self, Asked};
 
-/// Verifies the bundle in a file, with keys for its signature and, beside those in it, for CloudTrail's.
+/// Verifies the bundle in a file, with keys for its signature, roots for its time stamp and, beside those in it, CloudTrail's keys.
 ///
 /// # Errors
 /// It is no bundle, or damaged so that nothing can be said.
 pub(crate) async fn verify(
     path: &Path,
     run: Option<&str>,
-    keys: &[VerifyingKey],
+    (keys, roots): (&[VerifyingKey], Option<&Roots>),
     mut cloudtrail: PublicKeys,
 ) -> Result<RunVerified, BundleError> {
     let folder = tempfile::tempdir().map_err(BundleError::Folder)?;
@@ -49,7 +50,8 @@ pub(crate) async fn verify(
         Ok((statement, selection)) => (Some(statement), selection, None),
         Err(error) => (None, Selection::default(), Some(error)),
     };
-    let mut out = run::verify(&bucket, &Asked { run: &contents.run, keys, part: Some(&copies.copies), replay: None }).await?;
+    let mut out =
+        run::verify(&bucket, &Asked { run: &contents.run, keys, roots, part: Some(&copies.copies), replay: None }).await?;
     if let Some(why) = odd {
         out.add(Kind::Bundle, whole(&contents), Standing::Invalid(why));
     }

@@ -284,6 +284,7 @@ fn finish(
         return Ok(if done.outcome.stopped.is_none() { Exit::Clean } else { Exit::Incomplete });
     };
     untold(done, console);
+    stamped(done, console);
     let document = &published.document;
     let put = Put { folder: args.out.as_deref(), asked: &args.format, csv_bom: args.csv_bom };
     put_out((document, &published.findings), templates, (put, configured), console)?;
@@ -330,6 +331,21 @@ fn untold(done: &Done, console: &Console) {
             let waiting = words::plural(told.waiting, "thing waits", "things wait");
             console.warn(&format!("{receiver} was not notified, {messages} not sent: {why}; {waiting} for the next run"));
         }
+    }
+}
+
+/// Says what the time-stamping authority answered. A run without a time stamp is a run, and its manifest is signed.
+fn stamped(done: &Done, console: &Console) {
+    match &done.stamped {
+        Some(Ok(stamp)) => {
+            let authority = report::escape::terminal(&stamp.authority);
+            console.note(&format!("the manifest is time-stamped: {} by {authority}", stamp.time));
+        }
+        Some(Err(why)) => {
+            let why = report::escape::terminal(why);
+            console.warn(&format!("the manifest of this run has no time stamp: {why}; the run is kept, and says so"));
+        }
+        None => {}
     }
 }
 

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::console::Console;
 use crate::exit::Exit;
 use crate::manifest::key::VerifyingKey;
+use crate::manifest::time_stamp::Roots;
 use crate::pack::{self, Pack};
 use crate::run::{self, RunError, recalled};
 use crate::scan;
@@ -129,21 +130,23 @@ fn run_of(args: &VerifyArgs) -> Result<Option<RunVerified>, CommandError> {
         return Err(if file.is_some() { CommandError::ReplayOfBundle } else { CommandError::ReplayWithoutRun });
     }
     if file.is_none() && args.run.is_none() {
-        return if args.public_key.is_empty() { Ok(None) } else { Err(CommandError::PublicKeyWithoutRun) };
+        let without = args.public_key.is_empty() && args.time_stamp_roots.is_none();
+        return if without { Ok(None) } else { Err(CommandError::PublicKeyWithoutRun) };
     }
     let keys: Vec<VerifyingKey> = args.public_key.iter().map(|path| VerifyingKey::load(path)).collect::<Result<_, _>>()?;
+    let roots = args.time_stamp_roots.as_deref().map(Roots::load).transpose()?;
     super::runtime()?.block_on(async {
         if let Some(file) = file {
             let mut cloudtrail = PublicKeys::default();
             args.keys.iter().try_for_each(|folder| cloudtrail.add_folder(folder))?;
-            return Ok(Some(bundle::verify::verify(file, args.run.as_deref(), &keys, cloudtrail).await?));
+            return Ok(Some(bundle::verify::verify(file, args.run.as_deref(), (&keys, roots.as_ref()), cloudtrail).await?));
         }
         let Some(run) = args.run.as_deref() else { return Ok(None) };
         let vault = audit_at(args.path.as_deref(), args.config.as_deref()).await?;
         let by = if args.replay { Some(configured(args.config.as_deref())?) } else { None };
         let threads = scan::threads(0);
         let means = by.as_ref().map(|(config, pack)| Means { config, pack, threads });
-        let asked = Asked { run, keys: &keys, part: None, replay: means.as_ref() };
+        let asked = Asked { run, keys: &keys, roots: roots.as_ref(), part: None, replay: means.as_ref() };
         Ok(Some(of_run::verify(&vault.bucket, &asked).await.map_err(BundleError::from)?))
     })
 }

@@ -14,6 +14,7 @@ use assize_engine::coverage::Reason;
 use assize_engine::diagnostic::{Diagnostic, Report, Span, closest};
 use assize_engine::policy::{Evidence, Level, Placeholders, matches_glob};
 
+use super::time_stamp::TimeStampAuthority;
 use crate::cli::Format;
 use crate::exit::FailOn;
 use crate::pack::PolicyFile;
@@ -63,6 +64,8 @@ pub(crate) struct Config {
     pub(crate) notify: Vec<super::Receiver>,
     /// The key that signs the manifests of runs.
     pub(crate) signing: Option<SigningKeyPlace>,
+    /// Who stamps the signed manifests with the time.
+    pub(crate) time_stamp: Option<TimeStampAuthority>,
     /// Holes in coverage that somebody answers for; of several the first counts.
     pub(crate) exceptions: Vec<CoverageException>,
     /// Warnings. They stop nothing.

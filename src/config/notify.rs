@@ -299,7 +299,7 @@ fn url(node: &Node, allow_http: bool, context: &mut Context<'_>) -> Option<Secre
 }
 
 /// `https://host…`. Without TLS only to this machine, unless that is allowed.
-fn web_address(text: &str, allow_http: bool) -> Result<(), Refusal> {
+pub(super) fn web_address(text: &str, allow_http: bool) -> Result<(), Refusal> {
     let (rest, plain) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
         (Some(rest), _) => (rest, false),
         (_, Some(rest)) => (rest, true),

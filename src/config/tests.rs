@@ -1,5 +1,6 @@
 //! Whole files: what they give, and every mistake in them.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::*;
@@ -134,6 +135,7 @@ judge: {settle: 90m, horizon: 4h, period: 30d}
 calendar: {zone: Asia/Tokyo, working-hours: 08:30-19:00, working-days: [mon, sat], holidays: [japan, 2026-12-29, {date: 2026-01-01, name: Ours}]}
 notifications: {queue: 'https://sqs.eu-west-1.amazonaws.com/012345678901/assize', account: 012345678901}
 signing: {key-file: signing.pem}
+time-stamp: {url: 'http://time.example.com/tsa', roots: roots.pem}
 ";
 
 fn variables(name: &str) -> Option<String> {
@@ -182,6 +184,8 @@ fn every_part_is_read() {
     assert_eq!(config.notifications.as_ref().unwrap().region, "eu-west-1");
     assert_eq!(config.limits.deadline, Some(Duration::from_secs(3000)));
     assert_eq!(config.signing, Some(SigningKeyPlace::File(PathBuf::from("etc/signing.pem"))));
+    let authority = config.time_stamp.as_ref().unwrap();
+    assert_eq!((authority.url.as_str(), authority.roots.as_path()), ("http://time.example.com/tsa", Path::new("etc/roots.pem")));
 }
 
 #[test]
@@ -372,6 +376,12 @@ fn a_signing_key_is_named_once_and_never_written_down() {
     assert_eq!(codes("signing: {kms: 'arn:aws-cn:kms:cn-north-1:111122223333:key/a'}\n"), ["4:16 wrong-partition"]);
     assert_eq!(codes("signing: {kms: 'arn:aws:kms:eu-west-1:111122223333:key/a'}\n"), [""; 0]);
     assert_eq!(codes("signing: a.pem\n"), ["4:10 wrong-type"]);
+    let stamped = |text: &str| codes(&format!("signing: {{key-file: a.pem}}\ntime-stamp: {text}\n"));
+    assert_eq!(stamped("{url: 'https://time.example.com/tsa', roots: a.pem}"), [""; 0]);
+    assert_eq!(stamped("{}"), ["5:13 missing-key", "5:13 missing-key"]);
+    assert_eq!(stamped("{url: time.example.com, roots: a.pem}"), ["5:19 bad-url"]);
+    assert_eq!(stamped("{url: 'https://user:word@time.example.com/', roots: a.pem}"), ["5:19 bad-url"]);
+    assert_eq!(codes("time-stamp: {url: 'https://time.example.com/', roots: a.pem}\n"), ["4:13 unsigned-time-stamp"]);
     let config = good(&format!("{SMALL}signing: {{key-env: ASSIZE_SIGNING_KEY}}\n"));
     assert_eq!(config.signing, Some(SigningKeyPlace::Variable("ASSIZE_SIGNING_KEY".to_owned())));
     for pasted in ["MC4CAQAwBQYDK2VwBCIEINkK+canary", "|\n    -----BEGIN PRIVATE KEY-----\n    MC4CAQcanary\n"] {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use assize_engine::coverage::Reason;
+use assize_engine::coverage::{Hours, Reason};
 use assize_engine::digest::{
     self, Chain, Check, DigestDocument, Doubt, Expected, FoundDigest, Held, Keys, LogEntry, judge_versions,
 };
@@ -95,8 +95,17 @@ fn merge(into: &mut CheckedDay, other: CheckedDay) {
     row.digests.add(theirs.digests);
     row.logs.add(theirs.logs);
     row.doubts.extend(theirs.doubts);
+    row.late.extend(theirs.late);
+    row.late = joined(&row.late);
     row.problems.extend(theirs.problems);
     row.waiting |= theirs.waiting;
+}
+
+/// The same hours, in order and apart from each other.
+fn joined(ranges: &[(i64, i64)]) -> Vec<(i64, i64)> {
+    let mut hours = Hours::new();
+    ranges.iter().for_each(|(from, until)| hours.add(*from..*until));
+    hours.ranges().map(|range| (range.start, range.end)).collect()
 }
 
 impl CellDay<'_> {
@@ -123,6 +132,7 @@ impl CellDay<'_> {
         let is_empty = row == DayRow::default() && windows.is_empty();
         row.doubts.sort();
         row.doubts.dedup();
+        row.late = joined(&row.late);
         let key = (account.clone(), region.clone(), trail.to_owned());
         (!is_empty).then_some(CheckedDay { key, windows, backfilled, row })
     }
@@ -140,6 +150,10 @@ impl CellDay<'_> {
         }
         row.waiting |= held.iter().any(|held| matches!(held, Held::Unreadable(_)));
         count(&mut row.logs, &check);
+        let late = entry.late(self.settle);
+        if check == Check::Valid && !late.is_empty() {
+            row.late.push((late.start, late.end));
+        }
         let reason = match &check {
             Check::Valid | Check::Orphan => return,
             Check::Invalid(_) => Reason::ObjectAltered,

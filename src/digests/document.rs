@@ -98,6 +98,9 @@ pub(super) struct DayRow {
     /// Hours (since 1970) that are in doubt because of a log object, and the code of the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) doubts: Vec<(i64, i64, String)>,
+    /// Hours (since 1970) of which log objects came later than events are waited for. In order, apart from each other.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) late: Vec<(i64, i64)>,
     /// What is not as AWS delivered it, [`MAX_SHOWN`] at most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) problems: Vec<Problem>,
@@ -322,6 +325,12 @@ fn prove(cell: &mut CellEvidence, chains: &[&ChainRow], spoken: &[Spoken], settl
             // What is known to lack records covers nothing, whatever grade is asked for.
             cell.holes.push((hours, reason));
         }
+    }
+    for chain in chains {
+        chain.days.iter().flat_map(|row| &row.late).for_each(|(from, until)| cell.late.add(*from..*until));
+        // A digest that was written long after its window: nothing was proven of these hours before.
+        let written_late = chain.backfilled.iter();
+        written_late.for_each(|(from, until)| cell.late.add(from.div_euclid(3600)..(until + 3599).div_euclid(3600)));
     }
     let windows = |state| {
         let mut hours = Hours::new();

@@ -1,7 +1,8 @@
 //! Chains of digests in a ledger, checked in one run or in many.
 
 use assize_bucket::Memory;
-use assize_engine::coverage::{HourState, Hours, Reason, Recording};
+use assize_engine::coverage::{Ask, HourState, Hours, Reason, Recording};
+use assize_engine::policy::Evidence as Grade;
 
 use proptest::strategy::Strategy as _;
 
@@ -125,6 +126,30 @@ async fn hours_between_whole_digests_are_proven() {
     let totals = verified.totals(&(0..i64::MAX), |_, _| true);
     assert_eq!((totals.chains, totals.digests.valid, totals.logs.valid), (1, 6, 12));
     assert_eq!(verified.problems(&(0..i64::MAX)), []);
+}
+
+#[tokio::test]
+async fn what_comes_late_is_counted_and_proves_no_less() {
+    let count = async |late: fn(i64) -> i64| {
+        let (verified, _) = once(rows(&chain::written_late(ACCOUNT, chain::START, late)), &evidence(keys())).await;
+        let collected = collected();
+        let mut cells = collected.evidence();
+        verified.prove(&mut cells, &collected.spoken(), HOUR);
+        let first = chain::START.div_euclid(HOUR);
+        let cell = &cells[&cell()];
+        let hours: Vec<i64> = cell.late.ranges().flatten().map(|hour| hour - first).collect();
+        let tally = cell.tally(first..first + 7, &Ask::any(Grade::Verified));
+        (hours, tally.late, tally.verified, states(&verified))
+    };
+    let on_time = count(|_| 0).await;
+    assert_eq!((on_time.0.as_slice(), on_time.1), (&[][..], 0));
+    // Delivered at 18:06 with events from 13:01 on: 17:00 to 18:00 is waited for until 19:00, and 16:00 to 17:00 until 18:00.
+    let late = count(|hour| if hour == 4 { 5 * HOUR } else { 0 }).await;
+    assert_eq!((late.0.as_slice(), late.1), (&[-1, 0, 1, 2][..], 3));
+    assert_eq!((late.2, late.3), (on_time.2, on_time.3));
+    // A minute is no delay that anybody waits for.
+    let almost = count(|hour| if hour == 4 { 60 } else { 0 }).await;
+    assert_eq!(almost.0, [0_i64; 0]);
 }
 
 #[tokio::test]
@@ -304,7 +329,7 @@ proptest::proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let start = chain::START + later * HOUR;
-            let mut all = rows(&chain::written_from(ACCOUNT, start));
+            let mut all = rows(&chain::written_late(ACCOUNT, start, |hour| hour % 3 * 2 * HOUR));
             if let Some(at) = gone {
                 all.remove(at);
             }

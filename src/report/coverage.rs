@@ -22,6 +22,9 @@ pub(crate) fn text(document: &CoverageDocument) -> String {
     let mut out = String::new();
     line(&mut out, &format!("COVERAGE of {}, as of {}", document.name, words::time(&document.as_of)));
     line(&mut out, &document.statement);
+    if let Some(late) = scope::late(document.hours_late) {
+        line(&mut out, &late);
+    }
     line(&mut out, &document.integrity.statement);
     line(&mut out, &document.recording.statement);
     line(
@@ -72,8 +75,8 @@ fn strips(document: &CoverageDocument, out: &mut String) {
 fn mark(share: Share) -> char {
     match share {
         Share { due: 0, .. } => '-',
-        Share { due, covered } if covered >= due => '█',
-        Share { due, covered } if covered * 2 >= due => '▓',
+        Share { due, covered, .. } if covered >= due => '█',
+        Share { due, covered, .. } if covered * 2 >= due => '▓',
         Share { covered: 0, .. } => '·',
         _ => '░',
     }
@@ -133,6 +136,7 @@ mod tests {
             hours_due: scope.hours_due,
             hours_delivered: scope.hours_delivered,
             hours_verified: scope.hours_verified,
+            hours_late: scope.hours_late,
             hours_covered: scope.hours_covered,
             unknown: scope.unknown,
             integrity: scope.integrity,
@@ -143,11 +147,15 @@ mod tests {
             cells: scope.cells,
         };
         insta::assert_snapshot!(text(&document));
+        let late = text(&CoverageDocument { hours_late: 1_200, ..document });
+        let said =
+            "1,200 delivered hours are late: some of their log objects, or their digest, came later than events are waited for.";
+        assert!(late.lines().any(|line| line == said), "{late}");
     }
 
     #[test]
     fn a_day_has_one_mark() {
-        let marks = [(0, 0), (24, 24), (24, 12), (24, 11), (24, 0)].map(|(due, covered)| mark(Share { due, covered }));
+        let marks = [(0, 0), (24, 24), (24, 12), (24, 11), (24, 0)].map(|(due, covered)| mark(Share { due, covered, late: 0 }));
         assert_eq!(marks, ['-', '█', '▓', '░', '·']);
     }
 }

@@ -341,6 +341,16 @@ fn unknown(policies: &[Policy]) -> Vec<UnknownGroup<'_>> {
     groups
 }
 
+/// "3 of the delivered hours are late: …"; none if no hour is.
+pub(crate) fn late(hours: u64) -> Option<String> {
+    let (hours_are, theirs) = match hours {
+        0 => return None,
+        1 => ("1 delivered hour is late".to_owned(), "its"),
+        _ => (format!("{} delivered hours are late", words::count(hours)), "their"),
+    };
+    Some(format!("{hours_are}: some of {theirs} log objects, or {theirs} digest, came later than events are waited for."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -57,6 +57,7 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
         hours_due: total.due,
         hours_delivered: total.delivered,
         hours_verified: total.verified,
+        hours_late: total.late,
         hours_covered: total.covered(),
         integrity: covered::integrity(&told.judgement.integrity),
         recording: recording::of(told.collected, &told.discovered.cells),

@@ -14,6 +14,7 @@ use assize_engine::{layout, time};
 use futures::TryStreamExt;
 use serde_json::Value;
 
+use super::time_stamp::{self, Stamped};
 use super::{Context, DAY, Published, RunError};
 use crate::life::register;
 use crate::manifest::envelope::Envelope;
@@ -27,13 +28,13 @@ use crate::state::{self, Batch, State, StateError, View};
 pub(super) const UNSIGNED: &str = "the manifest of this run is not signed: `signing` in the configuration names no key, so whoever \
                                    may write to the audit bucket could rewrite it";
 
-/// Writes the list of inputs, the manifest and its signature, and names it as the newest one.
+/// Writes the list of inputs, the manifest, its signature and the time stamp of that, and names it as the newest one.
 pub(super) async fn write(
     context: &Context<'_>,
     state: &mut State,
     hours: &Range<i64>,
     (published, record): (&Published, &Value),
-) -> Result<(), RunError> {
+) -> Result<Option<Stamped>, RunError> {
     let (view, signer) = (state.view(), context.signer.as_ref());
     let behind = inputs::behind(&published.findings)?;
     let (list, counts) = list(&view, days(hours, context.asked.as_of), &behind).await?;
@@ -47,10 +48,14 @@ pub(super) async fn write(
     let bytes = statement.bytes()?;
     let place = |file| manifest::place(&context.run_id, file);
     put_once(&*context.audit, &place(manifest::INPUTS), list).await?;
+    let mut stamped = None;
     if let Some(signer) = signer {
         let key = signer.public();
         put_once(&*context.audit, &manifest::archived_key(key.keyid()), key.der().to_vec()).await?;
         let envelope = Envelope::sign(&bytes, signer).await?.bytes()?;
+        if let Some(authority) = &context.authority {
+            stamped = Some(time_stamp::keep(context, authority, &envelope).await?);
+        }
         put_once(&*context.audit, &place(manifest::ENVELOPE), envelope).await?;
     }
     put_once(&*context.audit, &place(manifest::MANIFEST), bytes).await?;
@@ -60,7 +65,7 @@ pub(super) async fn write(
         current.insert(register::NEWEST.to_owned(), serde_json::to_value(register).map_err(manifest::FormatError::from)?);
     }
     state.commit(Batch { current, ..Batch::default() }).await?;
-    Ok(())
+    Ok(stamped)
 }
 
 /// The days of the judged hours and of what came after them up to now, and one day on either side: deliveries are late.

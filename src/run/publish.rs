@@ -10,7 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::fates::{self, Registers};
-use super::{Context, RunError, manifest, run_of, sessions};
+use super::{Context, RunError, manifest, run_of, sessions, time_stamp};
 use crate::cli::Format;
 use crate::collect::batch::Judging;
 use crate::collect::collected::{Collected, Owed};
@@ -140,6 +140,7 @@ pub(super) async fn make(
     if context.config.signing.is_none() {
         judged.scope.notes.push(manifest::UNSIGNED.to_owned());
     }
+    judged.scope.notes.extend(time_stamp::before(context, shelf.view).await?);
     let fates = fates::of(context, told.estate, (question, &judgement), &shelf.registers);
     let levels = |policy: usize, account: &str| context.level(told.estate, policy, account);
     let mut document = build::document(&Parts {

@@ -60,6 +60,11 @@ pub(crate) fn written(account: &str) -> Written {
 
 /// The same, from another time on.
 pub(crate) fn written_from(account: &str, first: i64) -> Written {
+    written_late(account, first, |_| 0)
+}
+
+/// The same; the first log object of a window has events from so many seconds before it.
+pub(crate) fn written_late(account: &str, first: i64, late: impl Fn(i64) -> i64) -> Written {
     let (mut digests, mut logs): (Vec<Digest>, _) = (Vec::new(), Vec::new());
     for hour in 0..6 {
         let (start, end) = (first + hour * HOUR, first + (hour + 1) * HOUR);
@@ -75,7 +80,7 @@ pub(crate) fn written_from(account: &str, first: i64) -> Written {
             let (key, text) =
                 (place("CloudTrail", &format!("{minute}Z_log{number}"), at), format!("{{\"Records\":[{hour},{number}]}}"));
             files.push(json!({"s3Bucket": "trail-logs", "s3Object": key, "hashValue": sha256(text.as_bytes()), "hashAlgorithm": "SHA-256",
-                "oldestEventTime": time::format(start), "newestEventTime": time::format(start + 60)}));
+                "oldestEventTime": time::format(start - if number == 0 { late(hour) } else { 0 }), "newestEventTime": time::format(start + 60)}));
             logs.push((key, text));
         }
         let signer = usize::from(hour > 2);

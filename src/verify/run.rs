@@ -8,6 +8,7 @@ pub(crate) mod replay;
 mod signature;
 #[cfg(test)]
 pub(crate) mod tests;
+mod time_stamp;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use super::{FETCHES, off_thread};
 use crate::manifest::inputs::{self, Input};
 use crate::manifest::key::VerifyingKey;
 use crate::manifest::statement::{InputCounts, Statement};
+use crate::manifest::time_stamp::{FILES, Roots};
 use crate::manifest::{self, FormatError};
 use crate::state::{self, StateError, sha256};
 use outcome::{Kind, RunVerified, Standing};
@@ -31,6 +33,8 @@ pub(crate) struct Asked<'a> {
     pub(crate) run: &'a str,
     /// Keys that the asker trusts.
     pub(crate) keys: &'a [VerifyingKey],
+    /// Roots of a time-stamping authority that the asker trusts.
+    pub(crate) roots: Option<&'a Roots>,
     /// For a part of an audit bucket: the copies that it must hold. The others, and other runs, are not expected in it.
     pub(crate) part: Option<&'a BTreeSet<String>>,
     /// What to judge its objects again with.
@@ -112,6 +116,7 @@ pub(crate) async fn verify(bucket: &Arc<dyn Bucket>, asked: &Asked<'_>) -> Resul
     };
     out.tell(&statement.predicate);
     let mut kept = outputs(&**bucket, &statement, files, &mut out).await;
+    time_stamp::check(&**bucket, (&envelope, kept.record.as_deref()), asked.roots, &mut out).await;
     let mut replay = prepared(bucket, &statement, &mut kept, asked, &mut out).await?;
     match kept.inputs {
         Some(list) => {
@@ -173,6 +178,7 @@ fn own(manifest: &Fetched, run: &str, out: &mut RunVerified) -> Option<Statement
 struct Kept {
     inputs: Option<Vec<u8>>,
     findings: Option<Vec<u8>>,
+    record: Option<Vec<u8>>,
     /// The findings, whatever they are.
     as_they_are: Option<Vec<u8>>,
 }
@@ -216,12 +222,14 @@ async fn outputs(bucket: &dyn Bucket, statement: &Statement, mut files: BTreeSet
             match subject.name.as_str() {
                 manifest::INPUTS => kept.inputs = Some(bytes),
                 manifest::FINDINGS => kept.findings = Some(bytes),
+                manifest::RECORD => kept.record = Some(bytes),
                 _ => {}
             }
         }
         out.add(Kind::Output, place, standing);
     }
-    for file in files.iter().filter(|file| ![manifest::MANIFEST, manifest::ENVELOPE].contains(&file.as_str())) {
+    let written_later = [manifest::MANIFEST, manifest::ENVELOPE];
+    for file in files.iter().filter(|file| !written_later.iter().chain(&FILES).any(|later| later == file)) {
         let standing = if file.starts_with("abandoned") {
             Standing::Unverifiable("another run found this one unfinished".to_owned())
         } else {

@@ -12,6 +12,20 @@ use super::organization::HUB_ACCOUNT;
 /// As `openssl genpkey -algorithm ed25519` writes it; the seed is 32 times 7.
 const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
 
+/// A root of an authority that is not there.
+const ROOT: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUbSMlpzWr94WRrAp/eFfjr69OZmMwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEUm9vdDAgFw0yNjExMzAwODA4NDlaGA8yMTI2MTEwNjA4MDg0
+OVowDzENMAsGA1UEAwwEUm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABG6A
+8bUP7aOmZkG8hNiPtSg08sh7Iz0HfnZ75njwwoFo052WxFmpjGj+keMdBLeon2By
+3/mGPPXf8jSo3lSH5+mjUzBRMB0GA1UdDgQWBBRejabwOpHLE5HiqzrJjthnb1Su
+uDAfBgNVHSMEGDAWgBRejabwOpHLE5HiqzrJjthnb1SuuDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCHOorV6g2TmuPD902vvx4p52TBqL9ofHJo
+Dt3FHcHMigIhANaUHV688ouwEpSpQ1whx7eFg0kwwbrlTBr+TmN9ytmx
+-----END CERTIFICATE-----
+";
+
 #[test]
 fn runs_are_signed_chained_and_verified_alone() {
     let emulator = Emulator::start();
@@ -86,4 +100,30 @@ fn a_key_in_kms_signs_what_its_public_half_verifies() {
     let verified = audit.command(&["verify", "--run", run, "--public-key", "public.der"]).output().unwrap();
     let said = String::from_utf8_lossy(&verified.stdout);
     assert!(verified.status.success() && said.contains("signature: VALID, by the key"), "{said}");
+}
+
+#[test]
+fn an_authority_that_is_away_loses_no_run_and_shows_in_it_and_in_the_next_report() {
+    let emulator = Emulator::start();
+    seeded(&emulator, 3);
+    let audit = Audit::of_everything(&emulator.url);
+    let config = std::fs::read_to_string(audit.path("assize.yaml")).unwrap();
+    // Nobody listens on the port of discard.
+    let stamped = "signing: {key-file: signing.pem}\ntime-stamp: {url: 'http://127.0.0.1:9/tsa', roots: roots.pem}\n";
+    std::fs::write(audit.path("assize.yaml"), config + stamped).unwrap();
+    std::fs::write(audit.path("signing.pem"), format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n"))
+        .unwrap();
+    std::fs::write(audit.path("roots.pem"), ROOT).unwrap();
+    let notes = |document: &Value| document["scope"]["notes"].to_string();
+    let first = audit.run("2026-10-04T03:00:00Z", &["--since", "2026-10-01"]);
+    assert!(!notes(&first.document).contains("time stamp"), "{}", notes(&first.document));
+    let run = first.document["scope"]["run_id"].as_str().unwrap();
+    let output = audit.command(&["verify", "--run", run, "--format", "json"]).output().unwrap();
+    let verified: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &verified["signature"]), (Some(3), &"VALID".into()), "{verified:#}");
+    let told = verified["objects"].to_string();
+    assert!(told.contains("asked for a time stamp and got none: no connection"), "{told}");
+    let second = audit.run("2026-10-04T05:00:00Z", &["--since", "2026-10-01"]);
+    let said = format!("the manifest of the run {run} has no time stamp: no connection");
+    assert!(notes(&second.document).contains(&said), "{}", notes(&second.document));
 }

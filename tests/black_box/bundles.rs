@@ -16,6 +16,23 @@ const RUN: &str = "20261002T030000Z-0a1b2c3d";
 const EVIDENCE: &str = "evidence/aws/logs/AWSLogs/111122223333/CloudTrail/eu-west-1/2026/10/01/\
                         111122223333_CloudTrail_eu-west-1_20261001T0000Z_a.json.gz";
 
+/// As `openssl genpkey -algorithm ed25519` writes it; the seed is 32 times 7.
+const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
+
+/// A root of a time-stamping authority that stamps nothing here.
+const ROOT: &str = "\
+-----BEGIN CERTIFICATE-----
+MIIBdjCCARugAwIBAgIUbSMlpzWr94WRrAp/eFfjr69OZmMwCgYIKoZIzj0EAwIw
+DzENMAsGA1UEAwwEUm9vdDAgFw0yNjExMzAwODA4NDlaGA8yMTI2MTEwNjA4MDg0
+OVowDzENMAsGA1UEAwwEUm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABG6A
+8bUP7aOmZkG8hNiPtSg08sh7Iz0HfnZ75njwwoFo052WxFmpjGj+keMdBLeon2By
+3/mGPPXf8jSo3lSH5+mjUzBRMB0GA1UdDgQWBBRejabwOpHLE5HiqzrJjthnb1Su
+uDAfBgNVHSMEGDAWgBRejabwOpHLE5HiqzrJjthnb1SuuDAPBgNVHRMBAf8EBTAD
+AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCHOorV6g2TmuPD902vvx4p52TBqL9ofHJo
+Dt3FHcHMigIhANaUHV688ouwEpSpQ1whx7eFg0kwwbrlTBr+TmN9ytmx
+-----END CERTIFICATE-----
+";
+
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -154,7 +171,15 @@ fn what_is_no_bundle_or_no_run_says_what_to_do() {
     assert!(ran.code == 2 && ran.err.contains("--run"), "{}", ran.err);
     let ran = here.run(&["verify", "audit", "--run", RUN, "--format", "junit"]);
     assert!(ran.code == 2 && ran.err.contains("text or json"), "{}", ran.err);
+    here.file("roots.pem", ROOT);
+    let unstamped = here.run(&["verify", "audit", "--run", RUN, "--public-key", "public.der", "--time-stamp-roots", "roots.pem"]);
+    assert_eq!(unstamped.code, 1, "{}{}", unstamped.out, unstamped.err);
+    assert!(unstamped.out.contains("MISSING       time-stamp "), "{}", unstamped.out);
+    let ran = here.run(&["verify", "audit", "--time-stamp-roots", "roots.pem"]);
+    assert!(ran.code == 2 && ran.err.contains("--run"), "{}", ran.err);
     here.file("wrong.pem", "no key");
+    let ran = here.run(&["verify", "audit", "--run", RUN, "--time-stamp-roots", "wrong.pem"]);
+    assert!(ran.code == 2 && ran.err.contains("holds no certificates"), "{}", ran.err);
     let ran = here.run(&["verify", "audit", "--run", RUN, "--public-key", "wrong.pem"]);
     assert!(ran.code == 2 && ran.err.contains("openssl pkey"), "{}", ran.err);
 }
@@ -166,9 +191,14 @@ fn a_run_with_a_bad_signing_key_stops_before_anything_is_fetched() {
     let config = |signing: &str| {
         format!("name: e\naudit: {{bucket: 'file://audit'}}\naccounts: {{list: [111122223333]}}\nsigning: {{{signing}}}\n")
     };
-    for (signing, says) in
-        [("key-file: signing.pem", "its PEM block is damaged"), ("key-env: ASSIZE_NO_KEY", "ASSIZE_NO_KEY is not set")]
-    {
+    assize.file("roots.pem", "no roots");
+    let stamped = "key-file: good.pem}\ntime-stamp: {url: 'http://127.0.0.1:9/', roots: roots.pem";
+    assize.file("good.pem", format!("-----BEGIN PRIVATE KEY-----\n{KEY}\n-----END PRIVATE KEY-----\n"));
+    for (signing, says) in [
+        ("key-file: signing.pem", "its PEM block is damaged"),
+        ("key-env: ASSIZE_NO_KEY", "ASSIZE_NO_KEY is not set"),
+        (stamped, "roots.pem holds no certificates"),
+    ] {
         assize.file("assize.yaml", config(signing));
         let ran = assize.run(&["-vvvv", "run"]);
         assert_eq!(ran.code, 2, "{}", ran.err);

@@ -121,28 +121,46 @@ impl LocalFolder {
     /// metadata; so if it has its name still after the sidecar was read, the two belong together. If not, a writer
     /// was quicker, and the next turn reads what that one wrote.
     fn open_both(&self, key: &str, mut between: impl FnMut()) -> Result<(Opened, Sidecar), BucketError> {
+        let path = self.root.join(name::object_path(key));
         loop {
-            let path = self.object(key)?;
-            let file = match File::open(&path) {
-                Ok(file) => file,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.check_root(key)?;
-                    return Err(BucketError::NotFound { key: key.to_owned() });
-                }
-                Err(error) => return Err(BucketError::io("open", key, &path)(error)),
+            let (file, found) = match file::open_plain(&path) {
+                Some(opened) => opened,
+                None => self.open_step_by_step(key)?,
             };
             between();
-            let found = file.metadata().map_err(BucketError::io("look at", key, &path))?;
-            if found.is_dir() {
-                let reason = "it is a folder under the name of an object";
-                return Err(BucketError::UnsafePath { key: key.to_owned(), path, reason });
-            }
-            // The folders above it were looked at a moment ago, on the way to the object.
-            let sidecar = Sidecar::load(key, &file::safe_file(key, sidecar_path(&path))?)?;
+            let sidecar = self.sidecar(key, sidecar_path(&path))?;
             let now = fs::symlink_metadata(&path).map_err(BucketError::io("look at", key, &path))?;
             if file::is_same_file(&found, &now) {
                 return Ok((Opened { file, path, size: found.len() }, sidecar));
             }
+        }
+    }
+
+    /// Opens an object's file after a look at every step of its path, and says what is wrong with it.
+    fn open_step_by_step(&self, key: &str) -> Result<(File, fs::Metadata), BucketError> {
+        let path = self.object(key)?;
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.check_root(key)?;
+                return Err(BucketError::NotFound { key: key.to_owned() });
+            }
+            Err(error) => return Err(BucketError::io("open", key, &path)(error)),
+        };
+        let found = file.metadata().map_err(BucketError::io("look at", key, &path))?;
+        if found.is_dir() {
+            let reason = "it is a folder under the name of an object";
+            return Err(BucketError::UnsafePath { key: key.to_owned(), path, reason });
+        }
+        Ok((file, found))
+    }
+
+    /// The sidecar at a path whose folders were looked at a moment ago, on the way to the object.
+    fn sidecar(&self, key: &str, path: PathBuf) -> Result<Sidecar, BucketError> {
+        match file::open_if_there(&path) {
+            Ok(None) => Ok(Sidecar::default()),
+            Ok(Some(file)) => Sidecar::read(key, &path, file),
+            Err(file::Unclear) => Sidecar::load(key, &file::safe_file(key, path)?),
         }
     }
 }

@@ -47,6 +47,17 @@ pub struct WebAnswer {
     pub body: String,
 }
 
+/// What came back, whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebDocument {
+    /// The status of HTTP.
+    pub status: u16,
+    /// What the server says the body is; empty if it does not say.
+    pub kind: String,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
 /// Why nothing came back. No message shows the address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebError {
@@ -56,6 +67,12 @@ pub enum WebError {
     /// The server cannot be reached, or hung up.
     #[error("no connection: {0}")]
     Connection(String),
+    /// A body that is longer than anything that was asked for.
+    #[error("the answer is longer than {0} bytes")]
+    Long(usize),
+    /// A body that broke off.
+    #[error("the answer broke off")]
+    Cut,
     /// The request cannot be written.
     #[error("the request cannot be sent: its address or a header is not one of HTTP")]
     Request,
@@ -86,6 +103,28 @@ impl Web {
         }
         let body = String::from_utf8_lossy(&body).into_owned();
         Ok(WebAnswer { status, retry_after: retry_after.map(Duration::from_secs), body })
+    }
+
+    /// Sends a request with POST and waits for the whole answer, as long as `limit` and for no more than `most` bytes.
+    ///
+    /// # Errors
+    /// There is no answer, or its body does not come whole.
+    pub async fn ask(&self, post: &Post, limit: Duration, most: usize) -> Result<WebDocument, WebError> {
+        let request = request(post).ok_or(WebError::Request)?;
+        let asked = async {
+            let response = self.connector.call(request).await.map_err(|error| WebError::Connection(cause(&error)))?;
+            let status = response.status().as_u16();
+            let kind = response.headers().get("content-type").unwrap_or_default().to_owned();
+            let (mut stream, mut body) = (ByteStream::new(response.into_body()), Vec::new());
+            while let Some(bytes) = stream.next().await {
+                body.extend_from_slice(&bytes.map_err(|_| WebError::Cut)?);
+                if body.len() > most {
+                    return Err(WebError::Long(most));
+                }
+            }
+            Ok(WebDocument { status, kind, body })
+        };
+        tokio::time::timeout(limit, asked).await.map_err(|_| WebError::Slow(limit))?
     }
 }
 
@@ -189,6 +228,20 @@ mod tests {
         let (url, _) =
             answering("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         assert_eq!(Web::new().post(&post(url), Duration::from_secs(5)).await.unwrap().status, 302);
+    }
+
+    #[tokio::test]
+    async fn a_document_comes_whole_or_not_at_all() {
+        let asked = async |text: &'static str, most: usize| {
+            let (url, _) = answering(text);
+            Web::new().ask(&post(url), Duration::from_secs(5), most).await
+        };
+        let whole = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\na\0b";
+        let document = WebDocument { status: 200, kind: "text/plain".to_owned(), body: b"a\0b".to_vec() };
+        assert_eq!(asked(whole, 3).await, Ok(document));
+        assert_eq!(asked(whole, 2).await, Err(WebError::Long(2)));
+        let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\na";
+        assert_eq!(asked(cut, 9).await, Err(WebError::Cut));
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ fn cell(number: i64) -> CellEvidence {
         blocked: (number % 40 == 0).then_some(Reason::RoleNotAssumable),
         not_applicable: Hours::new(),
         proven: vec![(Recording::management(), proven)],
+        late: Hours::default(),
         unproven: vec![(Hours::of(0..HOURS), Reason::DigestMissing)],
     }
 }

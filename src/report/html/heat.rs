@@ -65,6 +65,8 @@ impl HeatCell {
             _ => String::new(),
         };
         let hours = format!("{} of {} h", words::count(share.covered), words::count(share.due));
+        let late = if share.late > 0 { format!(", {} h late", words::count(share.late)) } else { String::new() };
+        let hours = format!("{hours}{late}");
         let words = if kind == "off" { format!("{}: nothing due", day(step)) } else { format!("{}: {hours}", day(step)) };
         Self { kind, text, words }
     }
@@ -73,4 +75,16 @@ impl HeatCell {
 /// The first day of a step.
 fn day(step: &Step) -> String {
     step.since.get(..10).unwrap_or(&step.since).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_says_how_many_of_its_hours_are_late() {
+        let step = Step { since: "2026-11-16T00:00:00Z".to_owned(), until: "2026-11-17T00:00:00Z".to_owned() };
+        let words = |late| HeatCell::of(&step, Share { due: 24, covered: 24, late }).words;
+        assert_eq!((words(0).as_str(), words(3).as_str()), ("2026-11-16: 24 of 24 h", "2026-11-16: 24 of 24 h, 3 h late"));
+    }
 }

@@ -45,6 +45,7 @@ pub(crate) fn by_account<'c>(
             let tally: Tally = cell.tally(hours.clone(), &Ask::any(grade));
             share.due += tally.due;
             share.covered += tally.covered();
+            share.late += tally.late;
         }
     }
     accounts

@@ -25,6 +25,8 @@ pub(crate) struct Scope {
     pub(crate) complete: bool,
     /// Those of the delivered hours that signed digests prove to be complete.
     pub(crate) hours_verified: u64,
+    /// Those of the delivered hours of which a log object or the digest came later than events are waited for.
+    pub(crate) hours_late: u64,
     /// Hours that are covered at the grade of evidence that is asked for.
     pub(crate) hours_covered: u64,
     /// What digests and log objects came to.
@@ -89,6 +91,9 @@ pub(crate) struct ScopeAccount {
     pub(crate) delivered: u64,
     /// Those that signed digests prove to be complete.
     pub(crate) verified: u64,
+    /// Those of the delivered of which something came late.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) late: u64,
     /// Those covered at the grade that is asked for.
     pub(crate) covered: u64,
     /// The same for each of the scope's steps.
@@ -123,6 +128,9 @@ pub(crate) struct ScopeCell {
     pub(crate) delivered: u64,
     /// Those that signed digests prove to be complete.
     pub(crate) verified: u64,
+    /// Those of the delivered of which something came late.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) late: u64,
     /// Those covered at the grade that is asked for.
     pub(crate) covered: u64,
     /// Hours outside the denominator, because the region was not enabled.
@@ -253,6 +261,8 @@ pub(crate) struct CoverageDocument {
     pub(crate) hours_delivered: u64,
     /// Those that signed digests prove to be complete.
     pub(crate) hours_verified: u64,
+    /// Those of the delivered hours of which a log object or the digest came later than events are waited for.
+    pub(crate) hours_late: u64,
     /// Those covered at the grade.
     pub(crate) hours_covered: u64,
     /// Hours not covered, by reason code, most first.
@@ -314,6 +324,9 @@ pub(crate) struct Share {
     pub(crate) due: u64,
     /// Covered at the grade that is asked for.
     pub(crate) covered: u64,
+    /// Delivered, and something of it late.
+    #[serde(skip_serializing_if = "super::is_zero")]
+    pub(crate) late: u64,
 }
 
 /// Hours in a row that are not covered, for one reason.

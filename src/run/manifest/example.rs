@@ -8,6 +8,7 @@ use assize_bucket::{Bucket, Memory};
 use futures::TryStreamExt;
 use serde_json::json;
 
+use super::super::time_stamp::{self, Authority};
 use super::super::{Asked, Context, Published};
 use super::{put_once, write};
 use crate::accepted::Accepted;
@@ -31,13 +32,18 @@ const CONFIG: &str = "name: example\naudit: {bucket: s3://example-audit}\naccoun
 
 /// The bucket. `signer` signs both runs.
 pub(crate) async fn bucket(signer: Option<&Signer>) -> Arc<Memory> {
+    stamped_bucket(signer, None).await
+}
+
+/// The bucket. `signer` signs both runs, and an authority is asked for the time of both.
+pub(crate) async fn stamped_bucket(signer: Option<&Signer>, authority: Option<&Authority>) -> Arc<Memory> {
     let evidence = written("111122223333");
     let bucket = evidence.store(AUDIT, true).await;
     let finding = format!("{{\"object\":\"{AUDIT}{}\"}}\n", evidence.logs[4].0);
     let mut rows = rows(&bucket).await;
     rows.push(in_place(&rows[0]));
     for (at, run) in (0..).zip(RUNS) {
-        one_run(&bucket, run, AS_OF + at * 3600, (std::mem::take(&mut rows), &finding), signer).await;
+        one_run(&bucket, run, AS_OF + at * 3600, (std::mem::take(&mut rows), &finding), (signer, authority)).await;
     }
     bucket
 }
@@ -62,7 +68,13 @@ fn in_place(row: &LedgerRow) -> LedgerRow {
     LedgerRow { source: "s3://other-logs".to_owned(), evidence_key: None, version_id: Some("v1".to_owned()), ..row.clone() }
 }
 
-async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (Vec<LedgerRow>, &str), signer: Option<&Signer>) {
+async fn one_run(
+    bucket: &Arc<Memory>,
+    run: &str,
+    as_of: i64,
+    (rows, finding): (Vec<LedgerRow>, &str),
+    (signer, authority): (Option<&Signer>, Option<&Authority>),
+) {
     let audit: Arc<dyn Bucket> = Arc::clone(bucket) as Arc<dyn Bucket>;
     let identity = RunIdentity { run_id: run.to_owned(), as_of, tool: "0.0.0".to_owned() };
     let mut state = State::open(Arc::clone(&audit), identity, None).await.unwrap();
@@ -84,6 +96,7 @@ async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (
         audit,
         requests,
         signer: signer.cloned(),
+        authority: authority.cloned(),
         tell: &tell,
     };
     let mut digests = BTreeMap::new();
@@ -94,6 +107,7 @@ async fn one_run(bucket: &Arc<Memory>, run: &str, as_of: i64, (rows, finding): (
     let findings = finding.as_bytes().to_vec();
     let published = Published { document: example::document(), findings, keys: Vec::new(), digests, register: None };
     let record = json!({"version": 1, "run": run, "result": {"exit_code": 4}});
+    let record = time_stamp::into_record(record, authority);
     let hours = as_of / 3600 - 12..as_of / 3600 - 3;
     write(&context, &mut state, &hours, (&published, &record)).await.unwrap();
     state.finish(&record).await.unwrap();

@@ -29,6 +29,8 @@ pub(crate) struct RunVerified {
     pub(crate) keyid: Option<String>,
     /// Who says that the key is the right one.
     pub(crate) vouched: Option<Vouched>,
+    /// The time stamp of the signed manifest, if there is one that holds.
+    pub(crate) time_stamp: Option<TimeStamped>,
     /// The run's files.
     pub(crate) outputs: Counts,
     /// The copies of what it judged.
@@ -68,7 +70,26 @@ pub(crate) struct Said {
     pub(crate) objects: u64,
 }
 
-/// Who vouches for a key.
+/// A time stamp that holds.
+#[derive(Debug, Serialize)]
+pub(crate) struct TimeStamped {
+    /// When the authority saw the signed manifest.
+    pub(crate) time: String,
+    /// How exact the authority says that is.
+    pub(crate) accuracy: Option<String>,
+    /// The name in its certificate.
+    pub(crate) authority: String,
+    /// The number that it gave the time stamp, hexadecimal.
+    pub(crate) serial: String,
+    /// Its policy, an object identifier.
+    pub(crate) policy: String,
+    /// Who says that its root is the right one.
+    pub(crate) vouched: Vouched,
+    /// SHA-256 of the DER of that root.
+    pub(crate) root_sha256: String,
+}
+
+/// Who vouches for a key, or for a root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Vouched {
@@ -85,6 +106,8 @@ pub(crate) enum Kind {
     Manifest,
     /// `manifest.dsse.json`.
     Signature,
+    /// `time-stamp.tsr` and what belongs to it.
+    TimeStamp,
     /// A file of the run.
     Output,
     /// A copy of what it judged.
@@ -100,6 +123,7 @@ impl Kind {
         match self {
             Kind::Manifest => "manifest",
             Kind::Signature => "signature",
+            Kind::TimeStamp => "time-stamp",
             Kind::Output => "output",
             Kind::Input => "input",
             Kind::Chain => "chain",
@@ -138,7 +162,7 @@ impl Standing {
 /// Something that is not valid.
 #[derive(Debug, Serialize)]
 pub(crate) struct Shown {
-    /// `manifest`, `signature`, `output`, `input`, `chain`, `bundle`.
+    /// `manifest`, `signature`, `time-stamp`, `output`, `input`, `chain`, `bundle`.
     pub(crate) kind: &'static str,
     /// Its key.
     pub(crate) place: String,
@@ -159,6 +183,7 @@ impl RunVerified {
             signature: "UNVERIFIABLE",
             keyid: None,
             vouched: None,
+            time_stamp: None,
             outputs: Counts::default(),
             inputs: Counts::default(),
             in_place: 0,
@@ -194,7 +219,7 @@ impl RunVerified {
             Kind::Output => Some(&mut self.outputs),
             Kind::Input => Some(&mut self.inputs),
             Kind::Chain => Some(&mut self.chain),
-            Kind::Signature | Kind::Bundle => None,
+            Kind::Signature | Kind::TimeStamp | Kind::Bundle => None,
         };
         if let Some(counts) = counts {
             *match standing {
@@ -216,8 +241,8 @@ impl RunVerified {
         }
     }
 
-    /// 1 if something is altered, added or gone, or came out otherwise, 3 if something is not proven, 4 for both. A key that only the archive vouches
-    /// for proves nothing against who may write there.
+    /// 1 if something is altered, added or gone, or came out otherwise, 3 if something is not proven, 4 for both. A key or root that only the archive
+    /// vouches for proves nothing against who may write there.
     pub(crate) fn exit(&self) -> Exit {
         let counts = [self.manifest, self.outputs, self.inputs, self.chain];
         let shown = |states: &[&str]| self.objects.iter().any(|object| states.contains(&object.state));
@@ -234,6 +259,7 @@ impl RunVerified {
         let proven = counts.iter().all(|counts| counts.unverifiable == 0)
             && !shown(&["UNVERIFIABLE"])
             && (self.vouched == Some(Vouched::Given))
+            && self.time_stamp.as_ref().is_none_or(|stamp| stamp.vouched == Vouched::Given)
             && digests_proven
             && self.replay.as_ref().is_none_or(Replayed::complete);
         Exit::decide(altered, proven)

@@ -1,6 +1,6 @@
 //! A verification of a run as text for a terminal. JSON is [`RunVerified`] itself.
 
-use super::outcome::{RunVerified, Vouched};
+use super::outcome::{RunVerified, TimeStamped, Vouched};
 use crate::report::escape::terminal;
 use crate::report::words;
 use crate::verify::render::{self as digests, counts};
@@ -33,6 +33,9 @@ pub(crate) fn text(verified: &RunVerified) -> String {
         line(format!("  … and {} more; --format json shows them", verified.objects.len() - SHOWN));
     }
     line(format!("signature: {}", signature(verified)));
+    if let Some(stamp) = &verified.time_stamp {
+        line(format!("time stamp: {}", time_stamp(stamp)));
+    }
     line(format!("files of the run: {}", counts(verified.outputs)));
     line(format!("copies of what it judged: {}", counts(verified.inputs)));
     if verified.in_place > 0 {
@@ -61,6 +64,24 @@ pub(crate) fn text(verified: &RunVerified) -> String {
         out.push_str(&digests::text(digests));
     }
     out
+}
+
+fn time_stamp(stamp: &TimeStamped) -> String {
+    let accuracy = stamp.accuracy.as_ref().map(|accuracy| format!(" (within {accuracy})")).unwrap_or_default();
+    let said = format!(
+        "VALID, the signed manifest was there at {}{accuracy}, says {}, serial number {}",
+        terminal(&stamp.time),
+        terminal(&stamp.authority),
+        stamp.serial
+    );
+    match stamp.vouched {
+        Vouched::Given => format!("{said}, under the root {}, which was given", stamp.root_sha256),
+        Vouched::Archive => format!(
+            "{said}, under the root {} from the audit bucket itself: it proves nothing against whoever may write there; give the \
+             roots with --time-stamp-roots",
+            stamp.root_sha256
+        ),
+    }
 }
 
 fn signature(verified: &RunVerified) -> String {

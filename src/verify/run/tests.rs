@@ -22,7 +22,7 @@ const RUN: &str = RUNS[1];
 
 async fn verified(bucket: &Arc<Memory>, run: &str, keys: &[VerifyingKey]) -> RunVerified {
     let bucket = Arc::clone(bucket) as Arc<dyn Bucket>;
-    verify(&bucket, &Asked { run, keys, part: None, replay: None }).await.unwrap()
+    verify(&bucket, &Asked { run, keys, roots: None, part: None, replay: None }).await.unwrap()
 }
 
 async fn put(bucket: &Memory, key: &str, bytes: Vec<u8>) {
@@ -148,7 +148,8 @@ async fn a_run_that_is_not_there_is_no_tampering() {
     let collected = "20261002T060000Z-00000004";
     put(&bucket, &place(collected, "run.json"), b"{\"result\": {\"exit_code\": null}}".to_vec()).await;
     let bucket = bucket as Arc<dyn Bucket>;
-    let of = async |run: &str| verify(&bucket, &Asked { run, keys: &[], part: None, replay: None }).await.unwrap_err();
+    let of =
+        async |run: &str| verify(&bucket, &Asked { run, keys: &[], roots: None, part: None, replay: None }).await.unwrap_err();
     assert!(matches!(of("20261002T070000Z-00000005").await, RunVerifyError::NoSuchRun(_)));
     assert!(matches!(of(collected).await, RunVerifyError::NotJudged(_)));
     assert!(matches!(of("../evidence").await, RunVerifyError::Id(_)));

@@ -12,8 +12,9 @@ use crate::BucketError;
 /// Joins `relative` to `root` after a look at every step: each that exists must be a plain file or folder. A link is
 /// refused wherever it leads, so that nothing outside the root is read or written.
 ///
-/// Somebody who may write to the folder can still swap a step for a link between this look and the use; against them
-/// only the folder's rights help.
+/// Readers on Linux come here only to be told what is wrong: see [`open_plain`]. Elsewhere, and where something is written, somebody
+/// who may write to the folder can still swap a step for a link between this look and the use; against them only the
+/// folder's rights help.
 pub(crate) fn safe_path(key: &str, root: &Path, relative: &Path) -> Result<PathBuf, BucketError> {
     let mut path = root.to_owned();
     let mut rest = relative.components().peekable();
@@ -34,6 +35,55 @@ pub(crate) fn safe_path(key: &str, root: &Path, relative: &Path) -> Result<PathB
     }
     Ok(path)
 }
+
+/// Opens a plain file by an absolute path without following a link on the way, in one call where the system has one for it. `None`
+/// where it is not to be had so, for whatever reason: [`safe_path`] finds out, and says it.
+///
+/// Nobody can swap a step for a link in between, as they can after a look.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_plain(path: &Path) -> Option<(File, fs::Metadata)> {
+    let file = File::from(open_without_links(path).ok()?);
+    let found = file.metadata().ok()?;
+    found.is_file().then_some((file, found))
+}
+
+/// As [`open_plain`], of a file that need not be there: it is `None` then, and an error where [`safe_file`] must find out.
+#[cfg(target_os = "linux")]
+pub(crate) fn open_if_there(path: &Path) -> Result<Option<File>, Unclear> {
+    match open_without_links(path) {
+        // A link that leads nowhere is another error: this one is of a name that nothing has.
+        Err(rustix::io::Errno::NOENT) => Ok(None),
+        Err(_) => Err(Unclear),
+        Ok(file) => {
+            let file = File::from(file);
+            if file.metadata().is_ok_and(|found| found.is_file()) { Ok(Some(file)) } else { Err(Unclear) }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_without_links(path: &Path) -> rustix::io::Result<std::os::fd::OwnedFd> {
+    use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+    // What is no plain file must not make anybody wait for it.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)
+}
+
+/// It cannot be told in one call.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_plain(_: &Path) -> Option<(File, fs::Metadata)> {
+    None
+}
+
+/// It cannot be told in one call.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn open_if_there(_: &Path) -> Result<Option<File>, Unclear> {
+    Err(Unclear)
+}
+
+/// One call does not tell what a path is.
+#[derive(Debug)]
+pub(crate) struct Unclear;
 
 /// A file in a folder that was looked at: it must be a plain file if it exists.
 pub(crate) fn safe_file(key: &str, path: PathBuf) -> Result<PathBuf, BucketError> {

@@ -52,13 +52,61 @@ const PIECE: usize = 200;
 
 /// The path of a key's object, relative to the root.
 pub(crate) fn object_path(key: &str) -> PathBuf {
-    let mut segments: Vec<&str> = key.split('/').collect();
-    let last = segments.pop().unwrap_or_default();
-    segments
-        .into_iter()
-        .flat_map(|segment| segment_names(segment, Role::Folder))
-        .chain(segment_names(last, Role::Object))
-        .collect()
+    let (folders, last) = key.rsplit_once('/').map_or((None, key), |(folders, last)| (Some(folders), last));
+    let mut path = String::with_capacity(key.len() + 16);
+    for segment in folders.into_iter().flat_map(|folders| folders.split('/')) {
+        push_names(&mut path, segment, Role::Folder);
+    }
+    push_names(&mut path, last, Role::Object);
+    path.into()
+}
+
+/// Puts the names of a segment behind a path. As a rule it is its own name, or all but a mark.
+fn push_names(path: &mut String, segment: &str, role: Role) {
+    let mut name = |parts: [&str; 2]| {
+        if !path.is_empty() {
+            path.push('/');
+        }
+        parts.into_iter().for_each(|part| path.push_str(part));
+    };
+    if is_plain(segment) {
+        name([segment, mark(segment, role)]);
+    } else {
+        segment_names(segment, role).iter().for_each(|own| name([own, ""]));
+    }
+}
+
+/// Whether a segment is one name, and nothing in it is escaped.
+fn is_plain(segment: &str) -> bool {
+    (1..=PIECE).contains(&segment.len())
+        && segment.bytes().all(|byte| PLAIN[usize::from(byte)])
+        && segment.bytes().any(|byte| byte != b'.')
+}
+
+/// Bytes that stand for themselves.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        plain[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'+' | b'=' | b'@' | b',' | b'~' | b' ' | b'-');
+        byte += 1;
+    }
+    plain
+};
+
+/// What is put behind a name whose form would say that it is something else.
+fn mark(name: &str, role: Role) -> &'static str {
+    if name.contains('.') == (role == Role::Object) { "" } else { "%" }
+}
+
+/// Whether a file's name, behind those of the folders that hold the beginning of its segment, is what is kept for the segment.
+pub(crate) fn is_own(segment: &str, role: Role, (before, name): (&[String], &str)) -> bool {
+    if before.is_empty() && is_plain(segment) {
+        return name.strip_prefix(segment) == Some(mark(segment, role));
+    }
+    let names = segment_names(segment, role);
+    names.iter().map(String::as_str).eq(before.iter().map(String::as_str).chain([name]))
 }
 
 /// The path of the folder that holds the keys which begin with `prefix`, relative to the root.
@@ -82,7 +130,7 @@ pub(crate) fn segment_names(segment: &str, role: Role) -> Vec<String> {
     }
     // The mark before a last piece keeps it from being `.` or `..`.
     let begin = if names.is_empty() { "" } else { CONTINUED };
-    let end = if rest.contains('.') == (role == Role::Object) { "" } else { "%" };
+    let end = mark(rest, role);
     names.push(format!("{begin}{rest}{end}"));
     names
 }
@@ -123,8 +171,7 @@ fn escape(segment: &str) -> String {
     let only_dots = segment.bytes().all(|byte| byte == b'.');
     let mut escaped = String::with_capacity(segment.len() + 8);
     for byte in segment.bytes() {
-        let plain = byte.is_ascii_alphanumeric() || b"._+=@,~ -".contains(&byte);
-        if plain && !only_dots {
+        if PLAIN[usize::from(byte)] && !only_dots {
             escaped.push(char::from(byte));
         } else {
             escaped.extend(['%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
@@ -256,6 +303,40 @@ mod tests {
             1 => any::<String>(),
         ];
         prop::collection::vec(segment, 1..5).prop_map(|segments| segments.join("/"))
+    }
+
+    /// Segments as keys have them, and the odd ones.
+    fn segment() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-zA-Z0-9._+=@,~ -]{0,12}",
+            "[.]{0,4}",
+            "[a%/*\u{e9}.]{0,6}".prop_map(|text| text.replace('/', "")),
+            "[a.]{195,410}",
+        ]
+    }
+
+    proptest! {
+        /// The slow twin puts every segment's names together, escaped or not.
+        #[test]
+        fn paths_are_the_names_of_all_segments(segments in prop::collection::vec(segment(), 1..6)) {
+            let (last, folders) = segments.split_last().unwrap();
+            let slow: PathBuf = folders
+                .iter()
+                .flat_map(|segment| segment_names(segment, Role::Folder))
+                .chain(segment_names(last, Role::Object))
+                .collect();
+            prop_assert_eq!(object_path(&segments.join("/")), slow);
+        }
+
+        #[test]
+        fn only_the_names_of_a_segment_are_its_own(one in segment(), other in segment(), folder in any::<bool>()) {
+            let role = if folder { Role::Folder } else { Role::Object };
+            for (segment, named) in [(&one, &one), (&one, &other)] {
+                let names = segment_names(named, role);
+                let (name, before) = names.split_last().unwrap();
+                prop_assert_eq!(is_own(segment, role, (before, name)), segment_names(segment, role) == names);
+            }
+        }
     }
 
     proptest! {

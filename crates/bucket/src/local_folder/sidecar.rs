@@ -33,13 +33,17 @@ enum Version {
 impl Sidecar {
     /// Reads the sidecar at `path`; an empty one if there is none.
     pub(crate) fn load(key: &str, path: &Path) -> Result<Self, BucketError> {
+        match File::open(path) {
+            Ok(file) => Self::read(key, path, file),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(BucketError::io("open", key, path)(error)),
+        }
+    }
+
+    /// Reads the sidecar in a file that was opened at `path`.
+    pub(crate) fn read(key: &str, path: &Path, file: File) -> Result<Self, BucketError> {
         /// Far above two sets of metadata with their quotes and indents.
         const MOST: u64 = 64 * 1024;
-        let file = match File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(BucketError::io("open", key, path)(error)),
-        };
         let mut json = Vec::new();
         file.take(MOST).read_to_end(&mut json).map_err(BucketError::io("read", key, path))?;
         serde_json::from_slice(&json).map_err(|error| BucketError::Damaged {

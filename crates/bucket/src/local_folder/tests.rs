@@ -217,6 +217,50 @@ fn links_are_not_followed() {
     assert_eq!(fs::read(outside.path().join("secret.json")).unwrap(), b"secret");
 }
 
+/// What one call opens is what a look at every step opens, and nothing else.
+#[cfg(target_os = "linux")]
+#[test]
+fn one_call_opens_what_a_look_at_every_step_does() {
+    use std::os::unix::fs::symlink;
+
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("secret.json"), b"secret").unwrap();
+    let (folder, bucket) = bucket();
+    write(&bucket, "a/b/plain.json", "plain", "");
+    fs::create_dir(folder.path().join("a/folder.json")).unwrap();
+    symlink(outside.path(), folder.path().join("a/out")).unwrap();
+    symlink(folder.path().join("a/b"), folder.path().join("a/inside")).unwrap();
+    symlink(outside.path().join("secret.json"), folder.path().join("a/link.json")).unwrap();
+    symlink(outside.path().join("nothing.json"), folder.path().join("a/dangling.json")).unwrap();
+    let pipe = std::process::Command::new("mkfifo").arg(folder.path().join("a/pipe.json")).status().unwrap();
+    assert!(pipe.success());
+    let keys = [
+        ("a/b/plain.json", true),
+        ("a/b/none.json", false),
+        ("none/plain.json", false),
+        ("a/b/plain.json/more.json", false),
+        ("a/folder.json", false),
+        ("a/out/secret.json", false),
+        ("a/inside/plain.json", false),
+        ("a/link.json", false),
+        ("a/dangling.json", false),
+        ("a/pipe.json", false),
+    ];
+    for (key, is_plain) in keys {
+        let path = bucket.root.join(name::object_path(key));
+        assert_eq!(file::open_plain(&path).is_some(), is_plain, "{key} in one call");
+        // Opening a pipe waits for somebody who writes to it; the look refuses it before.
+        assert_eq!(bucket.open_step_by_step(key).is_ok(), is_plain, "{key} step by step");
+        let told = file::open_if_there(&path).map(|file| file.is_some());
+        match key {
+            "a/b/plain.json" => assert!(matches!(told, Ok(true)), "{key}"),
+            // What is a file cannot be a folder of keys: that has another name.
+            "a/b/none.json" | "none/plain.json" | "a/b/plain.json/more.json" => assert!(matches!(told, Ok(false)), "{key}"),
+            _ => assert!(told.is_err(), "{key}: {told:?}"),
+        }
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn links_in_place_of_our_own_files_are_not_followed() {

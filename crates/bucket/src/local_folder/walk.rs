@@ -92,7 +92,7 @@ impl Walk {
         let mut reading = Reading { walk: self, prefix: &prefix, names: Vec::new(), children: Vec::new() };
         reading.read(&path, &mut Vec::new())?;
         let mut children = reading.children;
-        children.sort_unstable_by(|one, other| one.order().cmp(other.order()));
+        children.sort_unstable_by(Child::compare);
         self.levels.push(Level { prefix, children: children.into_iter() });
         Ok(())
     }
@@ -115,6 +115,14 @@ impl Walk {
 }
 
 impl Child {
+    /// The order of the keys: that of the segments with the slash behind those of folders.
+    fn compare(&self, other: &Child) -> std::cmp::Ordering {
+        let (own, theirs) = (self.segment.as_bytes(), other.segment.as_bytes());
+        let common = own.len().min(theirs.len());
+        let beginning = own.get(..common).cmp(&theirs.get(..common));
+        beginning.then_with(|| self.order().skip(common).cmp(other.order().skip(common)))
+    }
+
     fn order(&self) -> impl Iterator<Item = u8> {
         self.segment.bytes().chain((self.role == Role::Folder).then_some(b'/'))
     }
@@ -172,8 +180,7 @@ impl Reading<'_> {
         let Ok(segment) = String::from_utf8(segment) else {
             return Err(self.foreign(entry.path(), "what it escapes is not UTF-8"));
         };
-        let names = name::segment_names(&segment, role);
-        if !names.iter().map(String::as_str).eq(self.names.iter().map(String::as_str).chain([file_name])) {
+        if !name::is_own(&segment, role, (&self.names, file_name)) {
             return Err(self.foreign(entry.path(), NOT_A_KEY));
         }
         self.check_kind(entry, role)?;
@@ -193,15 +200,18 @@ impl Reading<'_> {
 
     /// Checks that a name of an object is on a file, and a name of a folder on a folder.
     fn check_kind(&self, entry: &DirEntry, role: Role) -> Result<(), BucketError> {
-        let path = entry.path();
-        let kind = entry.file_type().map_err(BucketError::io("look at", &self.walk.prefix, &path))?;
-        let key = self.walk.prefix.clone();
+        let kind = entry.file_type();
+        let kind = kind.map_err(|error| BucketError::io("look at", &self.walk.prefix, &entry.path())(error))?;
+        match role {
+            Role::Object if kind.is_file() => return Ok(()),
+            Role::Folder if kind.is_dir() => return Ok(()),
+            Role::Object | Role::Folder => {}
+        }
+        let (key, path) = (self.walk.prefix.clone(), entry.path());
         if kind.is_symlink() {
             return Err(BucketError::UnsafePath { key, path, reason: "it is a symbolic link" });
         }
         match role {
-            Role::Object if kind.is_file() => Ok(()),
-            Role::Folder if kind.is_dir() => Ok(()),
             Role::Object => Err(self.foreign(path, "the name is an object's and it is not a plain file")),
             Role::Folder => Err(self.foreign(path, "the name is a folder's and it is not a folder")),
         }
@@ -214,3 +224,20 @@ impl Reading<'_> {
 
 const NOT_A_KEY: &str = "no key is kept under this name";
 const TOO_LONG: &str = "its key would be longer than 1,024 bytes";
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The slow twin compares byte by byte.
+        #[test]
+        fn children_are_in_the_order_of_their_keys(one in "[ab!/0]{0,4}", other in "[ab!/0]{0,4}", folders in any::<(bool, bool)>()) {
+            let role = |folder| if folder { Role::Folder } else { Role::Object };
+            let (one, other) = (Child { segment: one, role: role(folders.0) }, Child { segment: other, role: role(folders.1) });
+            prop_assert_eq!(one.compare(&other), one.order().cmp(other.order()));
+        }
+    }
+}

@@ -21,6 +21,8 @@ pub struct CellEvidence {
     pub not_applicable: Hours,
     /// Hours that signed digests prove to be complete, each with what the trails behind the digests record.
     pub proven: Vec<(Recording, Hours)>,
+    /// Hours of which something came later than events are waited for. That takes nothing from what is proven.
+    pub late: Hours,
     /// Why other hours are not proven; of several reasons the first counts, and without any [`Reason::NotVerified`].
     pub unproven: Vec<(Hours, Reason)>,
 }
@@ -101,7 +103,8 @@ impl CellEvidence {
     pub fn tally(&self, hours: Range<i64>, ask: &Ask<'_>) -> Tally {
         let mut tally = Tally::default();
         self.stretches(hours, ask, |stretch, state| {
-            tally.count(state, stretch.start, stretch.end.abs_diff(stretch.start), ask);
+            let late = self.late.contains(stretch.start);
+            tally.count((state, late), stretch.start, stretch.end.abs_diff(stretch.start), ask);
         });
         tally
     }
@@ -134,7 +137,7 @@ impl CellEvidence {
 
     /// Where anything changes within a range, in order.
     fn edges(&self, hours: &Range<i64>, ask: &Ask<'_>) -> Vec<i64> {
-        let sets = [&self.not_applicable, &self.collected].into_iter().chain(ask.not_backfilled);
+        let sets = [&self.not_applicable, &self.collected, &self.late].into_iter().chain(ask.not_backfilled);
         let sets = sets.chain(self.holes.iter().chain(&self.unproven).map(|(hours, _)| hours));
         let sets = sets.chain(self.proven.iter().map(|(_, hours)| hours));
         let mut edges: Vec<i64> = sets.flat_map(|set| set.edges(hours)).collect();
@@ -158,6 +161,8 @@ pub struct Tally {
     pub delivered: u64,
     /// Those among the delivered that signed digests prove to be complete.
     pub verified: u64,
+    /// Those among the delivered of which something came later than events are waited for.
+    pub late: u64,
     /// Not covered at the asked grade, by reason.
     pub unknown: BTreeMap<Reason, u64>,
     /// Outside the denominator.
@@ -170,6 +175,7 @@ impl Tally {
         self.due += other.due;
         self.delivered += other.delivered;
         self.verified += other.verified;
+        self.late += other.late;
         self.not_applicable += other.not_applicable;
         for (reason, hours) in &other.unknown {
             *self.unknown.entry(*reason).or_default() += hours;
@@ -195,7 +201,7 @@ impl Tally {
         }
     }
 
-    fn count(&mut self, state: HourState, first: i64, hours: u64, ask: &Ask<'_>) {
+    fn count(&mut self, (state, late): (HourState, bool), first: i64, hours: u64, ask: &Ask<'_>) {
         if state == HourState::NotApplicable {
             self.not_applicable += hours;
             return;
@@ -206,7 +212,9 @@ impl Tally {
             *self.unknown.entry(reason).or_default() += hours;
         }
         if shortfall != Some(Reason::NotBackfilled) {
-            self.delivered += if matches!(state, HourState::Unknown(_)) { 0 } else { hours };
+            let delivered = if matches!(state, HourState::Unknown(_)) { 0 } else { hours };
+            self.delivered += delivered;
+            self.late += if late { delivered } else { 0 };
             self.verified += if state == HourState::Verified { hours } else { 0 };
         }
     }
@@ -226,6 +234,7 @@ mod tests {
             blocked: None,
             not_applicable: Hours::of(0..1),
             proven: vec![(Recording::management(), Hours::of(4..9))],
+            late: Hours::of(0..6),
             unproven: vec![(Hours::of(0..12), Reason::DigestInvalid), (Hours::of(0..14), Reason::DigestMissing)],
         }
     }
@@ -250,6 +259,8 @@ mod tests {
         }
         let tally = cell.tally(0..22, &Ask::any(Evidence::Delivered));
         assert_eq!((tally.due, tally.delivered, tally.verified, tally.not_applicable), (21, 11, 3, 1));
+        // Hours 2, 3 and 4: what is late is delivered, and may be proven.
+        assert_eq!(tally.late, 3);
         assert_eq!((tally.covered(), tally.grade()), (11, Some(Evidence::Delivered)));
         let strict = cell.tally(0..22, &Ask::any(Evidence::Verified));
         assert_eq!((strict.due, strict.delivered, strict.covered(), strict.grade()), (21, 11, 3, Some(Evidence::Verified)));
@@ -291,12 +302,12 @@ mod tests {
         /// The slow twin asks every hour.
         #[test]
         fn hours_are_counted_as_if_one_by_one(
-            sets in prop::collection::vec(some_hours(), 6),
+            sets in prop::collection::vec(some_hours(), 7),
             changes in prop::collection::btree_map(0..60_i64, any::<bool>(), 0..4),
             span in (0..60_i64, 0..60_i64),
             strict in any::<bool>(),
         ) {
-            let [collected, hole, not_applicable, proven, unproven, lacking] = sets.as_slice() else { unreachable!() };
+            let [collected, hole, not_applicable, proven, unproven, lacking, late] = sets.as_slice() else { unreachable!() };
             let cell = CellEvidence {
                 collected: collected.clone(),
                 recorded: changes.into_iter().map(|(from, on)| (from, on.then(Recording::management))).collect(),
@@ -304,15 +315,16 @@ mod tests {
                 blocked: None,
                 not_applicable: not_applicable.clone(),
                 proven: vec![(Recording::management(), proven.clone())],
+                late: late.clone(),
                 unproven: vec![(unproven.clone(), Reason::DigestMissing)],
             };
             let grade = if strict { Evidence::Verified } else { Evidence::Delivered };
             let ask = Ask { needs: None, grade, not_backfilled: Some(lacking) };
             let mut slow = Tally::default();
-            (span.0..span.1).for_each(|hour| slow.count(cell.state(hour, None), hour, 1, &ask));
+            (span.0..span.1).for_each(|hour| slow.count((cell.state(hour, None), late.contains(hour)), hour, 1, &ask));
             let fast = cell.tally(span.0..span.1, &ask);
             prop_assert_eq!(fast.covered() + fast.unknown.values().sum::<u64>(), fast.due);
-            prop_assert!(fast.verified <= fast.delivered && fast.delivered <= fast.due);
+            prop_assert!(fast.verified <= fast.delivered && fast.late <= fast.delivered && fast.delivered <= fast.due);
             let holes = cell.uncovered(span.0..span.1, &ask);
             prop_assert!(holes.windows(2).all(|pair| pair[0].0.end <= pair[1].0.start));
             let length: u64 = holes.iter().map(|(hours, _)| hours.end.abs_diff(hours.start)).sum();

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use serde::Deserialize;
 
-use crate::time;
+use crate::{layout, time};
 
 /// The one algorithm that CloudTrail signs with (AWS CloudTrail user guide, "CloudTrail digest file structure").
 pub const SIGNATURE_ALGORITHM: &str = "SHA256withRSA";
@@ -153,6 +153,18 @@ impl LogEntry {
             _ => document.start - settle..document.end,
         }
     }
+
+    /// The hours (since 1970) of which it may hold events although they had ended more than `settle` seconds before it was
+    /// delivered. Empty where its digest does not tell of what time its events are, or its name not when it was delivered.
+    pub fn late(&self, settle: i64) -> Range<i64> {
+        let (Some(oldest), Some(newest), Ok(key)) = (self.oldest_event, self.newest_event, layout::parse(&self.place.1)) else {
+            return 0..0;
+        };
+        let first = oldest.div_euclid(3600);
+        // The hour that ends at a time begins one before it.
+        let ended = (key.delivered - settle).div_euclid(3600);
+        first..ended.min(newest.div_euclid(3600) + 1).max(first)
+    }
 }
 
 impl Written {
@@ -190,4 +202,30 @@ impl WrittenLog {
 
 fn hashed_with(algorithm: &str) -> Result<(), DocumentError> {
     if algorithm == HASH_ALGORITHM { Ok(()) } else { Err(DocumentError::Hash(algorithm.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_is_late_if_it_was_waited_for_and_something_came_after() {
+        let place = |minute: &str| {
+            let key = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/10/01/111122223333_CloudTrail_eu-west-1";
+            ("logs".to_owned(), format!("{key}_20261001T{minute}Z_a.json.gz"))
+        };
+        let hour = |text: &str| time::parse(&format!("2026-10-01T{text}:00Z")).expect("it is a time");
+        let late = |delivered: &str, oldest: Option<&str>, newest: &str| {
+            let (oldest_event, newest_event) = (oldest.map(hour), Some(hour(newest)));
+            let entry = LogEntry { place: place(delivered), hash: String::new(), oldest_event, newest_event };
+            let hours = entry.late(3600);
+            (hours.start..hours.end).map(|late| late - hour("00:00") / 3600).collect::<Vec<_>>()
+        };
+        assert_eq!(late("1205", Some("11:58"), "12:01"), [0_i64; 0]);
+        assert_eq!(late("1259", Some("11:00"), "12:01"), [0_i64; 0], "an hour is waited for until an hour after its end");
+        assert_eq!(late("1300", Some("11:59"), "12:01"), [11]);
+        assert_eq!(late("1305", Some("08:30"), "12:59"), [8, 9, 10, 11]);
+        assert_eq!(late("1305", Some("08:30"), "09:10"), [8, 9]);
+        assert_eq!(late("1305", None, "09:10"), [0_i64; 0], "nobody says when its events were");
+    }
 }

@@ -154,7 +154,7 @@ impl Scene {
     async fn verified(&self, run: &str) -> RunVerified {
         let means = Means { config: &self.config, pack: &self.pack, threads: 3 };
         let bucket = Arc::clone(&self.audit) as Arc<dyn Bucket>;
-        verify(&bucket, &Asked { run, keys: &[], part: None, replay: Some(&means) }).await.unwrap()
+        verify(&bucket, &Asked { run, keys: &[], roots: None, part: None, replay: Some(&means) }).await.unwrap()
     }
 
     async fn replayed(&self, run: &str) -> Replayed {
