@@ -187,6 +187,8 @@ fn batches(inputs: &Inputs, most: u64) -> Vec<Vec<usize>> {
         }
     }
     batches.push(batch);
+    // Within a batch by name, because objects of one account have more in common.
+    batches.iter_mut().for_each(|batch| batch.sort_unstable());
     batches
 }
 

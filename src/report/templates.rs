@@ -6,14 +6,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 use tera::{ErrorKind, Kwargs, State, Tera, Value};
 
 use crate::config::{Lang, Timezone};
-use crate::report::language::{self, Catalogue};
+use crate::report::language::{self, Catalogue, CatalogueError};
 use crate::report::{escape, example, html, markdown, scope, words};
 
 /// Name, content in the binary, and what the file is.
@@ -51,8 +51,33 @@ pub(crate) struct Templates {
 /// Texts for one, and texts in Japanese.
 #[derive(Clone, Debug)]
 struct Catalogues {
-    singular: Arc<Catalogue>,
-    japanese: Arc<Catalogue>,
+    singular: Arc<Texts>,
+    japanese: Arc<Texts>,
+}
+
+/// A catalogue that is read when the first text is asked for: reports in English never ask the Japanese one, and reading it takes
+/// longer than all else before a scan.
+#[derive(Debug)]
+struct Texts {
+    yaml: String,
+    read: OnceLock<Catalogue>,
+}
+
+impl Texts {
+    /// One of a user's is read at once, so that its mistakes are told before anything runs.
+    fn of(name: &str, yaml: String) -> Result<Texts, CatalogueError> {
+        let read = OnceLock::new();
+        if !FILES.contains(&(name, &yaml)) {
+            let catalogue = Catalogue::read(&yaml)?;
+            read.get_or_init(|| catalogue);
+        }
+        Ok(Texts { yaml, read })
+    }
+
+    fn get(&self) -> &Catalogue {
+        let read = || Catalogue::read(&self.yaml).expect("a test reads the embedded catalogues, and others were read already");
+        self.read.get_or_init(read)
+    }
 }
 
 /// Why a folder of templates cannot be used. Each message names all that is wrong.
@@ -138,7 +163,7 @@ impl Templates {
         markdown.register_filter("code", |text: &str, _: Kwargs, _: &State| Value::safe_string(&escape::markdown_code(text)));
         markdown.add_raw_templates(markup(".md")).map_err(|error| problems_of("report.md", &error))?;
         let catalogue = |name: &'static str| {
-            let read = Catalogue::read(&content(name)).map(Arc::new);
+            let read = Texts::of(name, content(name)).map(Arc::new);
             read.map_err(|error| vec![TemplateProblem { file: name.into(), line: None, why: error.to_string() }])
         };
         let catalogues = Catalogues { singular: catalogue("en.yaml")?, japanese: catalogue("ja.yaml")? };
@@ -157,14 +182,14 @@ impl Templates {
                 let arguments: Vec<(String, String)> =
                     arguments.iter().map(|(name, value)| (name.to_string(), language::value(value))).collect();
                 match lang {
-                    Lang::Ja => japanese.text(text, &arguments),
-                    Lang::En if one => singular.text(text, &arguments),
+                    Lang::Ja => japanese.get().text(text, &arguments),
+                    Lang::En if one => singular.get().text(text, &arguments),
                     Lang::En => language::filled(text, &arguments),
                 }
             });
             let japanese = Arc::clone(&self.catalogues.japanese);
             engine.register_filter("sentence", move |text: &str, _: Kwargs, _: &State| match lang {
-                Lang::Ja => japanese.whole(text),
+                Lang::Ja => japanese.get().whole(text),
                 Lang::En => language::ended(text, "."),
             });
         }

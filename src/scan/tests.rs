@@ -90,9 +90,10 @@ fn batches_follow_delivery_and_hold_every_object_once() {
         batch.iter().map(day).collect::<Vec<_>>()
     };
     let all = batches(&inputs, u64::MAX);
-    assert_eq!(all.iter().map(names).collect::<Vec<_>>()[0][1..], ["01", "02", "03"]);
-    let mut single: Vec<usize> = batches(&inputs, 1).concat();
-    assert_eq!(single, all.concat());
-    single.sort_unstable();
-    assert_eq!(single, (0..inputs.objects.len()).collect::<Vec<_>>());
+    assert_eq!(all, [(0..inputs.objects.len()).collect::<Vec<_>>()]);
+    let single = batches(&inputs, 1);
+    assert_eq!(single.iter().flat_map(names).collect::<Vec<_>>()[1..], ["01", "02", "03"]);
+    let mut each = single.concat();
+    each.sort_unstable();
+    assert_eq!([each], *all);
 }

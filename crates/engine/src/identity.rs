@@ -53,7 +53,7 @@ impl Default for Extents {
 }
 
 /// Tables, each with a lock of its own: few, so that each is large enough for large pages.
-const SHARDS: usize = 8;
+const SHARDS: usize = 4;
 
 fn shard_of(entry: SeenEntry) -> usize {
     (entry.key % SHARDS as u64) as usize

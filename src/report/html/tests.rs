@@ -220,6 +220,23 @@ fn a_report_over_ten_megabytes_is_an_index_and_a_page_for_each_account() {
     assert_eq!(detailed, document.findings.len());
 }
 
+/// The report of the fixture with a scope, as a file that a reviewer can open: what it shows today is what it showed when somebody
+/// last looked at it. `ASSIZE_GOLDEN=write cargo test --workspace golden` writes it anew, for somebody to look at.
+#[test]
+fn the_golden_report_is_as_it_was_looked_at() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/report.html");
+    let rendered = render(&fixture::scoped(), &templates()).unwrap();
+    if std::env::var_os("ASSIZE_GOLDEN").is_some() {
+        std::fs::write(&file, &rendered).unwrap();
+    }
+    let golden = std::fs::read_to_string(&file).unwrap();
+    let differs = golden.lines().zip(rendered.lines()).position(|(was, is)| was != is);
+    assert!(
+        golden == rendered,
+        "tests/golden/report.html differs from line {differs:?} on; look at the difference, then write it anew"
+    );
+}
+
 /// Writes what the browser is timed with: `ASSIZE_LARGE_REPORT=FOLDER cargo test --workspace -- --ignored large_report`.
 #[test]
 #[ignore = "writes files, for a measurement by hand"]

@@ -1,7 +1,8 @@
 //! Whether one value of a policy holds for one leaf of a record: wildcards, encodings, numbers, times, networks.
 
 use core::net::IpAddr;
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 use jiff::civil::DateTime;
@@ -297,13 +298,26 @@ fn base64_digits(bits: &[Option<bool>], known_only: bool) -> String {
     bits.chunks(6).filter_map(digit).collect()
 }
 
+/// Most regular expressions that are kept ready.
+const KEPT: usize = 1024;
+
+/// The same expression with the same flags is made once a thread: making one takes longer than judging a record.
 fn regex(pattern: &str, item: &Item) -> Option<Regex> {
-    RegexBuilder::new(pattern)
-        .case_insensitive(item.has(Modifier::IgnoreCase))
-        .multi_line(item.has(Modifier::MultiLine))
-        .dot_matches_new_line(item.has(Modifier::DotAll))
-        .build()
-        .ok()
+    thread_local! {
+        static MADE: RefCell<HashMap<(String, [bool; 3]), Option<Regex>>> = RefCell::default();
+    }
+    let flags = [Modifier::IgnoreCase, Modifier::MultiLine, Modifier::DotAll].map(|modifier| item.has(modifier));
+    MADE.with_borrow_mut(|made| {
+        if made.len() >= KEPT {
+            made.clear();
+        }
+        made.entry((pattern.to_owned(), flags)).or_insert_with(|| make_regex(pattern, flags)).clone()
+    })
+}
+
+fn make_regex(pattern: &str, [ignore_case, multi_line, dot_all]: [bool; 3]) -> Option<Regex> {
+    let mut builder = RegexBuilder::new(pattern);
+    builder.case_insensitive(ignore_case).multi_line(multi_line).dot_matches_new_line(dot_all).build().ok()
 }
 
 /// A number written out: whether it is negative, the power of ten of its first digit, and its digits without zeros around

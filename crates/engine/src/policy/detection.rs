@@ -3,6 +3,9 @@
 //! Sigma specification 2.1, section "Detection" and its appendix on modifiers. What a modifier cannot do with a value
 //! is found here, before anything runs.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::legacy::{self, Aggregation};
 use super::{Detection, FieldPath, Item, Literal, Modifier, Selection, condition, values};
 use crate::diagnostic::{Report, Span, closest};
@@ -358,7 +361,30 @@ pub(super) fn check_value(literal: &Literal, modifiers: &[Modifier]) -> Result<(
 
 /// Compiles the regular expression of a `re` item. The engine is linear in the text, so no pattern can stall a scan;
 /// what it cannot do (look-around, back-references) is not in Sigma's flavour either.
+///
+/// The same expression with the same flags is made once a thread: policies share them, and one that was loaded is compiled next.
 pub(crate) fn regex_from(text: &str, modifiers: &[Modifier]) -> Result<regex::Regex, String> {
+    /// Most that are kept ready.
+    const KEPT: usize = 1024;
+    thread_local! {
+        static MADE: RefCell<HashMap<(String, [bool; 3]), regex::Regex>> = RefCell::default();
+    }
+    let flags = [Modifier::IgnoreCase, Modifier::MultiLine, Modifier::DotAll].map(|modifier| modifiers.contains(&modifier));
+    MADE.with_borrow_mut(|made| {
+        let key = (text.to_owned(), flags);
+        if let Some(known) = made.get(&key) {
+            return Ok(known.clone());
+        }
+        let regex = make_regex(text, modifiers)?;
+        if made.len() >= KEPT {
+            made.clear();
+        }
+        made.insert(key, regex.clone());
+        Ok(regex)
+    })
+}
+
+fn make_regex(text: &str, modifiers: &[Modifier]) -> Result<regex::Regex, String> {
     regex::RegexBuilder::new(text)
         .case_insensitive(modifiers.contains(&Modifier::IgnoreCase))
         .multi_line(modifiers.contains(&Modifier::MultiLine))
