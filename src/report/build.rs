@@ -290,10 +290,11 @@ fn statement(books: &v1::Books, (complete, unjudged): (bool, u64), accounts: usi
         " Everything that was listed could be read.".to_owned()
     };
     let copies = books.records.copies_within.map_or_else(String::new, |records| {
-        format!(" Copies of a record were looked for among the {records} records before it or more; copies further apart count twice here, and once in findings.")
+        let apart = words::count(records);
+        format!(" Copies of a record that lie more than {apart} records apart may count twice in the books; findings take each record once.")
     });
     format!(
-        "{read}{hole}{copies} A scan of files has no scope to be complete against: it says what was read and what matched, and never PASS."
+        "{read}{hole} A scan of files has no scope to be complete against: it says what was read and what matched, and never PASS.{copies}"
     )
 }
 
@@ -563,4 +564,25 @@ fn answer(answered_by: AnsweredBy, policies: &[(Kind, Option<&v1::Policy>)], sco
         ("no match", format!("{nothing} (0 of {population} records)"))
     };
     (status, format!("{text}{half}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::fixture;
+    use crate::report::language::Catalogue;
+
+    #[test]
+    fn a_scan_that_forgot_records_says_so_in_both_languages() {
+        let mut books = fixture::middle().books;
+        assert!(!statement(&books, (true, 0), 2, 1).contains("apart"));
+        books.records.copies_within = Some(1_500_000);
+        let japanese = Catalogue::read(include_str!("../../reports/ja.yaml")).unwrap();
+        for (complete, unjudged) in [(true, 0), (false, 0), (true, 3)] {
+            let said = statement(&books, (complete, unjudged), 2, 1);
+            assert!(said.contains("more than 1,500,000 records apart"), "{said}");
+            let translated = japanese.text(&said, &[]);
+            assert!(translated.contains("1,500,000 件を超えて") && !translated.contains("record"), "{translated}");
+        }
+    }
 }

@@ -301,10 +301,13 @@ fn base64_digits(bits: &[Option<bool>], known_only: bool) -> String {
 /// Most regular expressions that are kept ready.
 const KEPT: usize = 1024;
 
+/// An expression and its flags.
+type Written = (String, [bool; 3]);
+
 /// The same expression with the same flags is made once a thread: making one takes longer than judging a record.
 fn regex(pattern: &str, item: &Item) -> Option<Regex> {
     thread_local! {
-        static MADE: RefCell<HashMap<(String, [bool; 3]), Option<Regex>>> = RefCell::default();
+        static MADE: RefCell<HashMap<Written, Option<Regex>>> = RefCell::default();
     }
     let flags = [Modifier::IgnoreCase, Modifier::MultiLine, Modifier::DotAll].map(|modifier| item.has(modifier));
     MADE.with_borrow_mut(|made| {
