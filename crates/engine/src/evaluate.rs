@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{self, Decoded, Malformed, Place, Sink};
-use crate::identity::{Extents, RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
+use crate::identity::{RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
 use crate::matcher::{Grouped, Judging, Matcher, Scratch, Subject, takes};
 use crate::partial::{ByHour, Cell, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
 use crate::policy::{Category, Policy, Truth};
@@ -58,7 +58,6 @@ struct Memory {
     scratch: Scratch,
     callers: Callers,
     gathered: Gathered,
-    extents: Extents,
 }
 
 /// An object by name, and its place in the caller's ordered list, by which copies are told apart.
@@ -98,9 +97,9 @@ impl Evaluation {
     fn evaluate_into(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = spare().pop().unwrap_or_default();
-        let Memory { decode: reading, scratch, callers, gathered, extents } = &mut memory;
+        let Memory { decode: reading, scratch, callers, gathered } = &mut memory;
         let (scratch, run) = (Some(scratch), Run::default());
-        let mut sink = Evaluating { evaluation: self, object, results, scratch, callers, gathered, extents, run, cell: None };
+        let mut sink = Evaluating { evaluation: self, object, results, scratch, callers, gathered, run, cell: None };
         let decoded = decode::decode_with(text, reading, &mut sink);
         sink.finish_groups();
         sink.finish_cell();
@@ -173,7 +172,6 @@ struct Evaluating<'e, 'p> {
     scratch: Option<&'e mut Scratch>,
     callers: &'e mut Callers,
     gathered: &'e mut Gathered,
-    extents: &'e mut Extents,
     run: Run,
     /// The cell of the last record: those of one object nearly always share it.
     cell: Option<OpenCell>,
@@ -240,7 +238,7 @@ impl Evaluating<'_, '_> {
             Results::Whole(_) => SeenEntry::keyed(&account, &event_id, bytes, &evaluation.secret),
             Results::ByHour(_) => SeenEntry::of(&account, &event_id, sha256()),
         };
-        evaluation.seen.expect(entry, self.extents);
+        evaluation.seen.expect(entry);
         let Some(scratch) = self.scratch.take() else { return };
         let mut judging = evaluation.matcher.record(subject, scratch);
         // Further copies are matched as well: a finding names the first place of a record among all its copies, whichever
@@ -273,7 +271,7 @@ impl Evaluating<'_, '_> {
                 gathered.add(&Found { policy: index, hour: results_of, account, region, values, only_first, time }, &mut hit);
             }
         });
-        let sighting = evaluation.seen.note_and_learn(entry, &event_id, (self.object.number, place.index), self.extents);
+        let sighting = evaluation.seen.note(entry, &event_id, (self.object.number, place.index));
         let records = &mut self.results.at(hour).records;
         if sighting == Sighting::Duplicate {
             records.duplicate += 1;

@@ -14,11 +14,10 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use assize_machine::prefetch::prefetch;
 use sha2::{Digest, Sha256};
 
 pub use fingerprint::Secret;
-use table::{Extent, Table};
+use table::Table;
 
 /// The first 16 bytes of a SHA-256. Nobody can find a second record with the digest of a given one; a faster hash that
 /// an attacker can steer would let a planted record pass as a duplicate.
@@ -42,22 +41,8 @@ impl RecordDigest {
 /// Where a copy of a record was read: the object's place in the caller's ordered list, and the record's in the object.
 pub type CopyPlace = (u32, u64);
 
-/// Where the tables of [`SeenRecords`] stood when a thread last looked at each, so that it can have a place fetched ahead.
-#[derive(Clone, Debug)]
-pub(crate) struct Extents([Extent; SHARDS]);
-
-impl Default for Extents {
-    fn default() -> Extents {
-        Extents([Extent::default(); SHARDS])
-    }
-}
-
-/// Tables, each with a lock of its own: few, so that each is large enough for large pages.
-const SHARDS: usize = 4;
-
-fn shard_of(entry: SeenEntry) -> usize {
-    (entry.key % SHARDS as u64) as usize
-}
+/// Tables, each with a lock of its own.
+const SHARDS: usize = 64;
 
 /// What is known of a record that was just seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,8 +117,8 @@ struct Versions {
     further: HashMap<u64, CopyPlace>,
 }
 
-/// An event id with several versions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An event id with several versions. In order: by event id and first place.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Conflict {
     /// The event id.
     pub event_id: String,
@@ -179,16 +164,13 @@ impl SeenRecords {
         self.shards.iter_mut().map(used).sum()
     }
 
-    /// Tells that the entry will be noted soon: fetching its place takes as long as matching a record. No lock is taken, which
-    /// alone was 4 % of a scan; a place that is no longer true costs the time that was to be saved.
-    pub(crate) fn expect(&self, entry: SeenEntry, known: &Extents) {
-        if let Some(extent) = known.0.get(shard_of(entry)) {
-            prefetch(extent.address(entry.key));
-        }
+    /// Tells that the entry will be noted soon: fetching its place takes as long as matching a record.
+    pub fn expect(&self, entry: SeenEntry) {
+        self.shard(entry).table.prefetch(entry.key);
     }
 
     fn shard(&self, entry: SeenEntry) -> MutexGuard<'_, Shard> {
-        let shard = self.shards.get(shard_of(entry)).expect("there are as many shards as `shard_of` gives");
+        let shard = self.shards.get(entry.key as usize % SHARDS).expect("there are so many shards");
         shard.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -196,11 +178,6 @@ impl SeenRecords {
     ///
     /// A record without an event id is only ever the same as one with its bytes.
     pub fn note(&self, entry: SeenEntry, event_id: &str, copy: CopyPlace) -> Sighting {
-        self.note_and_learn(entry, event_id, copy, &mut Extents::default())
-    }
-
-    /// The same; `known` learns where the entry's table stands.
-    pub(crate) fn note_and_learn(&self, entry: SeenEntry, event_id: &str, copy: CopyPlace, known: &mut Extents) -> Sighting {
         let earlier = if self.earlier.is_empty() { None } else { self.earlier.get(&entry.key) };
         if earlier.is_some_and(|digests| digests.contains(&entry.digest)) {
             return Sighting::Duplicate;
@@ -211,9 +188,6 @@ impl SeenRecords {
             return Sighting::Duplicate;
         }
         let sighting = shard.table.note(entry, copy);
-        if let Some(extent) = known.0.get_mut(shard_of(entry)) {
-            *extent = shard.table.extent();
-        }
         let alone = (earlier.is_none() && older.is_none()) || event_id.is_empty();
         if sighting == Sighting::Duplicate || (sighting == Sighting::First && alone) {
             return sighting;
@@ -248,7 +222,7 @@ impl SeenRecords {
                 all.push(Conflict { event_id: event_id.clone(), versions });
             }
         }
-        all.sort_by(|a, b| a.event_id.cmp(&b.event_id).then_with(|| a.versions.cmp(&b.versions)));
+        all.sort();
         all
     }
 }

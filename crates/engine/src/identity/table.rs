@@ -1,6 +1,6 @@
 //! A table of records seen, without anything per record but three numbers.
 
-use assize_machine::pages;
+use assize_machine::prefetch::prefetch;
 
 use super::{CopyPlace, SeenEntry, Sighting};
 
@@ -9,21 +9,6 @@ use super::{CopyPlace, SeenEntry, Sighting};
 type Row = [u64; 3];
 
 const EMPTY: Row = [0; 3];
-
-/// Where a table stood when it was last looked at.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Extent {
-    /// Address of the first row.
-    first: usize,
-    rows: usize,
-}
-
-impl Extent {
-    /// The address of the row where the search for a key begins.
-    pub(super) fn address(self, key: u64) -> usize {
-        self.first.wrapping_add(home(key, self.rows).wrapping_mul(size_of::<Row>()))
-    }
-}
 
 /// Rows by their key; a row that finds its place taken stands in the next that is free.
 #[derive(Debug, Default)]
@@ -73,9 +58,11 @@ impl Table {
         self.used
     }
 
-    /// Where the rows stand in memory, until the table grows.
-    pub(super) fn extent(&self) -> Extent {
-        Extent { first: self.rows.as_ptr().addr(), rows: self.rows.len() }
+    /// Begins to fetch the row where the search for a key will begin.
+    pub(super) fn prefetch(&self, key: u64) {
+        if let Some(row) = self.rows.get(self.home(key)) {
+            prefetch(row);
+        }
     }
 
     /// The first place of what was noted under the key.
@@ -96,8 +83,9 @@ impl Table {
         run.find(|[known, ..]| *known == key)
     }
 
+    /// Where the search for a key begins: keys are spread evenly, so their upper bits are as good as a remainder.
     fn home(&self, key: u64) -> usize {
-        home(key, self.rows.len())
+        ((u128::from(key) * self.rows.len() as u128) >> 64) as usize
     }
 
     fn grow(&mut self) {
@@ -115,16 +103,10 @@ impl Table {
     }
 }
 
-/// Where the search for a key begins among so many rows: keys are spread evenly, so their upper bits are as good as a remainder.
-fn home(key: u64, rows: usize) -> usize {
-    ((u128::from(key) * rows as u128) >> 64) as usize
-}
-
 /// Rows that have been written to. Memory that the system only promises to be zero is given out at the first look and
 /// again at the first write, and the second makes all threads wait.
 fn empty(count: usize) -> Vec<Row> {
     let mut rows = Vec::with_capacity(count);
-    pages::prefer_large(rows.spare_capacity_mut());
     rows.resize(count, EMPTY);
     rows
 }
