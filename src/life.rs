@@ -109,7 +109,7 @@ fn goes_on(finding: &Finding, scene: &Scene<'_>) -> (&'static str, String) {
         return ("ongoing", format!("last seen {seen}, less than a day before the end of what is due"));
     }
     let Some(policy) = scene.policies.get(finding.policy) else { return ("lost", "its policy is not loaded".to_owned()) };
-    let ask = Ask { needs: Some(&policy.needs), grade: policy.evidence.unwrap_or(scene.grade), not_backfilled: None };
+    let ask = Ask::of(policy, scene.grade, None);
     let since = ends.div_euclid(3600)..scene.hours.end;
     let mut unseen: BTreeMap<Reason, u64> = BTreeMap::new();
     for cell in &finding.cells {

@@ -103,7 +103,7 @@ pub(crate) fn read(
         objects.append(&mut read);
     }
     conflicts.append(&mut evaluation.seen().conflicts());
-    conflicts.sort_by(|a, b| (&a.event_id, &a.versions).cmp(&(&b.event_id, &b.versions)));
+    conflicts.sort();
     objects.sort_by_key(|(number, _)| *number);
     let objects = objects.into_iter().map(|(_, outcome)| outcome).collect();
     let copies_within = (generations > 1).then_some(context.horizon.records as u64);

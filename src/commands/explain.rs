@@ -84,8 +84,7 @@ fn explanation(
     judged: &Judgement,
     recalled: &Recalled,
 ) -> Explanation {
-    let grade = policy.evidence.unwrap_or(question.grade);
-    let ask = Ask { needs: Some(&policy.needs), grade, not_backfilled: judged.not_backfilled.get(&0) };
+    let ask = Ask::of(policy, question.grade, judged.not_backfilled.get(&0));
     let inside = |key: &CellKey| key.0 == place.0 && place.1.is_none_or(|region| region == key.1);
     let cells: BTreeMap<&CellKey, &CellEvidence> = judged.cells.iter().filter(|(key, _)| inside(key)).collect();
     let mut total = Tally::default();
@@ -118,7 +117,7 @@ fn explanation(
         region: place.1.map(str::to_owned),
         judged: verdicts(policy, place, judged),
         needs: policy.needs.to_string(),
-        grade: covered::grade(grade),
+        grade: covered::grade(ask.grade),
         as_of: time::format(question.as_of),
         since: time::format(question.hours.start * 3600),
         horizon: time::format(question.hours.end * 3600),

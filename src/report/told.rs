@@ -92,9 +92,7 @@ pub(crate) fn of(told: &Told<'_>) -> Judged {
 fn awaited(told: &Told<'_>) -> HashMap<String, Tally> {
     let of = |finding: &Finding| {
         let policy = told.question.policies.get(finding.policy)?;
-        let grade = policy.evidence.unwrap_or(told.question.grade);
-        let not_backfilled = told.judgement.not_backfilled.get(&finding.policy);
-        let ask = Ask { needs: Some(&policy.needs), grade, not_backfilled };
+        let ask = Ask::of(policy, told.question.grade, told.judgement.not_backfilled.get(&finding.policy));
         let tally = verdict::awaited(finding, policy, &told.judgement.cells, &ask)?;
         (tally.covered() < tally.due).then(|| (finding.fingerprint.clone(), tally))
     };

@@ -12,19 +12,8 @@ use super::organization::HUB_ACCOUNT;
 /// As `openssl genpkey -algorithm ed25519` writes it; the seed is 32 times 7.
 const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
 
-/// A root of an authority that is not there.
-const ROOT: &str = "\
------BEGIN CERTIFICATE-----
-MIIBdjCCARugAwIBAgIUbSMlpzWr94WRrAp/eFfjr69OZmMwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEUm9vdDAgFw0yNjExMzAwODA4NDlaGA8yMTI2MTEwNjA4MDg0
-OVowDzENMAsGA1UEAwwEUm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABG6A
-8bUP7aOmZkG8hNiPtSg08sh7Iz0HfnZ75njwwoFo052WxFmpjGj+keMdBLeon2By
-3/mGPPXf8jSo3lSH5+mjUzBRMB0GA1UdDgQWBBRejabwOpHLE5HiqzrJjthnb1Su
-uDAfBgNVHSMEGDAWgBRejabwOpHLE5HiqzrJjthnb1SuuDAPBgNVHRMBAf8EBTAD
-AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCHOorV6g2TmuPD902vvx4p52TBqL9ofHJo
-Dt3FHcHMigIhANaUHV688ouwEpSpQ1whx7eFg0kwwbrlTBr+TmN9ytmx
------END CERTIFICATE-----
-";
+/// A root of a time-stamping authority that stamps nothing here.
+const ROOT: &str = include_str!("../fixtures/authority-root.pem");
 
 #[test]
 fn runs_are_signed_chained_and_verified_alone() {

@@ -20,18 +20,7 @@ const EVIDENCE: &str = "evidence/aws/logs/AWSLogs/111122223333/CloudTrail/eu-wes
 const KEY: &str = "MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH";
 
 /// A root of a time-stamping authority that stamps nothing here.
-const ROOT: &str = "\
------BEGIN CERTIFICATE-----
-MIIBdjCCARugAwIBAgIUbSMlpzWr94WRrAp/eFfjr69OZmMwCgYIKoZIzj0EAwIw
-DzENMAsGA1UEAwwEUm9vdDAgFw0yNjExMzAwODA4NDlaGA8yMTI2MTEwNjA4MDg0
-OVowDzENMAsGA1UEAwwEUm9vdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABG6A
-8bUP7aOmZkG8hNiPtSg08sh7Iz0HfnZ75njwwoFo052WxFmpjGj+keMdBLeon2By
-3/mGPPXf8jSo3lSH5+mjUzBRMB0GA1UdDgQWBBRejabwOpHLE5HiqzrJjthnb1Su
-uDAfBgNVHSMEGDAWgBRejabwOpHLE5HiqzrJjthnb1SuuDAPBgNVHRMBAf8EBTAD
-AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCHOorV6g2TmuPD902vvx4p52TBqL9ofHJo
-Dt3FHcHMigIhANaUHV688ouwEpSpQ1whx7eFg0kwwbrlTBr+TmN9ytmx
------END CERTIFICATE-----
-";
+const ROOT: &str = include_str!("../fixtures/authority-root.pem");
 
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()

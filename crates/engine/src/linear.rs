@@ -13,7 +13,7 @@ use field::{Reached, Start, reach};
 use tree::Json;
 use value::{Asked, References, holds_keyword, texts};
 
-use crate::policy::{Category, Condition, FieldPath, Item, Literal, Modifier, Policy, Population, Selection, Truth};
+use crate::policy::{Category, Condition, FieldPath, Item, Literal, Modifier, Policy, Selection, Truth};
 use crate::record::AccountList;
 
 /// How many characters of a value are shown.
@@ -139,11 +139,7 @@ impl Record {
     /// Whether the record belongs to the population that the policy names; `None` if it names none, so that its
     /// population is told by event sources alone.
     pub fn population(&self, policy: &Policy, accounts: &AccountList) -> Option<Truth> {
-        let selection = match &policy.population {
-            Population::Sources => return None,
-            Population::Selection(name) => policy.detection.selections.iter().find(|(known, _)| known == name).map(|(_, s)| s)?,
-            Population::Own(selection) => selection,
-        };
+        let selection = policy.own_population()?;
         Some(if self.is_for(policy) { self.select(selection, accounts) } else { Truth::False })
     }
 

@@ -75,8 +75,7 @@ pub struct Case<'a> {
 
 /// The verdicts of one policy, by cell.
 pub fn verdicts(index: usize, policy: &Policy, case: &Case<'_>) -> Vec<CellVerdict> {
-    let grade = policy.evidence.unwrap_or(case.grade);
-    let ask = Ask { needs: Some(&policy.needs), grade, not_backfilled: case.not_backfilled.get(&index) };
+    let ask = Ask::of(policy, case.grade, case.not_backfilled.get(&index));
     let mut groups: BTreeMap<Place<'_>, Tally> = BTreeMap::new();
     let mut without_baseline: BTreeSet<Place<'_>> = BTreeSet::new();
     for ((account, region), cell) in case.cells {

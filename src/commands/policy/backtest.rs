@@ -25,6 +25,10 @@ use crate::report::{ReportError, scanned, words};
 use crate::scan::input;
 use crate::scan::{self, ScanContext};
 
+/// Seconds of an hour, and of a day.
+const HOUR: i64 = 3600;
+const DAY: i64 = 24 * HOUR;
+
 /// What a backtest came to.
 struct Tested {
     result: Backtest,

@@ -16,6 +16,7 @@ use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectKeyIdentifier};
 use super::response::{self, Fields, Info, TST_INFO, Token, Who};
 use super::roots::pem;
 use super::{Query, Roots, TimeStampError};
+use crate::state::{hex, sha256};
 
 const fn oid(text: &str) -> ObjectIdentifier {
     ObjectIdentifier::new_unwrap(text)
@@ -90,15 +91,11 @@ pub(crate) fn check(query: &Query, answer: &[u8], bytes: &[u8], roots: &Roots) -
         seconds,
         accuracy: token.info.accuracy.map(accuracy),
         authority: certificate.tbs_certificate().subject().to_string(),
-        serial: hexadecimal(token.info.serial),
+        serial: hex(token.info.serial),
         policy: token.info.policy.to_string(),
         root: pem(root),
-        root_sha256: hexadecimal(&Sha256::digest(root)),
+        root_sha256: sha256(root),
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The certificate in the token that its signer names.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Hours, Reason, Recording};
-use crate::policy::{Evidence, Needs};
+use crate::policy::{Evidence, Needs, Policy};
 
 /// What is known of one account in one region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,12 @@ pub struct Ask<'a> {
     pub not_backfilled: Option<&'a Hours>,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// What a policy needs, at its own grade or else at this one.
+    pub fn of(policy: &'a Policy, grade: Evidence, not_backfilled: Option<&'a Hours>) -> Ask<'a> {
+        Ask { needs: Some(&policy.needs), grade: policy.evidence.unwrap_or(grade), not_backfilled }
+    }
+
     /// Any management events, at a grade.
     pub fn any(grade: Evidence) -> Ask<'static> {
         Ask { needs: None, grade, not_backfilled: None }

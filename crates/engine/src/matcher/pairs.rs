@@ -31,7 +31,7 @@ const SIGN_IN: &str = "ConsoleLogin";
 pub(crate) const ODD: u64 = 0;
 
 /// A source and name as they stand in records, and what they leave to be asked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Pair {
     source: Option<Box<str>>,
     name: Option<Box<str>>,
@@ -41,9 +41,9 @@ pub(super) struct Pair {
 }
 
 /// What a record says in a few fields of few values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Flags {
-    kind: Option<RecordKind>,
+    kind: RecordKind,
     read_only: Flag,
     management: Flag,
     /// `errorCode` is missing.
@@ -51,10 +51,9 @@ struct Flags {
 }
 
 /// A field that is nearly always a boolean, or missing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Flag {
     /// Something else, or no single value: nothing is known beforehand.
-    #[default]
     Open,
     Missing,
     False,
@@ -97,8 +96,8 @@ pub(super) struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     places: Vec<Option<Box<Pair>>>,
-    /// For pairs that are not kept.
-    odd: Pair,
+    /// The last pair that is not kept.
+    odd: Option<Pair>,
     /// Serial number of the last pair.
     last: u64,
 }
@@ -139,8 +138,9 @@ impl Pairs {
     }
 
     fn odd(&mut self, subject: &Subject<'_>, matcher: &Matcher) -> &Pair {
-        self.odd = Pair { left: Left::of(subject, matcher, Flags::of(subject), ODD), ..Pair::default() };
-        &self.odd
+        let flags = Flags::of(subject);
+        let left = Left::of(subject, matcher, flags, ODD);
+        self.odd.insert(Pair { source: None, name: None, flags, left })
     }
 }
 
@@ -161,7 +161,7 @@ impl Flags {
             _ => Flag::Open,
         };
         Flags {
-            kind: Some(kind),
+            kind,
             read_only: flag(top::READ_ONLY),
             management: flag(top::MANAGEMENT_EVENT),
             no_error: matches!(subject.facts.only(top::ERROR_CODE), Ok(None)),
@@ -183,8 +183,7 @@ impl Flags {
 
     /// A number from the flags, for [`place`].
     fn number(self) -> u64 {
-        let kind = self.kind.map_or(0, |kind| kind as u64 + 1);
-        kind << 5 | (self.read_only as u64) << 3 | (self.management as u64) << 1 | u64::from(self.no_error)
+        (self.kind as u64) << 5 | (self.read_only as u64) << 3 | (self.management as u64) << 1 | u64::from(self.no_error)
     }
 }
 

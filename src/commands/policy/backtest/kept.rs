@@ -13,7 +13,7 @@ use assize_engine::partial::Partial;
 use assize_engine::policy::{Level, Policy};
 use assize_engine::time;
 
-use super::{Tested, limits, told, widened};
+use super::{DAY, HOUR, Tested, limits, told, widened};
 use crate::cli::BacktestArgs;
 use crate::collect::collected::{CellKey, Owed};
 use crate::collect::problem::Problem;
@@ -32,10 +32,6 @@ use crate::run::recalled::Recalled;
 use crate::run::{self, RunError};
 use crate::scan::object::Reader;
 use crate::scan::{self, on_threads};
-
-/// Seconds of an hour, and of a day.
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
 
 /// Tries policies over a period of the audit bucket.
 pub(super) fn test(args: &BacktestArgs, asked: &str, console: &Console) -> Result<Tested, CommandError> {
@@ -180,10 +176,7 @@ fn tell_coverage(
 ) -> bool {
     for tested in &mut result.policies {
         let policy = pack.policies.iter().find(|policy| policy.id == tested.id);
-        tested.coverage = policy.map(|policy| {
-            let grade = policy.evidence.unwrap_or(config.judge.evidence);
-            coverage(cells, hours, &Ask { needs: Some(&policy.needs), grade, not_backfilled: None })
-        });
+        tested.coverage = policy.map(|policy| coverage(cells, hours, &Ask::of(policy, config.judge.evidence, None)));
     }
     let whole = coverage(cells, hours, &Ask::any(config.judge.evidence));
     let enough = whole.hours_due > 0 && config.report.min_coverage.met_by(whole.hours_covered, whole.hours_due);

@@ -12,6 +12,7 @@ use assize_engine::record::AccountList;
 use assize_engine::time;
 
 use super::super::literally;
+use super::{DAY, HOUR};
 use crate::report::backtest::{Account, Backtest, Backtested, Day, Filter, Share, Source, VERSION};
 use crate::role::text::Tree;
 use crate::role::yaml;
@@ -37,10 +38,6 @@ const LEAST_SHARE: u64 = 5;
 
 /// Entries shown of accounts, actors and sources; all are counted.
 const SHOWN: usize = 5;
-
-/// Seconds of an hour, and of a day.
-const HOUR: i64 = 3600;
-const DAY: i64 = 24 * HOUR;
 
 /// The policy with matches grouped by our fields too, behind its own.
 pub(super) fn widened(policy: &Policy) -> Policy {
