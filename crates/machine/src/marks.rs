@@ -7,6 +7,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod plain;
@@ -19,6 +21,9 @@ pub enum Path {
     /// 256-bit vectors and carry-less multiplication on x86-64.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// 512-bit vectors, masks and squeezing on x86-64.
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
     /// 128-bit vectors on aarch64.
     #[cfg(target_arch = "aarch64")]
     Neon,
@@ -27,14 +32,21 @@ pub enum Path {
 impl Path {
     /// The fastest way that this processor has.
     pub fn best() -> Path {
-        #[cfg(target_arch = "x86_64")]
-        if avx2::available() {
-            return Path::Avx2;
-        }
-        #[cfg(target_arch = "aarch64")]
-        return Path::Neon;
-        #[cfg(not(target_arch = "aarch64"))]
-        Path::Plain
+        Path::available().last().unwrap_or(Path::Plain)
+    }
+
+    /// Every way that this processor has, the fastest last.
+    pub fn available() -> impl Iterator<Item = Path> {
+        let ways = [
+            Some(Path::Plain),
+            #[cfg(target_arch = "x86_64")]
+            avx2::available().then_some(Path::Avx2),
+            #[cfg(target_arch = "x86_64")]
+            avx512::available().then_some(Path::Avx512),
+            #[cfg(target_arch = "aarch64")]
+            Some(Path::Neon),
+        ];
+        ways.into_iter().flatten()
     }
 }
 
@@ -80,6 +92,8 @@ impl Marks {
             Path::Plain => run::<plain::Plain>(text, self),
             #[cfg(target_arch = "x86_64")]
             Path::Avx2 => avx2::run(text, self),
+            #[cfg(target_arch = "x86_64")]
+            Path::Avx512 => avx512::run(text, self),
             #[cfg(target_arch = "aarch64")]
             Path::Neon => neon::run(text, self),
         };
@@ -124,6 +138,21 @@ trait Look {
     fn odd(block: &[u8; 64]) -> (u64, u64);
     /// Each bit becomes the exclusive or of itself and all lower ones.
     fn prefix_xor(bits: u64) -> u64;
+
+    /// Writes `base` plus the number of each set bit; what stands behind them in `room` is without meaning.
+    #[inline(always)]
+    fn places(mut bits: u64, base: u32, room: &mut [u32; BLOCK]) {
+        // Four at a time without looking: most blocks have about four, and what is written too much is written over.
+        for four in room.as_chunks_mut::<4>().0 {
+            for place in four {
+                *place = base + bits.trailing_zeros();
+                bits &= bits.wrapping_sub(1);
+            }
+            if bits == 0 {
+                return;
+            }
+        }
+    }
 }
 
 /// What goes over from one block to the next.
@@ -177,7 +206,7 @@ fn run<L: Look>(text: &[u8], marks: &mut Marks) -> Outcome {
         if behind & space != 0 || carry.spaced {
             bad |= u64::from(!only_space_follows(behind & space, space, structural, &mut carry.spaced));
         }
-        write(structural, base, marks);
+        write::<L>(structural, base, marks);
         filled = number % 64 + 1;
         if filled == 64 {
             marks.escapes.push(std::mem::take(&mut word));
@@ -192,24 +221,14 @@ fn run<L: Look>(text: &[u8], marks: &mut Marks) -> Outcome {
 
 /// Appends the positions of the set bits.
 #[inline(always)]
-fn write(mut bits: u64, base: usize, marks: &mut Marks) {
+fn write<L: Look>(bits: u64, base: usize, marks: &mut Marks) {
     if marks.positions.len() < marks.count + BLOCK {
         marks.positions.resize((marks.count + BLOCK) * 2, 0);
     }
     let Some(room) = marks.positions.get_mut(marks.count..).and_then(<[u32]>::first_chunk_mut::<BLOCK>) else { return };
-    let count = bits.count_ones() as usize;
-    marks.count += count;
-    // Four at a time without looking: most blocks have about four, and what is written too much is written over.
-    for four in room.as_chunks_mut::<4>().0 {
-        for position in four {
-            // `mark_by` has refused texts whose places need more bits.
-            *position = base as u32 + bits.trailing_zeros();
-            bits &= bits.wrapping_sub(1);
-        }
-        if bits == 0 {
-            return;
-        }
-    }
+    marks.count += bits.count_ones() as usize;
+    // `mark_by` has refused texts whose places need more bits.
+    L::places(bits, base as u32, room);
 }
 
 /// Finds the escaped bytes of a block, those behind a backslash that is not escaped itself. Gives 1 if what is escaped
