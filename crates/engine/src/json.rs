@@ -149,11 +149,15 @@ pub struct Document<'a> {
     marks: &'a [u32],
     closes: &'a [u32],
     escapes: &'a [u64],
+    /// The colons behind the keys of the object whose opening bracket is the mark `walked`.
+    colons: &'a [u32],
+    walked: u32,
 }
 
 impl<'a> Document<'a> {
     fn new(text: &'a str, length: usize, marks: &'a Marks, walker: &'a Walker) -> Document<'a> {
-        Document { text, length, marks: marks.positions(), closes: &walker.closes, escapes: marks.escapes() }
+        let Walker { closes, colons, first: walked, .. } = walker;
+        Document { text, length, marks: marks.positions(), closes, escapes: marks.escapes(), colons, walked: *walked }
     }
 
     /// How many bytes the value takes, with white space before it.
@@ -324,7 +328,22 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The value of the entry that [`Entries::place`] named, of this object.
+    /// The places of all entries, as [`Entries::next_key`] gives them, if the walk went over this object last and so noted them.
+    #[inline(always)]
+    pub(crate) fn places(&self) -> Option<&'a [u32]> {
+        (self.kind == Kind::Object && self.mark == self.document.walked).then_some(self.document.colons)
+    }
+
+    /// The key of the entry with this place, with its quotes, if no white space stands around it.
+    #[inline(always)]
+    pub(crate) fn quoted_key(&self, place: u32) -> Option<&'a [u8]> {
+        let document = self.document;
+        let (from, to) = (document.position(place.wrapping_sub(1)) + 1, document.position(place));
+        let key = document.text.as_bytes().get(from as usize..to as usize)?;
+        matches!(key, [b'"', .., b'"']).then_some(key)
+    }
+
+    /// The value of the entry that [`Entries::next_key`] named, of this object.
     pub(crate) fn entry(&self, place: u32) -> Value<'a> {
         self.document.behind(place).0
     }

@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 pub use accounts::{AccountFacts, AccountList};
 
-use crate::json::{Kind, Value};
+use crate::json::{Entries, Kind, Value};
 use top::TopField;
 
 /// The kind of a record, by `eventCategory`, or by `eventType` where older versions have no category.
@@ -59,20 +59,49 @@ impl<'a> Facts<'a> {
     /// Looks through the top-level keys once.
     pub fn of(root: Value<'a>) -> Facts<'a> {
         let mut facts = Facts { root, places: [0; top::COUNT], omitted: Cell::default(), doubled: false, ambiguous: false };
-        let mut entries = root.entries();
-        while let Some((key, place)) = entries.next_key() {
-            let Some(field) = TopField::of(key).or_else(|| TopField::of_escaped(key)) else { continue };
-            let Some(slot) = facts.places.get_mut(field.number()) else { continue };
-            let again = *slot != 0;
-            facts.doubled |= again;
-            if !again {
-                *slot = place;
+        let Some(places) = root.places() else {
+            facts.add_entries(root.entries());
+            return facts;
+        };
+        let mut expected = TopField::FIRST;
+        for &place in places {
+            let Some(key) = root.quoted_key(place) else {
+                // Somebody else than AWS wrote this.
+                facts = Facts { places: [0; top::COUNT], doubled: false, ambiguous: false, ..facts };
+                facts.add_entries(root.entries());
+                return facts;
+            };
+            if !expected.is_quoted(key) {
+                let name = key.get(1..key.len() - 1).unwrap_or_default();
+                let Some(field) = TopField::of(name).or_else(|| TopField::of_escaped(name)) else { continue };
+                expected = field;
             }
-            if matches!(field, top::SOURCE | top::NAME) {
-                facts.ambiguous |= again || root.entry(place).kind() != Kind::String;
-            }
+            facts.add(expected, place);
+            expected = expected.next();
         }
         facts
+    }
+
+    /// Adds every entry that is a field of CloudTrail's, key by key.
+    fn add_entries(&mut self, mut entries: Entries<'a>) {
+        while let Some((key, place)) = entries.next_key() {
+            if let Some(field) = TopField::of(key).or_else(|| TopField::of_escaped(key)) {
+                self.add(field, place);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn add(&mut self, field: TopField, place: u32) {
+        let Some(slot) = self.places.get_mut(field.number()) else { return };
+        let again = *slot != 0;
+        self.doubled |= again;
+        if !again {
+            *slot = place;
+        }
+        if matches!(field, top::SOURCE | top::NAME) {
+            self.ambiguous |= again || self.root.entry(place).kind() != Kind::String;
+        }
     }
 
     /// The first value of the field.

@@ -11,12 +11,16 @@ use super::MAX_DEPTH;
 pub(super) struct Walker {
     /// For each mark that is an opening bracket: the mark that closes it. Only what was walked over has a meaning.
     pub(super) closes: Vec<u32>,
+    /// The colons behind the keys of the object that was walked over last; the walk passes them anyway.
+    pub(super) colons: Vec<u32>,
+    /// The mark where the last walk began.
+    pub(super) first: u32,
     open: [u32; MAX_DEPTH],
 }
 
 impl Default for Walker {
     fn default() -> Walker {
-        Walker { closes: Vec::new(), open: [0; MAX_DEPTH] }
+        Walker { closes: Vec::new(), colons: Vec::new(), first: u32::MAX, open: [0; MAX_DEPTH] }
     }
 }
 
@@ -30,6 +34,8 @@ impl Walker {
         let here = *marks.get(first as usize)? as usize;
         let object = *text.get(here)? == b'{';
         *self.open.first_mut()? = first;
+        self.colons.clear();
+        self.first = first;
         let mut walk = Walk { text, marks, walker: self, depth: 0, at: first as usize, here, object };
         loop {
             let mut byte = walk.member()?;
@@ -80,6 +86,9 @@ impl Walk<'_> {
                 return None;
             }
             self.at += 1;
+            if self.depth == 0 {
+                self.walker.colons.push(u32::try_from(self.at).ok()?);
+            }
             (here, next) = (next, self.mark(self.at + 1)?);
             byte = *self.text.get(next)?;
         }
