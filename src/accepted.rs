@@ -159,7 +159,6 @@ fn told(waiver: &Waiver, state: &str) -> v1::Waived {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use assize_engine::decode::Place;
@@ -182,14 +181,14 @@ mod tests {
             GroupKey { account: account.to_owned(), region: "eu-west-1".to_owned(), values: vec![Some("arn:root".to_owned())] };
         let hit = |day: &i64| Hit {
             time: day * DAY,
-            event_id: Arc::from("e"),
+            event_id: "e".into(),
             digest: RecordDigest::of(b"e"),
             object: Arc::from("o"),
             place: Place { index: 0, offset: 0 },
             length: 1,
         };
         let hits = days.iter().map(hit).collect();
-        Finding { policy: 0, fingerprint: "f".repeat(32), group, cells: BTreeSet::new(), hits, fired: None }
+        Finding { policy: 0, fingerprint: "f".repeat(32), group, cells: Vec::new(), hits, fired: None }
     }
 
     fn accepted(scope: &str) -> Accepted {

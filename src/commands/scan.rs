@@ -144,6 +144,7 @@ pub(crate) fn evaluate(request: &Request, pack: &Pack, inputs: &Inputs, console:
         evidence: &evidence,
         sessions: &Index::of(&scanned.partial.sessions),
         run: run_of(request, pack),
+        detail: request.detail,
         fail_on: request.fail_on.into(),
         fates: &HashMap::new(),
         changes: None,

@@ -20,13 +20,13 @@ fn finding(user: &str, hours: &[i64]) -> Finding {
     let group = GroupKey { account: "1".to_owned(), region: "r".to_owned(), values: vec![Some(user.to_owned())] };
     let hit = |hour: &i64| Hit {
         time: hour * HOUR,
-        event_id: Arc::from("e"),
+        event_id: "e".into(),
         digest: RecordDigest::of(b"e"),
         object: Arc::from("o"),
         place: Place { index: 0, offset: 0 },
         length: 1,
     };
-    let cells = BTreeSet::from([("1".to_owned(), "r".to_owned())]);
+    let cells = vec![("1".to_owned(), "r".to_owned())];
     let fingerprint = format!("{user}-{}", hours[0]);
     Finding { policy: 0, fingerprint, group, cells, hits: hours.iter().map(hit).collect(), fired: None }
 }

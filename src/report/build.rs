@@ -53,6 +53,8 @@ pub(crate) struct Parts<'a> {
     /// Records that issued temporary credentials.
     pub(crate) sessions: &'a Index<'a>,
     pub(crate) run: v1::Run,
+    /// How much of the evidence is shown.
+    pub(crate) detail: Detail,
     pub(crate) fail_on: FailOn,
     /// What becomes of findings, by fingerprint; nothing without a run before and without waivers.
     pub(crate) fates: &'a HashMap<String, Fate>,
@@ -413,11 +415,25 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
                 correlated::of(correlation, fired, judged.and_then(|judged| judged.awaited.get(&finding.fingerprint)))
             },
         ),
-        occurrences: finding.sample(SAMPLE).map(|hit| occurrence(finding.policy, hit, Truth::True, parts)).collect(),
+        occurrences: occurrences(finding, parts),
         remediation: text(|policy| &policy.remediation),
         life: fate.and_then(|fate| fate.life.clone()),
         waived: fate.and_then(|fate| fate.waived.clone()),
         reviewed: fate.and_then(|fate| fate.reviewed.clone()),
+    }
+}
+
+/// The records that are shown of a finding. For a glance that is what was read again: places in logs are not shown then, and those
+/// of ten thousand findings are most of a document.
+fn occurrences(finding: &Finding, parts: &Parts<'_>) -> Vec<v1::Occurrence> {
+    let one = |hit: &Hit| occurrence(finding.policy, hit, Truth::True, parts);
+    let was_read = |hit: &&Hit| {
+        let wanted = Wanted { policy: finding.policy, hit: (*hit).clone(), expected: Truth::True };
+        parts.evidence.contains_key(&wanted)
+    };
+    match parts.detail {
+        Detail::Glance => finding.hits.first().filter(was_read).map(one).into_iter().collect(),
+        Detail::Full => finding.sample(SAMPLE).map(one).collect(),
     }
 }
 

@@ -156,6 +156,7 @@ pub(super) async fn make(
         evidence: &evidence,
         sessions: &Index::of(&sessions),
         run: run_of(context, &question.hours),
+        detail: Detail::Full,
         fail_on: context.asked.fail_on,
         fates: &fates.by_finding,
         changes: Some(fates.changes),

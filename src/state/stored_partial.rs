@@ -226,7 +226,7 @@ impl StoredHit {
         let StoredHit(time, event_id, digest, object, index, offset, length) = self;
         let digest = u128::from_str_radix(&digest, 16).map_err(|_| "a digest is not hexadecimal".to_owned())?;
         let (object, place) = (object_at(objects, object)?, Place { index, offset });
-        let event_id = Arc::from(event_id);
+        let event_id = event_id.as_str().into();
         Ok(Hit { time, event_id, digest: RecordDigest(digest), object, place, length })
     }
 }

@@ -45,8 +45,8 @@ pub struct Fired {
 pub struct Episode {
     /// Account and region of the first match, and the values of the correlation's `group-by`.
     pub group: GroupKey,
-    /// Every account and region of a match.
-    pub cells: BTreeSet<(String, String)>,
+    /// Every account and region of a match, each once, ascending.
+    pub cells: Vec<(String, String)>,
     /// The matches in windows that fired, in time order.
     pub hits: Vec<Hit>,
     /// How.
@@ -335,9 +335,10 @@ fn episode(group: &Group, firings: &[Firing], matches: &Matches, window: &Window
         peak: peak.map(|peak| peak.to_string()),
         over: slide::over(window, &group.events, last),
     };
+    let cells: BTreeSet<_> = hits.iter().map(|(_, kind)| (kind.account.clone(), kind.region.clone())).collect();
     Some(Episode {
         group: GroupKey { account: place.account.clone(), region: place.region.clone(), values },
-        cells: hits.iter().map(|(_, kind)| (kind.account.clone(), kind.region.clone())).collect(),
+        cells: cells.into_iter().collect(),
         hits: hits.iter().map(|(hit, _)| (*hit).clone()).collect(),
         fired,
     })

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::decode::{self, Decoded, Malformed, Place, Sink};
-use crate::identity::{RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
+use crate::identity::{EventId, RecordDigest, Secret, SeenEntry, SeenRecords, Sighting};
 use crate::matcher::{Grouped, Judging, Matcher, Scratch, Subject, takes};
 use crate::partial::{ByHour, Cell, Hit, MalformedRecord, NO_HOUR, Partial, Tally};
 use crate::policy::{Category, Policy, Truth};
@@ -244,10 +244,10 @@ impl Evaluating<'_, '_> {
         // Further copies are matched as well: a finding names the first place of a record among all its copies, whichever
         // was read first.
         let object = &self.object.name;
-        let id = OnceCell::<Arc<str>>::new();
+        let id = OnceCell::<EventId>::new();
         let mut hit = || Hit {
             time,
-            event_id: Arc::clone(id.get_or_init(|| Arc::from(&*event_id))),
+            event_id: id.get_or_init(|| EventId::from(&*event_id)).clone(),
             digest: sha256(),
             object: Arc::clone(object),
             place,

@@ -4,13 +4,13 @@
 //! comes back is a new one. A correlation's matches are findings only where they make it fire ([`crate::correlation`]). A
 //! finding's fingerprint rests on nothing but what is in the records.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
 use crate::candidates;
 use crate::correlation::{self, Episode, Fired, Known};
+use crate::identity::RecordDigest;
 use crate::partial::{GroupKey, Hit, Partial, PolicyPartial};
 use crate::policy::{Policy, Population, Require};
 
@@ -26,8 +26,8 @@ pub struct Finding {
     pub fingerprint: String,
     /// Account, region and group values; of several accounts and regions those of the first match.
     pub group: GroupKey,
-    /// Every account and region of a match.
-    pub cells: BTreeSet<(String, String)>,
+    /// Every account and region of a match, each once, ascending.
+    pub cells: Vec<(String, String)>,
     /// Every matching record once, in time order, with the first of its places.
     pub hits: Vec<Hit>,
     /// How a correlation fired; `None` of a policy whose matches speak for themselves.
@@ -38,7 +38,7 @@ impl Finding {
     fn new(index: usize, policy: &Policy, group: GroupKey, hits: Vec<Hit>) -> Finding {
         let first = hits.first().map_or(0, |hit| hit.time);
         let fingerprint = fingerprint(&policy.id, &group, first);
-        let cells = BTreeSet::from([(group.account.clone(), group.region.clone())]);
+        let cells = vec![(group.account.clone(), group.region.clone())];
         Finding { policy: index, fingerprint, group, cells, hits, fired: None }
     }
 
@@ -179,8 +179,8 @@ fn named(policy: &str, group: &GroupKey, start: Option<i64>) -> String {
     if let Some(start) = start {
         part(&start.to_be_bytes());
     }
-    let digest = hash.finalize();
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    let head = hash.finalize().first_chunk().copied().unwrap_or_default();
+    RecordDigest(u128::from_be_bytes(head)).hex()
 }
 
 /// How many evaluated records belong to the policy's population, and what that population is, in words.
@@ -207,13 +207,12 @@ mod tests {
 
     use super::*;
     use crate::decode::Place;
-    use crate::identity::RecordDigest;
 
     fn hit(time: i64, id: &str, object: &str) -> Hit {
         let place = Place { index: 0, offset: 0 };
         Hit {
             time,
-            event_id: Arc::from(id),
+            event_id: id.into(),
             digest: RecordDigest::of(id.as_bytes()),
             object: Arc::from(object),
             place,
@@ -231,8 +230,8 @@ mod tests {
     #[test]
     fn copies_count_once_and_the_first_place_stays() {
         let hits = distinct(vec![hit(5, "a", "z"), hit(5, "a", "b"), hit(4, "c", "x")]);
-        let seen: Vec<(&str, &str)> = hits.iter().map(|hit| (&*hit.event_id, &*hit.object)).collect();
-        assert_eq!(seen, [("c", "x"), ("a", "b")]);
+        let seen: Vec<(String, &str)> = hits.iter().map(|hit| (hit.event_id.to_string(), &*hit.object)).collect();
+        assert_eq!(seen, [("c".to_owned(), "x"), ("a".to_owned(), "b")]);
     }
 
     #[test]
@@ -253,7 +252,7 @@ mod tests {
     fn a_sample_is_the_earliest_and_the_latest() {
         let hits = (0..9).map(|time| hit(time, &time.to_string(), "o")).collect();
         let group = GroupKey { account: String::new(), region: String::new(), values: vec![] };
-        let finding = Finding { policy: 0, fingerprint: String::new(), group, cells: BTreeSet::new(), hits, fired: None };
+        let finding = Finding { policy: 0, fingerprint: String::new(), group, cells: Vec::new(), hits, fired: None };
         let times: Vec<i64> = finding.sample(5).map(|hit| hit.time).collect();
         assert_eq!(times, [0, 1, 2, 3, 4, 8]);
     }

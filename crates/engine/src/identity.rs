@@ -7,6 +7,7 @@
 //! Within one evaluation records are told apart by a keyed hash ([`SeenEntry::keyed`]), whose key nobody knows who writes
 //! logs; from one evaluation to the next by SHA-256 ([`SeenEntry::of`]), because what is kept must not need a secret.
 
+mod event_id;
 mod fingerprint;
 mod table;
 
@@ -16,6 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+pub use event_id::EventId;
 pub use fingerprint::Secret;
 use table::Table;
 

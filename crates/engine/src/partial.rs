@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::correlation::MAX_MATCHES;
 use crate::decode::Place;
-use crate::identity::{RecordDigest, SeenEntry};
+use crate::identity::{EventId, RecordDigest, SeenEntry};
 use crate::matcher::Counted;
 use crate::policy::Policy;
 use crate::session::Sessions;
@@ -191,8 +191,8 @@ impl Cell {
 pub struct Hit {
     /// Event time, seconds since 1970 UTC.
     pub time: i64,
-    /// Event id; empty if the record has none.
-    pub event_id: Arc<str>,
+    /// Event id.
+    pub event_id: EventId,
     /// Digest of the record's bytes.
     pub digest: RecordDigest,
     /// The object.

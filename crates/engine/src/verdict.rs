@@ -236,7 +236,7 @@ mod tests {
 
     fn finding(account: &str) -> Finding {
         let group = GroupKey { account: account.to_owned(), region: "r".to_owned(), values: vec![] };
-        let cells = BTreeSet::from([(group.account.clone(), group.region.clone())]);
+        let cells = vec![(group.account.clone(), group.region.clone())];
         Finding { policy: 0, fingerprint: String::new(), group, cells, hits: vec![], fired: None }
     }
 

@@ -224,7 +224,7 @@ fn both_find_the_same_windows() {
             .map(|finding| {
                 let fired = finding.fired.unwrap();
                 let policy = &loaded.policies[finding.policy];
-                let ids = finding.hits.iter().map(|hit| named(policy, &hit.event_id, hit.time)).collect();
+                let ids = finding.hits.iter().map(|hit| named(policy, &hit.event_id.to_string(), hit.time)).collect();
                 (finding.policy, finding.group.values, ids, (fired.first, fired.last))
             })
             .collect();

@@ -72,7 +72,7 @@ pub(super) fn row(number: u64) -> LedgerRow {
 fn hit(number: u64, time: i64) -> Hit {
     Hit {
         time,
-        event_id: format!("event-{number}").into(),
+        event_id: format!("event-{number}").as_str().into(),
         digest: RecordDigest(u128::from(number) << 64 | 7),
         object: format!("object-{number}").into(),
         place: Place { index: number, offset: 10 * number },

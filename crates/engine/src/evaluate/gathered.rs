@@ -100,7 +100,7 @@ mod tests {
 
     fn hit(time: i64, digest: u128) -> Hit {
         let place = Place { index: 0, offset: 0 };
-        Hit { time, event_id: Arc::from(""), digest: RecordDigest(digest), object: Arc::from("o"), place, length: 1 }
+        Hit { time, event_id: "".into(), digest: RecordDigest(digest), object: Arc::from("o"), place, length: 1 }
     }
 
     fn found<'v>(values: &'v [Option<Cow<'v, str>>], time: i64, only_first: bool) -> Found<'v> {
