@@ -1,7 +1,7 @@
 //! Changes of trails, read from the logs that are collected: a policy of our own is evaluated beside the others, and what it
 //! matches is taken out of the results again.
 
-use assize_engine::partial::{ByHour, GroupKey};
+use assize_engine::partial::{ByHour, GroupKey, ordered};
 use assize_engine::policy::{self, Policy};
 
 use super::own_calls::{self, Heard};
@@ -44,7 +44,8 @@ pub(super) fn split(hours: &mut ByHour, reported: usize) -> Told {
             continue;
         }
         let mut beyond = part.partial.policies.split_off(reported).into_iter();
-        for (group, hits) in beyond.next().map(|found| found.groups).unwrap_or_default() {
+        let mut next = || ordered(beyond.next().map(|found| found.groups).unwrap_or_default());
+        for (group, hits) in next() {
             let Some((kind, trail)) = of(&group) else { continue };
             let (account, region) = (group.account, group.region);
             told.changes.extend(hits.into_iter().map(|hit| Change {
@@ -56,7 +57,7 @@ pub(super) fn split(hours: &mut ByHour, reported: usize) -> Told {
                 kind,
             }));
         }
-        for (group, hits) in beyond.next().map(|found| found.groups).unwrap_or_default() {
+        for (group, hits) in next() {
             told.heard.extend(hits.iter().filter_map(|hit| own_calls::heard(&group, hit)));
         }
     }

@@ -116,7 +116,9 @@ impl StoredPartial {
             if groups.is_empty() && not_evaluable.is_empty() && !exceeded {
                 continue;
             }
-            let groups = groups.iter().map(|(GroupKey { account, region, values }, hits)| {
+            // The same partial result is always stored as the same bytes.
+            let ordered: BTreeMap<&GroupKey, &Vec<Hit>> = groups.iter().collect();
+            let groups = ordered.into_iter().map(|(GroupKey { account, region, values }, hits)| {
                 let (account, region, values) = (account.clone(), region.clone(), values.clone());
                 StoredGroup { account, region, values, hits: objects.hits(hits) }
             });

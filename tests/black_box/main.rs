@@ -73,9 +73,15 @@ impl Assize {
     }
 
     fn run_with_input(&self, args: &[&str], input: &[u8]) -> Ran {
-        let mut child = self.command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let spool = tempfile::tempdir().unwrap();
+        let mut command = self.command(args);
+        command.env("TMPDIR", spool.path()).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
-        ran(&child.wait_with_output().unwrap())
+        let ran = ran(&child.wait_with_output().unwrap());
+        // What was read from standard input holds evidence, so no file of it may stay behind.
+        assert_eq!(std::fs::read_dir(spool.path()).unwrap().count(), 0, "{args:?}");
+        ran
     }
 
     /// Scans `path` with further arguments and reads the JSON result.

@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::finding::{QUIET_GAP, STEP};
-use crate::partial::{GroupKey, Hit};
+use crate::partial::{GroupKey, Groups, Hit, ordered};
 use crate::policy::{Correlation, Source, SourceOf, Window, WindowKind};
 use number::Decimal;
 
@@ -147,7 +147,7 @@ impl Known {
 }
 
 /// Finds when a correlation fired. `groups` are its matches by the values that it keeps.
-pub fn episodes(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>, known: &Known) -> Vec<Episode> {
+pub fn episodes(correlation: &Correlation, groups: Groups, known: &Known) -> Vec<Episode> {
     let matches = Matches::of(correlation, groups, known);
     let mut episodes = Vec::new();
     for group in found(&correlation.window, &matches, known.until) {
@@ -168,7 +168,7 @@ pub fn episodes(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>,
 }
 
 /// As [`crate::finding::needed_from`], of a correlation.
-pub(crate) fn needed_from(correlation: &Correlation, groups: &BTreeMap<GroupKey, Vec<Hit>>, read: &Range<i64>) -> Option<i64> {
+pub(crate) fn needed_from(correlation: &Correlation, groups: &Groups, read: &Range<i64>) -> Option<i64> {
     // A window of the period's first second reaches back so far, also to what is awaited and of which nothing is read yet.
     let reaches = read.end - correlation.reach();
     if read.start > reaches {
@@ -189,9 +189,9 @@ pub(crate) fn legs_text(legs: impl Iterator<Item = usize>) -> String {
 }
 
 impl Matches {
-    fn of(correlation: &Correlation, groups: BTreeMap<GroupKey, Vec<Hit>>, known: &Known) -> Matches {
+    fn of(correlation: &Correlation, groups: Groups, known: &Known) -> Matches {
         let mut matches = Matches { hits: Vec::new(), kinds: Vec::new() };
-        for (GroupKey { account, region, mut values }, hits) in groups {
+        for (GroupKey { account, region, mut values }, hits) in ordered(groups) {
             let legs = if correlation.legs.len() > 1 {
                 let text = values.pop().flatten().unwrap_or_default();
                 text.split(',').filter_map(|leg| leg.parse::<u32>().ok()).fold(0, |legs, leg| legs | 1_u64.unbounded_shl(leg))

@@ -210,14 +210,7 @@ mod tests {
 
     fn hit(time: i64, id: &str, object: &str) -> Hit {
         let place = Place { index: 0, offset: 0 };
-        Hit {
-            time,
-            event_id: id.into(),
-            digest: RecordDigest::of(id.as_bytes()),
-            object: Arc::from(object),
-            place,
-            length: 1,
-        }
+        Hit { time, event_id: id.into(), digest: RecordDigest::of(id.as_bytes()), object: Arc::from(object), place, length: 1 }
     }
 
     #[test]

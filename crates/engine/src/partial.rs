@@ -204,7 +204,7 @@ pub struct Hit {
 }
 
 /// What parts findings of one policy.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupKey {
     /// Account id.
     pub account: String,
@@ -214,11 +214,19 @@ pub struct GroupKey {
     pub values: Vec<Option<String>>,
 }
 
+/// Matches by group, in no order: a log's groups are looked up far more often than they are gone through.
+pub type Groups = HashMap<GroupKey, Vec<Hit>>;
+
+/// The groups in the order of their keys, for what must be the same each time.
+pub fn ordered(groups: Groups) -> BTreeMap<GroupKey, Vec<Hit>> {
+    groups.into_iter().collect()
+}
+
 /// What one policy gave.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyPartial {
     /// Matches by group. A record that was read twice stands here twice; making findings counts it once.
-    pub groups: BTreeMap<GroupKey, Vec<Hit>>,
+    pub groups: Groups,
     /// Records that could not be judged.
     pub not_evaluable: Vec<Hit>,
     /// There were more matches than can be looked at together, so none is kept.
@@ -256,7 +264,7 @@ impl PolicyPartial {
     fn check(&mut self) {
         if self.exceeded || self.limit.is_some_and(|limit| self.held > limit) {
             self.exceeded = true;
-            self.groups = BTreeMap::new();
+            self.groups = Groups::new();
             self.held = 0;
         }
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use assize_engine::correlation::Known;
 use assize_engine::evaluate::CUT;
 use assize_engine::finding;
-use assize_engine::partial::{GroupKey, Hit, Partial, PolicyPartial};
+use assize_engine::partial::{GroupKey, Groups, Hit, Partial, PolicyPartial, ordered};
 use assize_engine::policy::{Correlation, FieldPath, Policy};
 use assize_engine::record::AccountList;
 use assize_engine::time;
@@ -124,7 +124,7 @@ fn one(
         }
         Group { key, hits, fields, own }
     };
-    let groups: Vec<Group> = taken.groups.into_iter().map(group).collect();
+    let groups: Vec<Group> = ordered(taken.groups).into_iter().map(group).collect();
     let findings = findings(policy, groups.iter(), known);
     let matches = groups.iter().map(Group::count).sum();
     let sources = sources(&groups);
@@ -165,7 +165,7 @@ fn one(
 
 /// The findings of one policy: the times at which they begin. The wide groups are put together again as the policy groups.
 fn findings<'g>(policy: &Policy, groups: impl Iterator<Item = &'g Group<'g>>, known: &Known) -> Vec<i64> {
-    let mut own: BTreeMap<GroupKey, Vec<Hit>> = BTreeMap::new();
+    let mut own = Groups::new();
     for group in groups {
         let mut key = group.key.clone();
         // What a correlation over several rules keeps last says which of them it was.
