@@ -105,7 +105,7 @@ fn index(document: &Document, templates: &Templates, pages: &[AccountPage]) -> R
     let page = page::Page::of(document, (templates.lang, templates.zone.as_deref()), pages);
     let mut context = Context::from_serialize(&page).map_err(failed)?;
     dress(&mut context, document, templates);
-    templates.html.render("report.html", &context).map_err(failed)
+    templates.html().render("report.html", &context).map_err(failed)
 }
 
 fn account(document: &Document, templates: &Templates, account: &str, findings: Vec<&Finding>) -> Result<String, RenderError> {
@@ -124,7 +124,7 @@ fn account(document: &Document, templates: &Templates, account: &str, findings: 
     };
     let mut context = Context::from_serialize(&view).map_err(failed)?;
     dress(&mut context, document, templates);
-    templates.html.render("account.html", &context).map_err(failed)
+    templates.html().render("account.html", &context).map_err(failed)
 }
 
 /// Style and script, and what allows exactly these.

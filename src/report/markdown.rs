@@ -122,7 +122,7 @@ pub(crate) fn render(document: &Document, templates: &Templates) -> Result<Strin
     let mut report = String::new();
     for rows in ROWS {
         report = Context::from_serialize(&Page::of(document, rows))
-            .and_then(|context| templates.markdown.render("report.md", &context))
+            .and_then(|context| templates.markdown().render("report.md", &context))
             .map_err(|error| RenderError::new("report.md", &error))?;
         if report.len() <= MAX_BYTES {
             return Ok(report);

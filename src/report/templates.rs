@@ -30,11 +30,12 @@ const FILES: [(&str, &str); 10] = [
     ("ja.yaml", include_str!("../../reports/ja.yaml")),
 ];
 
-/// Parsed templates, ready to render any number of documents.
+/// Templates that render any number of documents.
 #[derive(Clone, Debug)]
 pub(crate) struct Templates {
-    pub(crate) html: Tera,
-    pub(crate) markdown: Tera,
+    /// What is parsed when it is first needed: a report for a terminal never needs it.
+    markup: Vec<(&'static str, String)>,
+    engines: OnceLock<Engines>,
     /// Content of `report.css`.
     pub(crate) css: String,
     /// Content of `scope.css`, for a document that has a scope.
@@ -45,7 +46,16 @@ pub(crate) struct Templates {
     pub(crate) lang: Lang,
     /// The zone of a second time beside each one in UTC; none for UTC alone.
     pub(crate) zone: Option<String>,
+    /// Its seconds east of UTC.
+    offset: i64,
     catalogues: Catalogues,
+}
+
+/// Parsed templates.
+#[derive(Clone, Debug)]
+struct Engines {
+    html: Tera,
+    markdown: Tera,
 }
 
 /// Texts for one, and texts in Japanese.
@@ -154,63 +164,87 @@ impl Templates {
     fn build(files: &[(&'static str, String)]) -> Result<Self, Vec<TemplateProblem>> {
         let content =
             |wanted: &str| files.iter().find(|(name, _)| *name == wanted).map(|(_, content)| content.clone()).unwrap_or_default();
-        let markup = |suffix: &str| -> Vec<(&'static str, String)> {
-            files.iter().filter(|(name, _)| name.ends_with(suffix)).cloned().collect()
-        };
-        let mut html = engine(".html", escape::html);
-        html.add_raw_templates(markup(".html")).map_err(|error| problems_of("report.html", &error))?;
-        let mut markdown = engine(".md", escape::markdown);
-        markdown.register_filter("code", |text: &str, _: Kwargs, _: &State| Value::safe_string(&escape::markdown_code(text)));
-        markdown.add_raw_templates(markup(".md")).map_err(|error| problems_of("report.md", &error))?;
         let catalogue = |name: &'static str| {
             let read = Texts::of(name, content(name)).map(Arc::new);
             read.map_err(|error| vec![TemplateProblem { file: name.into(), line: None, why: error.to_string() }])
         };
         let catalogues = Catalogues { singular: catalogue("en.yaml")?, japanese: catalogue("ja.yaml")? };
         let (css, scope_css, script) = (content("report.css"), content("scope.css"), content("report.js"));
-        let (lang, zone) = (Lang::En, None);
-        Ok(Self { html, markdown, css, scope_css, script, lang, zone, catalogues }.speaking(Lang::En))
+        let markup = files.iter().filter(|(name, _)| name.ends_with(".html") || name.ends_with(".md")).cloned().collect();
+        let (lang, zone, engines, offset) = (Lang::En, None, OnceLock::new(), 0);
+        Ok(Self { markup, engines, css, scope_css, script, lang, zone, offset, catalogues })
     }
 
     /// The same templates in a language.
-    pub(crate) fn speaking(mut self, lang: Lang) -> Self {
-        self.lang = lang;
-        for engine in [&mut self.html, &mut self.markdown] {
-            let (singular, japanese) = (Arc::clone(&self.catalogues.singular), Arc::clone(&self.catalogues.japanese));
-            engine.register_filter("tr", move |text: &str, arguments: Kwargs, _: &State| {
-                let one = arguments.get::<u64>("n").ok().flatten() == Some(1);
-                let arguments: Vec<(String, String)> =
-                    arguments.iter().map(|(name, value)| (name.to_string(), language::value(value))).collect();
-                match lang {
-                    Lang::Ja => japanese.get().text(text, &arguments),
-                    Lang::En if one => singular.get().text(text, &arguments),
-                    Lang::En => language::filled(text, &arguments),
-                }
-            });
-            let japanese = Arc::clone(&self.catalogues.japanese);
-            engine.register_filter("sentence", move |text: &str, _: Kwargs, _: &State| match lang {
-                Lang::Ja => japanese.get().whole(text),
-                Lang::En => language::ended(text, "."),
-            });
-        }
-        self
+    pub(crate) fn speaking(self, lang: Lang) -> Self {
+        Self { lang, engines: OnceLock::new(), ..self }
     }
 
     /// The same templates with a second time beside each one in UTC.
-    pub(crate) fn in_zone(mut self, zone: &Timezone) -> Self {
-        if zone.offset_seconds != 0 {
-            let (name, offset) = (zone.name.clone(), i64::from(zone.offset_seconds));
-            self.zone = Some(name.clone());
-            for engine in [&mut self.html, &mut self.markdown] {
-                let name = name.clone();
-                engine.register_filter("time", move |text: &str, _: Kwargs, _: &State| words::time_in(text, (&name, offset)));
-            }
+    pub(crate) fn in_zone(self, zone: &Timezone) -> Self {
+        if zone.offset_seconds == 0 {
+            return self;
         }
-        self
+        Self { zone: Some(zone.name.clone()), offset: zone.offset_seconds.into(), engines: OnceLock::new(), ..self }
+    }
+
+    /// The templates of HTML.
+    pub(crate) fn html(&self) -> &Tera {
+        &self.engines().html
+    }
+
+    /// The templates of Markdown.
+    pub(crate) fn markdown(&self) -> &Tera {
+        &self.engines().markdown
+    }
+
+    fn engines(&self) -> &Engines {
+        let parse = || self.parse().expect("a test parses the embedded templates, and others were parsed when they were loaded");
+        self.engines.get_or_init(parse)
+    }
+
+    fn parse(&self) -> Result<Engines, Vec<TemplateProblem>> {
+        let markup = |suffix: &str| self.markup.iter().filter(|(name, _)| name.ends_with(suffix)).cloned().collect::<Vec<_>>();
+        let mut html = engine(".html", escape::html);
+        self.add_filters(&mut html);
+        html.add_raw_templates(markup(".html")).map_err(|error| problems_of("report.html", &error))?;
+        let mut markdown = engine(".md", escape::markdown);
+        self.add_filters(&mut markdown);
+        markdown.register_filter("code", |text: &str, _: Kwargs, _: &State| Value::safe_string(&escape::markdown_code(text)));
+        markdown.add_raw_templates(markup(".md")).map_err(|error| problems_of("report.md", &error))?;
+        Ok(Engines { html, markdown })
+    }
+
+    /// The filters that depend on the language and the zone.
+    fn add_filters(&self, engine: &mut Tera) {
+        let lang = self.lang;
+        let (singular, japanese) = (Arc::clone(&self.catalogues.singular), Arc::clone(&self.catalogues.japanese));
+        engine.register_filter("tr", move |text: &str, arguments: Kwargs, _: &State| {
+            let one = arguments.get::<u64>("n").ok().flatten() == Some(1);
+            let arguments: Vec<(String, String)> =
+                arguments.iter().map(|(name, value)| (name.to_string(), language::value(value))).collect();
+            match lang {
+                Lang::Ja => japanese.get().text(text, &arguments),
+                Lang::En if one => singular.get().text(text, &arguments),
+                Lang::En => language::filled(text, &arguments),
+            }
+        });
+        let japanese = Arc::clone(&self.catalogues.japanese);
+        engine.register_filter("sentence", move |text: &str, _: Kwargs, _: &State| match lang {
+            Lang::Ja => japanese.get().whole(text),
+            Lang::En => language::ended(text, "."),
+        });
+        let zone = self.zone.clone().map(|name| (name, self.offset));
+        engine.register_filter("time", move |text: &str, _: Kwargs, _: &State| match &zone {
+            Some((name, offset)) => words::time_in(text, (name, *offset)),
+            None => words::time(text),
+        });
     }
 
     /// Renders a document that has one of everything, to find misspelt fields before a long run does.
     fn try_out(self) -> Result<Self, Vec<TemplateProblem>> {
+        let engines = self.parse()?;
+        self.engines.get_or_init(|| engines);
         let document = example::document();
         let results = [html::render(&document, &self), markdown::render(&document, &self)];
         let problems: Vec<_> = results
@@ -269,12 +303,8 @@ fn engine(suffix: &'static str, escape: tera::EscapeFn) -> Tera {
     engine.register_filter("safe", |_: Value, _: Kwargs, _: &State| -> tera::TeraResult<Value> {
         Err(tera::Error::message("`safe` is not available: text from logs is always escaped"))
     });
-    // Replaced when a language is chosen; templates are checked for the filters that they use before.
-    engine.register_filter("tr", |text: &str, _: Kwargs, _: &State| text.to_owned());
-    engine.register_filter("sentence", |text: &str, _: Kwargs, _: &State| text.to_owned());
     engine.register_filter("count", |number: u64, _: Kwargs, _: &State| words::count(number));
     engine.register_filter("bytes", |number: u64, _: Kwargs, _: &State| words::bytes(number));
-    engine.register_filter("time", |text: &str, _: Kwargs, _: &State| words::time(text));
     engine.register_filter("answer", |text: &str, _: Kwargs, _: &State| scope::answer(text));
     engine.register_filter("prose", |text: &str, _: Kwargs, _: &State| words::prose(text));
     engine.register_filter("shorten", |text: &str, arguments: Kwargs, _: &State| {
