@@ -39,6 +39,9 @@ use cli::{Cli, Command};
 use console::Console;
 use exit::Exit;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let console = Console::new(&cli.global);
