@@ -337,3 +337,32 @@ fn parts_of_a_record_that_is_too_long_do_not_show() {
         }
     }
 }
+
+#[test]
+fn a_search_over_more_than_is_at_hand_does_not_show() {
+    let records = |from: usize, count: usize| (from..from + count).map(record).collect::<Vec<_>>().join(",");
+    let bare = vec![r#"{"eventName":"A"}"#; 100_000].join(",");
+    let (quote, open) = (r#"{"eventVersion":"1.08","eventName":"X"#, r#"{"eventVersion":[{"#);
+    for damage in
+        [quote.to_owned(), open.to_owned(), format!("{quote},{bare}"), format!("{open},{bare}"), format!("}}]}}{quote}")]
+    {
+        let text = format!("{{\"Records\":[{},{damage},{}]}}\n{{\"eventName\":\"B\"}}", records(0, 9_000), records(9_000, 9_000));
+        for size in [100_000, 700_000] {
+            assert_parts_do_not_show(text.as_bytes(), &[size], false);
+        }
+        let (told, _) = told(text.as_bytes());
+        let found = told.0.iter().filter(|call| matches!(call, Call::Record(..))).count();
+        assert!(found >= 9_000, "{found}");
+    }
+}
+
+#[test]
+fn a_record_is_found_wherever_a_stretch_of_the_search_ends() {
+    for filled in (1 << 20) - 40..(1 << 20) {
+        let text = format!(r#"[{{"eventName":"{},{}]"#, "x".repeat(filled), record(1));
+        let (told, _) = told(text.as_bytes());
+        assert!(matches!(&told.0[..], [Call::Malformed(..), Call::Record(..)]), "{filled}");
+    }
+    let blank = format!("[{{x}}{},{}]", " ".repeat(3 << 20), record(1));
+    assert_parts_do_not_show(blank.as_bytes(), &[1_100_000], false);
+}

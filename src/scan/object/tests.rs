@@ -47,7 +47,8 @@ fn giant() -> (Vec<u8>, Vec<(u64, u64)>) {
             text.push(b',');
         }
         let length = if places.len() == 20 { 9 << 20 } else { 200_000 + 7_919 * places.len() % 1_000 };
-        let record = format!(r#"{{"eventName":"N","eventID":"{}","x":"{}"}}"#, places.len(), "x".repeat(length));
+        let record =
+            format!(r#"{{"eventVersion":"1.08","eventName":"N","eventID":"{}","x":"{}"}}"#, places.len(), "x".repeat(length));
         places.push((text.len() as u64, record.len() as u64));
         text.extend_from_slice(record.as_bytes());
         // Deflate makes more of what repeats itself than any log does.
@@ -75,6 +76,21 @@ fn a_giant_takes_little_memory_and_gives_what_it_holds() {
     assert!(places.starts_with(&found.0) && found.0.len() > places.len() / 3);
     assert_eq!(found.1.len(), 2, "the record that was cut, and the list that does not end");
     assert!(capacity <= 32 << 20, "{capacity}");
+}
+
+#[test]
+fn damage_in_a_giant_does_not_make_it_take_more() {
+    let (text, places) = giant();
+    let at = places[5].0 as usize;
+    // A quote that is never closed; and the end of everything, behind which nothing is a log, until a line begins.
+    for (with, left) in [(r#"{"x":"y,"#, places.len() - 1), (r#"{}]}]      "#, 5)] {
+        let mut text = text.clone();
+        text[at..at + with.len()].copy_from_slice(with.as_bytes());
+        let (outcome, found, capacity) = read(&gzip(&text), true);
+        assert_eq!((outcome.status, found.0.len()), (Status::Read, left));
+        assert!(!found.1.is_empty());
+        assert!(capacity <= 32 << 20, "{capacity}");
+    }
 }
 
 #[test]

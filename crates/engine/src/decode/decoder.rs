@@ -27,6 +27,8 @@ enum Stage {
     Behind(List),
     /// The same behind damage, or the next member: the search may have found that itself.
     BehindDamage(List),
+    /// The next line that begins an object.
+    Garbage,
 }
 
 /// Where decoding stands between two parts.
@@ -34,6 +36,8 @@ pub(super) struct Standing {
     stage: Stage,
     /// How many lists the object held so far that wraps the list at hand; `None` outside of one.
     lists: Option<u64>,
+    /// Where text at the top begins that cannot be read, and why, until its end is found.
+    garbage: Option<(u64, Malformed)>,
     /// Where the text at hand begins in the object.
     offset: u64,
     /// The last byte before the text at hand that is no white space.
@@ -60,7 +64,7 @@ impl Standing {
             text.go_on(skipped);
         }
         let seen = skipped as u64;
-        Standing { stage: Stage::Top, lists: None, offset: seen, before: None, budget: 0, seen }
+        Standing { stage: Stage::Top, lists: None, garbage: None, offset: seen, before: None, budget: 0, seen }
     }
 }
 
@@ -96,9 +100,9 @@ impl<'c, 'm> Decoder<'c, 'm> {
 
     /// Takes apart what can be judged, and returns how many bytes that is.
     pub(super) fn run(mut self) -> usize {
-        let mut at = self.skip_space(0);
+        let mut at = self.next_thing(0);
         while let Some(next) = self.step(at) {
-            at = self.skip_space(next);
+            at = self.next_thing(next);
         }
         let used = self.text.get(..at).unwrap_or_default();
         self.standing.before = used.iter().rev().find(|byte| !byte.is_ascii_whitespace()).copied().or(self.standing.before);
@@ -106,7 +110,13 @@ impl<'c, 'm> Decoder<'c, 'm> {
         at
     }
 
-    /// Judges the thing that begins at `at`, where no white space stands, and returns where the next one does. `None` if
+    /// Where the next thing begins: behind white space, unless lines count.
+    #[inline]
+    fn next_thing(&self, at: usize) -> usize {
+        if matches!(self.standing.stage, Stage::Garbage) { at } else { self.skip_space(at) }
+    }
+
+    /// Judges the thing that begins at `at`, and returns where the next one does. `None` if
     /// what is at hand does not tell, or all is said.
     #[inline]
     fn step(&mut self, at: usize) -> Option<usize> {
@@ -116,6 +126,7 @@ impl<'c, 'm> Decoder<'c, 'm> {
             Stage::Top => self.top(at),
             Stage::Key => self.key(at),
             Stage::BehindValue => self.behind_value(at),
+            Stage::Garbage => self.behind_garbage(at),
             Stage::First(list) => match self.byte(at)? {
                 Some(b']') => self.close_list(at + 1),
                 _ => self.stand(Stage::Member(list), at),
@@ -304,15 +315,24 @@ impl<'c, 'm> Decoder<'c, 'm> {
         self.out.malformed(self.offset(at), (end - at) as u64, why);
     }
 
-    /// Reports text at the top that cannot be read, up to the next line that begins an object.
+    /// From here the text at the top cannot be read, up to the next line that begins an object.
     fn garbage(&mut self, at: usize, why: &Malformed) -> Option<usize> {
+        self.standing.lists = None;
+        self.standing.garbage = Some((self.offset(at), why.clone()));
+        self.stand(Stage::Garbage, at)
+    }
+
+    fn behind_garbage(&mut self, at: usize) -> Option<usize> {
         let end = match resync::next_line_with_object(self.text, at) {
             Some(end) => end,
-            None if self.more => return None,
+            // Only the line break is of interest behind which an object may still begin.
+            None if self.more => return Some(resync::blank_line_at_end(self.text, at)).filter(|&kept| kept > at),
             None => self.text.len(),
         };
-        self.damaged(at, end, why);
-        self.standing.lists = None;
+        self.structure = None;
+        if let Some((from, why)) = self.standing.garbage.take() {
+            self.out.malformed(from, self.offset(end) - from, &why);
+        }
         self.stand(Stage::Top, end)
     }
 

@@ -25,6 +25,12 @@ pub(super) struct Search<'t, 'm> {
     pub(super) budget: usize,
 }
 
+/// How a record begins.
+const START: &[u8] = b"{\"eventVersion\"";
+
+/// Over so many bytes brackets are counted before records are looked for in them.
+const STRETCH: usize = 1 << 20;
+
 /// Where the search for a record stopped.
 enum Stop {
     /// A record begins here.
@@ -38,53 +44,30 @@ enum Stop {
 impl Search<'_, '_> {
     /// Where to go on after the malformed member at `at`: its end, the start of the next record, or the end of the text.
     /// `None` if what is at hand does not tell.
+    ///
+    /// Brackets are counted for a stretch, then records are looked for in it: behind an open quote a bracket may never
+    /// be closed, and the next record is near all the same.
     pub(super) fn after(&mut self, at: usize) -> Option<usize> {
-        let end = self.bracket_end(at);
-        if end.is_none() && self.more {
-            return None;
-        }
-        let until = end.unwrap_or(self.text.len());
-        match self.next_record(at + 1, until) {
-            Stop::At(found) => Some(found),
-            Stop::Exhausted if self.more => None,
-            Stop::Nowhere | Stop::Exhausted => Some(until),
-        }
-    }
-
-    /// The end of the value at `at` by counting brackets outside strings, if a comma or the end of the list follows.
-    fn bracket_end(&mut self, at: usize) -> Option<usize> {
-        let mut depth = 0_usize;
-        let mut in_string = false;
-        let mut escaped = false;
-        for (step, &byte) in self.text.get(at..)?.iter().enumerate() {
-            self.budget = self.budget.checked_sub(1)?;
-            if in_string {
-                in_string = escaped || byte != b'"';
-                escaped = !escaped && byte == b'\\';
-                continue;
-            }
-            match byte {
-                b'"' => in_string = true,
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' if depth > 0 => depth -= 1,
-                // At depth 0 a comma or bracket belongs to the list: the member was a bare token.
-                b',' | b']' | b'}' if depth == 0 => return (step > 0).then_some(at + step).or(Some(at + 1)),
-                _ => {}
-            }
-            if depth == 0 && matches!(byte, b'}' | b']') {
-                let end = at + step + 1;
-                let next = self.text.get(end..)?.iter().find(|byte| !byte.is_ascii_whitespace());
-                if matches!(next, Some(b',' | b']')) {
-                    return Some(end);
-                }
+        let (mut brackets, mut from) = (Brackets::from(at), at + 1);
+        loop {
+            let (until, end) = match brackets.count(self.text, &mut self.budget) {
+                Counted::End(end) => (end, true),
+                Counted::Stretch => (brackets.at, false),
+                Counted::Open | Counted::Exhausted if self.more => return None,
+                Counted::Open | Counted::Exhausted => (self.text.len(), true),
+            };
+            match self.next_record(from, until) {
+                Stop::At(found) => return Some(found),
+                Stop::Exhausted if self.more => return None,
+                Stop::Exhausted if !end => return Some(self.text.len()),
+                Stop::Nowhere | Stop::Exhausted if end => return Some(until),
+                Stop::Nowhere | Stop::Exhausted => from = from.max(until + 1 - START.len()),
             }
         }
-        None
     }
 
     /// The first place in `from..until` where a whole record begins after a comma.
     fn next_record(&mut self, mut from: usize, until: usize) -> Stop {
-        const START: &[u8] = b"{\"eventVersion\"";
         let finder = memchr::memmem::Finder::new(START);
         loop {
             let window = self.text.get(from..until).unwrap_or_default();
@@ -127,6 +110,67 @@ impl Search<'_, '_> {
     }
 }
 
+/// The end of a value by counting brackets outside strings.
+struct Brackets {
+    from: usize,
+    /// How far they were counted.
+    at: usize,
+    depth: usize,
+    in_string: bool,
+    escaped: bool,
+}
+
+/// What counting found out.
+enum Counted {
+    /// The value ends here, and a comma or the end of the list follows.
+    End(usize),
+    /// It does not end in this stretch.
+    Stretch,
+    /// It does not end in what is at hand, or nothing follows there.
+    Open,
+    /// The budget is at its end.
+    Exhausted,
+}
+
+impl Brackets {
+    fn from(at: usize) -> Brackets {
+        Brackets { from: at, at, depth: 0, in_string: false, escaped: false }
+    }
+
+    /// Counts on for a stretch.
+    fn count(&mut self, text: &[u8], budget: &mut usize) -> Counted {
+        let begin = self.at;
+        for (step, &byte) in text.get(begin..).unwrap_or_default().iter().enumerate() {
+            if step == STRETCH {
+                return Counted::Stretch;
+            }
+            let Some(left) = budget.checked_sub(1) else { return Counted::Exhausted };
+            (*budget, self.at) = (left, begin + step + 1);
+            if self.in_string {
+                self.in_string = self.escaped || byte != b'"';
+                self.escaped = !self.escaped && byte == b'\\';
+                continue;
+            }
+            match byte {
+                b'"' => self.in_string = true,
+                b'{' | b'[' => self.depth += 1,
+                b'}' | b']' if self.depth > 0 => self.depth -= 1,
+                // At depth 0 a comma or bracket belongs to the list: the member was a bare token.
+                b',' | b']' | b'}' if self.depth == 0 => return Counted::End((self.at - 1).max(self.from + 1)),
+                _ => {}
+            }
+            if self.depth == 0 && matches!(byte, b'}' | b']') {
+                match text.get(self.at..).unwrap_or_default().iter().find(|byte| !byte.is_ascii_whitespace()) {
+                    Some(b',' | b']') => return Counted::End(self.at),
+                    Some(_) => {}
+                    None => return Counted::Open,
+                }
+            }
+        }
+        Counted::Open
+    }
+}
+
 /// The start of the next line whose first character opens an object.
 pub(super) fn next_line_with_object(text: &[u8], at: usize) -> Option<usize> {
     let mut from = at;
@@ -137,6 +181,14 @@ pub(super) fn next_line_with_object(text: &[u8], at: usize) -> Option<usize> {
             return Some(from + indent);
         }
     }
+}
+
+/// The last line break in the text from `at`, if nothing but white space stands behind it; else the end of the text.
+pub(super) fn blank_line_at_end(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    let line = memchr::memrchr(b'\n', rest).unwrap_or(rest.len());
+    let blank = rest.iter().skip(line).all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    if blank { at + line } else { text.len() }
 }
 
 /// How many bytes were read before the error was found; what is read in vain counts too.
