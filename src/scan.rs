@@ -1,6 +1,7 @@
 //! Reads objects on a pool of threads, evaluates them, and makes findings of the merged results.
 
 pub(crate) mod evidence;
+pub(crate) mod hashed;
 pub(crate) mod input;
 pub(crate) mod object;
 
@@ -21,6 +22,7 @@ use assize_engine::layout;
 use assize_engine::partial::Partial;
 use assize_engine::policy::Policy;
 use assize_engine::record::AccountList;
+use assize_engine::text::Text;
 
 use input::Inputs;
 use object::{ObjectOutcome, Reader, Status};
@@ -139,7 +141,7 @@ pub(crate) type Digests = HashMap<CopyPlace, RecordDigest>;
 
 /// Reads the records of conflicts again, object by object, for their SHA-256. `read` hands the text of the object with this
 /// number to what it is given.
-pub(crate) fn digests(conflicts: &[Conflict], mut read: impl FnMut(u32, &mut dyn FnMut(&[u8]) -> Decoded)) -> Digests {
+pub(crate) fn digests(conflicts: &[Conflict], mut read: impl FnMut(u32, &mut dyn FnMut(&mut dyn Text) -> Decoded)) -> Digests {
     let mut wanted: BTreeMap<u32, BTreeSet<u64>> = BTreeMap::new();
     for (object, record) in conflicts.iter().flat_map(|conflict| &conflict.versions) {
         wanted.entry(*object).or_default().insert(*record);

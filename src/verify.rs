@@ -23,10 +23,11 @@ use assize_bucket::{BucketError, Object};
 use assize_engine::digest::{
     self, Chain, Check, Content, DigestDocument, Doubt, Expected, FoundDigest, Held, LogEntry, Unreadable, Window,
 };
-use assize_engine::inflate::{self, Limits};
+use assize_engine::inflate::{self, Limits, Member};
 use assize_engine::layout::{self, Folder};
 use futures::{StreamExt, stream};
 
+use crate::scan::hashed::Hashed;
 use crate::state::sha256;
 use account::KeySource;
 use keys::PublicKeys;
@@ -297,9 +298,11 @@ fn judge(entry: &LogEntry, basis: &Basis, held: &HashMap<String, Held>) -> Optio
 }
 
 fn held(stored: &[u8], limits: Limits) -> Held {
-    let mut inflated = Vec::new();
-    match inflate::inflate(stored, &limits, &mut inflated) {
-        Ok(0) => Held::Hash(sha256(&inflated)),
+    let mut buffer = Vec::new();
+    let mut member = Member::open(stored, &limits, &mut buffer);
+    let hash = Hashed::new(&mut member).sha256();
+    match member.finish().1 {
+        Ok(0) => Held::Hash(hash),
         Ok(trailing) => Held::Trailing(trailing as u64),
         Err(error) => Held::Damaged(error.to_string()),
     }

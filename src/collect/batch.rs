@@ -17,6 +17,7 @@ use super::own_calls::Heard;
 use super::problem::Problem;
 use super::take::{Signed, Source, Taken};
 use super::timeline::Change;
+use crate::scan::hashed::Hashed;
 use crate::scan::object::{ObjectOutcome, Reader, Status};
 use crate::scan::on_threads;
 use crate::state::{self, DigestRow, LedgerRow, RowStatus, StateError};
@@ -158,8 +159,10 @@ fn one_object(judging: &Judging, evaluation: &Evaluation, reader: &mut Reader, n
     let mut hours = ByHour::new(judging.policies.len());
     let mut inflated_sha256 = None;
     let outcome = reader.read_bytes(&taken.name, true, &taken.bytes, |text| {
-        inflated_sha256 = Some(state::sha256(text));
-        evaluation.object_by_hour(&name, text, &mut hours)
+        let mut text = Hashed::new(text);
+        let decoded = evaluation.object_by_hour(&name, &mut text, &mut hours);
+        inflated_sha256 = Some(text.sha256());
+        decoded
     });
     let digest = taken.signed.as_ref().map(|signed| Box::new(digest(&taken.bytes, signed, judging.limits)));
     OneObject { outcome, inflated_sha256, hours, digest }

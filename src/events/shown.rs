@@ -97,13 +97,13 @@ fn read_again(batch: &[(Key, At)], objects: &Objects, means: &Means) -> HashMap<
     let threads = objects.threads(means.threads).min(wanted.len());
     let queue = Mutex::new(wanted.into_iter());
     let work = || {
-        let mut reader = Reader::new(means.limits);
+        let (mut reader, mut memory) = (Reader::new(means.limits), decode::Memory::default());
         let mut found = HashMap::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((object, indexes)) = next else { return found };
             let mut sink = Again { object, indexes: &indexes, found: &mut found };
-            objects.read(object as usize, &mut reader, &mut |text| decode::decode(text, &mut sink));
+            objects.read(object as usize, &mut reader, &mut |text| decode::decode_with(text, &mut memory, &mut sink));
         }
     };
     if threads == 0 { HashMap::new() } else { on_threads(threads, work).into_iter().flatten().collect() }

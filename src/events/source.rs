@@ -12,6 +12,7 @@ use assize_cloud::S3Options;
 use assize_engine::decode::Decoded;
 use assize_engine::evaluate::Period;
 use assize_engine::layout::{self, Folder};
+use assize_engine::text::Text;
 use assize_engine::time;
 use futures::TryStreamExt as _;
 use tokio::runtime::Runtime;
@@ -226,7 +227,7 @@ impl Kept {
         &self,
         number: usize,
         reader: &mut Reader,
-        evaluate: &mut dyn FnMut(&[u8]) -> Decoded,
+        evaluate: &mut dyn FnMut(&mut dyn Text) -> Decoded,
     ) -> Option<ObjectOutcome> {
         let object = self.objects.get(number)?;
         Some(match self.fetch(object) {
@@ -318,7 +319,7 @@ impl Objects {
         &self,
         number: usize,
         reader: &mut Reader,
-        evaluate: &mut dyn FnMut(&[u8]) -> Decoded,
+        evaluate: &mut dyn FnMut(&mut dyn Text) -> Decoded,
     ) -> Option<ObjectOutcome> {
         match self {
             Objects::Files(inputs) => Some(reader.read(inputs.objects.get(number)?, evaluate)),

@@ -65,15 +65,14 @@ pub(crate) fn read(
     }
     let queue = Mutex::new(by_object.into_iter());
     let work = || {
-        let mut reader = Reader::new(context.limits);
+        let (mut reader, mut memory) = (Reader::new(context.limits), decode::Memory::default());
         let mut found = HashMap::new();
         loop {
             let next = queue.lock().unwrap_or_else(PoisonError::into_inner).next();
             let Some((name, wanted)) = next else { return found };
-            let text = objects.get(&*name).and_then(|object| reader.text(object));
             let mut collecting = Collecting { wanted: by_place(wanted), policies, matcher, found: &mut found };
-            if let Some(text) = text {
-                decode::decode(text, &mut collecting);
+            if let Some(object) = objects.get(&*name) {
+                reader.read(object, |text| decode::decode_with(text, &mut memory, &mut collecting));
             }
             collecting.give_up();
         }

@@ -4,7 +4,8 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use assize_engine::decode::Decoded;
-use assize_engine::inflate::{self, InflateError, Limits};
+use assize_engine::inflate::{self, InflateError, Limits, Member};
+use assize_engine::text::{Parts, Text};
 
 use super::input::Object;
 use crate::report::escape::terminal;
@@ -63,9 +64,18 @@ impl Reader {
 
     /// Reads an object and hands its text to `evaluate`. What can be read of a damaged object is evaluated too: a log
     /// that somebody cut short must not hide what stands before the cut.
-    pub(crate) fn read(&mut self, object: &Object, evaluate: impl FnOnce(&[u8]) -> Decoded) -> ObjectOutcome {
-        let loaded = self.load(object);
-        self.outcome(&object.name, object.named, loaded, evaluate)
+    pub(crate) fn read(&mut self, object: &Object, evaluate: impl FnOnce(&mut dyn Text) -> Decoded) -> ObjectOutcome {
+        let outcome = match self.load(object) {
+            Ok(()) => judged((&object.name, object.named), Opened::of(&self.stored, &self.limits, &mut self.inflated), evaluate),
+            Err(trouble) => {
+                tracing::info!(object = %terminal(&object.name), code = trouble.code, "cannot be read");
+                let stored_bytes = self.stored.len() as u64;
+                let (status, trouble) = (Status::Failed, Some(trouble));
+                ObjectOutcome { status, stored_bytes, inflated_bytes: 0, skipped: None, trouble }
+            }
+        };
+        self.shrink();
+        outcome
     }
 
     /// The same for bytes that were fetched already. `named`: it must be a log, by the place where it was found.
@@ -74,66 +84,14 @@ impl Reader {
         name: &str,
         named: bool,
         stored: &[u8],
-        evaluate: impl FnOnce(&[u8]) -> Decoded,
+        evaluate: impl FnOnce(&mut dyn Text) -> Decoded,
     ) -> ObjectOutcome {
-        self.stored.clear();
-        self.stored.extend_from_slice(stored);
-        let loaded = self.inflate();
-        self.outcome(name, named, loaded, evaluate)
-    }
-
-    fn outcome(
-        &mut self,
-        name: &str,
-        named: bool,
-        loaded: Result<Loaded, Trouble>,
-        evaluate: impl FnOnce(&[u8]) -> Decoded,
-    ) -> ObjectOutcome {
-        let stored_bytes = self.stored.len() as u64;
-        let (text, trouble, whole) = match loaded {
-            Err(trouble) => {
-                tracing::info!(object = %terminal(name), code = trouble.code, "cannot be read");
-                return ObjectOutcome {
-                    status: Status::Failed,
-                    stored_bytes,
-                    inflated_bytes: 0,
-                    skipped: None,
-                    trouble: Some(trouble),
-                };
-            }
-            Ok(Loaded { gzip: true, trouble, whole }) => (&self.inflated, trouble, whole),
-            Ok(Loaded { gzip: false, trouble, whole }) => (&self.stored, trouble, whole),
-        };
-        let inflated_bytes = text.len() as u64;
-        let mut outcome = ObjectOutcome { status: Status::Read, stored_bytes, inflated_bytes, skipped: None, trouble };
-        if text.iter().all(u8::is_ascii_whitespace) && whole {
-            outcome.status = Status::Skipped;
-            outcome.skipped = Some("empty");
-        } else if !begins_like_json(text) && whole {
-            outcome.status = Status::Failed;
-            outcome.trouble = Some(not_json());
-        } else {
-            let decoded = evaluate(text);
-            if !whole {
-                outcome.status = Status::Failed;
-            } else if !decoded.is_log && decoded.other.is_none() && decoded.unrecognised > 0 {
-                outcome.status = if named { Status::Failed } else { Status::Skipped };
-                outcome.skipped = (!named).then_some("JSON, but no CloudTrail records");
-                outcome.trouble = named.then(no_records);
-            }
-        }
-        tracing::debug!(object = %terminal(name), stored_bytes, inflated_bytes, "read");
+        let outcome = judged((name, named), Opened::of(stored, &self.limits, &mut self.inflated), evaluate);
         self.shrink();
         outcome
     }
 
-    /// The text of an object again, for evidence; `None` if it cannot be read any more.
-    pub(crate) fn text(&mut self, object: &Object) -> Option<&[u8]> {
-        let loaded = self.load(object).ok()?;
-        Some(if loaded.gzip { &self.inflated } else { &self.stored })
-    }
-
-    fn load(&mut self, object: &Object) -> Result<Loaded, Trouble> {
+    fn load(&mut self, object: &Object) -> Result<(), Trouble> {
         self.stored.clear();
         let cap = self.limits.max_inflated;
         File::open(&object.path)
@@ -143,18 +101,7 @@ impl Reader {
             self.stored.clear();
             return Err(too_large(cap));
         }
-        self.inflate()
-    }
-
-    fn inflate(&mut self) -> Result<Loaded, Trouble> {
-        if !inflate::is_gzip(&self.stored) {
-            return Ok(Loaded { gzip: false, trouble: None, whole: true });
-        }
-        Ok(match inflate::inflate(&self.stored, &self.limits, &mut self.inflated) {
-            Ok(0) => Loaded { gzip: true, trouble: None, whole: true },
-            Ok(bytes) => Loaded { gzip: true, trouble: Some(trailing(bytes)), whole: true },
-            Err(error) => Loaded { gzip: true, trouble: Some(damaged(&error)), whole: false },
-        })
+        Ok(())
     }
 
     fn shrink(&mut self) {
@@ -166,15 +113,132 @@ impl Reader {
     }
 }
 
-struct Loaded {
-    gzip: bool,
-    trouble: Option<Trouble>,
-    whole: bool,
+/// Hands the text on, if it is worth it, and says what became of the object.
+fn judged((name, named): (&str, bool), mut opened: Opened<'_>, evaluate: impl FnOnce(&mut dyn Text) -> Decoded) -> ObjectOutcome {
+    let stored_bytes = opened.stored.len() as u64;
+    let begins = opened.begins();
+    // What does not begin like a log is read after all if it is damaged, and that shows at its end.
+    let decoded = match begins {
+        Begins::LikeJson => Some(evaluate(opened.text())),
+        Begins::Otherwise | Begins::Not if opened.finish().whole => None,
+        Begins::Otherwise | Begins::Not => {
+            opened.rewind();
+            Some(evaluate(opened.text()))
+        }
+    };
+    let Finished { inflated_bytes, whole, trouble } = opened.finish();
+    let mut outcome = ObjectOutcome { status: Status::Read, stored_bytes, inflated_bytes, skipped: None, trouble };
+    match decoded {
+        _ if !whole => outcome.status = Status::Failed,
+        None if begins == Begins::Not => {
+            outcome.status = Status::Skipped;
+            outcome.skipped = Some("empty");
+        }
+        None => {
+            outcome.status = Status::Failed;
+            outcome.trouble = Some(not_json());
+        }
+        Some(decoded) if !decoded.is_log && decoded.other.is_none() && decoded.unrecognised > 0 => {
+            outcome.status = if named { Status::Failed } else { Status::Skipped };
+            outcome.skipped = (!named).then_some("JSON, but no CloudTrail records");
+            outcome.trouble = named.then(no_records);
+        }
+        Some(_) => {}
+    }
+    tracing::debug!(object = %terminal(name), stored_bytes, inflated_bytes, "read");
+    outcome
 }
 
-fn begins_like_json(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    text.iter().find(|byte| !byte.is_ascii_whitespace()).is_some_and(|byte| matches!(byte, b'{' | b'['))
+/// An object whose text can be read, from its beginning and again.
+struct Opened<'s> {
+    stored: &'s [u8],
+    text: Form<'s>,
+}
+
+/// How the text is stored.
+enum Form<'s> {
+    Gzip(Member<'s>),
+    Plain(Parts<'s>),
+}
+
+/// How a text begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Begins {
+    LikeJson,
+    Otherwise,
+    /// It holds nothing but white space.
+    Not,
+}
+
+/// What is known of an object at its end.
+struct Finished {
+    inflated_bytes: u64,
+    whole: bool,
+    trouble: Option<Trouble>,
+}
+
+impl<'s> Opened<'s> {
+    fn of(stored: &'s [u8], limits: &Limits, buffer: &'s mut Vec<u8>) -> Opened<'s> {
+        let gzip = inflate::is_gzip(stored);
+        let text = if gzip { Form::Gzip(Member::open(stored, limits, buffer)) } else { Form::Plain(Parts::of(stored)) };
+        Opened { stored, text }
+    }
+
+    fn text(&mut self) -> &mut dyn Text {
+        match &mut self.text {
+            Form::Gzip(member) => member,
+            Form::Plain(parts) => parts,
+        }
+    }
+
+    fn rewind(&mut self) {
+        match &mut self.text {
+            Form::Gzip(member) => member.rewind(),
+            Form::Plain(parts) => *parts = Parts::of(self.stored),
+        }
+    }
+
+    /// How the text begins; it stands at its beginning before and after.
+    fn begins(&mut self) -> Begins {
+        const MARK: &[u8] = b"\xEF\xBB\xBF";
+        let text = self.text();
+        let marked = text.at_hand().0.starts_with(MARK);
+        let mut moved = false;
+        let begins = loop {
+            let (at_hand, more) = text.at_hand();
+            let behind_mark = if moved { at_hand } else { at_hand.strip_prefix(MARK).unwrap_or(at_hand) };
+            match behind_mark.iter().find(|byte| !byte.is_ascii_whitespace()) {
+                Some(b'{' | b'[') => break Begins::LikeJson,
+                Some(_) => break Begins::Otherwise,
+                None if more => {
+                    let blank = at_hand.len();
+                    text.go_on(blank);
+                    moved = true;
+                }
+                // A byte order mark alone is something.
+                None => break if marked { Begins::Otherwise } else { Begins::Not },
+            }
+        };
+        if moved {
+            self.rewind();
+        }
+        begins
+    }
+
+    /// Goes to the end.
+    fn finish(&mut self) -> Finished {
+        let (inflated_bytes, end) = match &mut self.text {
+            Form::Gzip(member) => member.finish(),
+            Form::Plain(_) => (self.stored.len() as u64, Ok(0)),
+        };
+        let whole = end.is_ok();
+        let trouble = match end {
+            Ok(0) => None,
+            Ok(bytes) => Some(trailing(bytes)),
+            Err(error) => Some(damaged(&error)),
+        };
+        Finished { inflated_bytes, whole, trouble }
+    }
 }
 
 fn unreadable(error: &io::Error) -> Trouble {
@@ -214,3 +278,6 @@ fn damaged(error: &InflateError) -> Trouble {
     };
     Trouble { code, tampering, message: format!("{error}; {advice}") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,3 +114,45 @@ fn the_period_parts_records_by_event_time() {
     assert_eq!(assize.run(&["scan", "a.json", "--since", "2026-10-02", "--until", "2026-10-01"]).code, 2);
     assert_eq!(assize.run(&["scan", "a.json", "--since", "yesterday"]).code, 2);
 }
+
+#[test]
+fn one_giant_gives_what_its_records_give_in_small_objects() {
+    // Deflate makes more of what repeats itself than any log does.
+    let mut state = 1_u64;
+    let mut noise = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        format!("{state:016x}{}", "abcdefghijklmnop".repeat(20))
+    };
+    let mut calm = |number: u32| {
+        let parameters: String = (0..300).map(|_| noise()).collect();
+        calm(number).replace("\"requestParameters\":null", &format!("\"requestParameters\":{{\"text\":\"{parameters}\"}}"))
+    };
+    let mut records: Vec<String> = (0..200).map(|number| if number % 40 == 7 { stopped(number) } else { calm(number) }).collect();
+    records[100] = r#"{"eventName":tru}"#.to_owned();
+    let (giant, small) = (Assize::new(), Assize::new());
+    let text = log(&records);
+    assert!(text.len() > 17 << 20);
+    giant.file("logs/giant.json.gz", gzip(text));
+    for (number, records) in records.chunks(30).enumerate() {
+        small.file(&format!("logs/{number}.json.gz"), gzip(log(records)));
+    }
+    let scan = |assize: &Assize| {
+        let (code, found) = assize.scan("logs", &[]);
+        (code, found["books"]["records"].clone(), placeless(found["findings"].clone()))
+    };
+    let (one, many) = (scan(&giant), scan(&small));
+    assert_eq!(one, many);
+    assert_eq!((one.0, &one.1["malformed"], &one.1["evaluated"]), (4, &1.into(), &199.into()));
+}
+
+/// The same without names of objects and places in them.
+fn placeless(value: serde_json::Value) -> serde_json::Value {
+    match value {
+        serde_json::Value::Array(items) => items.into_iter().map(placeless).collect(),
+        serde_json::Value::Object(entries) => {
+            let placed = |name: &str| matches!(name, "object" | "record" | "offset");
+            entries.into_iter().filter(|(name, _)| !placed(name)).map(|(name, value)| (name, placeless(value))).collect()
+        }
+        other => other,
+    }
+}

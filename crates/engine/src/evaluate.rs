@@ -14,6 +14,7 @@ use crate::partial::{ByHour, Cell, Hit, MalformedRecord, NO_HOUR, Partial, Tally
 use crate::policy::{Category, Policy, Truth};
 use crate::record::{AccountList, RecordKind, top};
 use crate::session::{self, Callers};
+use crate::text::Text;
 use crate::time;
 use gathered::{Found, Gathered};
 
@@ -82,19 +83,19 @@ impl Evaluation {
         }
     }
 
-    /// Evaluates the inflated bytes of one object into `partial`. Copies are told by a keyed hash, so all objects of an
+    /// Evaluates the text of one object into `partial`. Copies are told by a keyed hash, so all objects of an
     /// evaluation go this way, or all go by hour.
-    pub fn object(&self, object: &ObjectName, text: &[u8], partial: &mut Partial) -> Decoded {
-        self.evaluate_into(object, text, Results::Whole(partial))
+    pub fn object(&self, object: &ObjectName, mut text: impl Text, partial: &mut Partial) -> Decoded {
+        self.evaluate_into(object, &mut text, Results::Whole(partial))
     }
 
-    /// Evaluates the inflated bytes of one object, and keeps the hours of event time apart. Copies are told by SHA-256, so
+    /// Evaluates the text of one object, and keeps the hours of event time apart. Copies are told by SHA-256, so
     /// that later evaluations can be told of these records.
-    pub fn object_by_hour(&self, object: &ObjectName, text: &[u8], hours: &mut ByHour) -> Decoded {
-        self.evaluate_into(object, text, Results::ByHour(hours))
+    pub fn object_by_hour(&self, object: &ObjectName, mut text: impl Text, hours: &mut ByHour) -> Decoded {
+        self.evaluate_into(object, &mut text, Results::ByHour(hours))
     }
 
-    fn evaluate_into(&self, object: &ObjectName, text: &[u8], results: Results<'_>) -> Decoded {
+    fn evaluate_into(&self, object: &ObjectName, text: &mut dyn Text, results: Results<'_>) -> Decoded {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let mut memory = spare().pop().unwrap_or_default();
         let Memory { decode: reading, scratch, callers, gathered } = &mut memory;
@@ -347,7 +348,7 @@ impl Evaluating<'_, '_> {
 }
 
 /// Collects the SHA-256 of single records of an object, to show of which bytes a conflict speaks.
-pub fn digests(text: &[u8], records: &BTreeSet<u64>) -> BTreeMap<u64, RecordDigest> {
+pub fn digests(text: impl Text, records: &BTreeSet<u64>) -> BTreeMap<u64, RecordDigest> {
     struct Collecting<'r>(&'r BTreeSet<u64>, BTreeMap<u64, RecordDigest>);
     impl Sink for Collecting<'_> {
         fn record(&mut self, place: Place, bytes: &[u8], _: &Subject<'_>) {
@@ -359,7 +360,7 @@ pub fn digests(text: &[u8], records: &BTreeSet<u64>) -> BTreeMap<u64, RecordDige
         fn malformed(&mut self, _: Place, _: u64, _: &Malformed) {}
     }
     let mut sink = Collecting(records, BTreeMap::new());
-    decode::decode(text, &mut sink);
+    decode::decode_with(text, &mut decode::Memory::default(), &mut sink);
     sink.1
 }
 

@@ -26,6 +26,7 @@ mod pattern;
 pub mod policy;
 pub mod record;
 pub mod session;
+pub mod text;
 pub mod time;
 pub mod trial;
 pub mod verdict;

@@ -84,7 +84,8 @@ fn choose(args: &PolicyNewArgs) -> Result<Chosen, CommandError> {
         return Err(DraftError::Unreadable { path: path(), why }.into());
     };
     let mut choosing = Choosing { args, matcher: Matcher::new(&[], AccountList::new()), records: 0, chosen: None };
-    let outcome = Reader::new(Limits::default()).read(object, |text| decode::decode(text, &mut choosing));
+    let mut memory = decode::Memory::default();
+    let outcome = Reader::new(Limits::default()).read(object, |text| decode::decode_with(text, &mut memory, &mut choosing));
     let (records, whole) = (choosing.records, args.event_id.is_none() && args.index.is_none());
     match choosing.chosen {
         Some(_) if whole && records > 1 => Err(DraftError::SeveralRecords { path: path(), records }.into()),

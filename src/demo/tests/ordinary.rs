@@ -28,7 +28,7 @@ fn the_pack_is_quiet_on_ordinary_traffic() {
     generate(&Spec { events: 50_000, seed: 7, threads: 0, incidents: false }, &mut |object| {
         let name = ObjectName { name: Arc::from(object.key.as_str()), number };
         number += 1;
-        evaluation.object(&name, &inflate(&object), &mut partial);
+        evaluation.object(&name, inflate(&object).as_slice(), &mut partial);
         Ok::<(), Infallible>(())
     })
     .unwrap();
