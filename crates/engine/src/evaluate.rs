@@ -53,12 +53,19 @@ pub struct Evaluation {
 }
 
 /// What evaluating one object needs, used again for the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Memory {
     decode: decode::Memory,
     scratch: Scratch,
     callers: Callers,
     gathered: Gathered,
+}
+
+impl Memory {
+    fn new(secret: Secret) -> Memory {
+        let (decode, scratch, callers) = Default::default();
+        Memory { decode, scratch, callers, gathered: Gathered::new(secret) }
+    }
 }
 
 /// An object by name, and its place in the caller's ordered list, by which copies are told apart.
@@ -97,7 +104,7 @@ impl Evaluation {
 
     fn evaluate_into(&self, object: &ObjectName, text: &mut dyn Text, results: Results<'_>) -> Decoded {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut memory = spare().pop().unwrap_or_default();
+        let mut memory = spare().pop().unwrap_or_else(|| Memory::new(self.secret.clone()));
         let Memory { decode: reading, scratch, callers, gathered } = &mut memory;
         let (scratch, run) = (Some(scratch), Run::default());
         let mut sink = Evaluating { evaluation: self, object, results, scratch, callers, gathered, run, cell: None };

@@ -300,6 +300,7 @@ mod tests {
         let limits = Limits { max_inflated: 1000, ..Limits::default() };
         assert_eq!(inflate(&gzip(&[7; 2000]), &limits, &mut out), Err(InflateError::TooLarge(1000)));
     }
+
     /// Reads a member in parts, a third of what is at hand at a time; how much was in memory at most, too.
     fn in_parts(stored: &[u8], limits: &Limits) -> (Vec<u8>, (u64, Result<usize, InflateError>), usize) {
         let (mut buffer, mut text) = (Vec::new(), Vec::new());

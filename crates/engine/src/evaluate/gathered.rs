@@ -8,12 +8,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::{MAX_GROUP_VALUE, bounded};
+use crate::identity::Secret;
 use crate::partial::{GroupKey, Hit};
 
 /// Matches by policy, hour and group.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Gathered {
-    places: HashMap<Box<[u8]>, usize>,
+    places: HashMap<Box<[u8]>, usize, Secret>,
     groups: Vec<Group>,
     /// The key at hand.
     key: Vec<u8>,
@@ -47,6 +48,10 @@ pub(super) struct Found<'v> {
 }
 
 impl Gathered {
+    pub(super) fn new(secret: Secret) -> Gathered {
+        Gathered { places: HashMap::with_hasher(secret), groups: Vec::new(), key: Vec::new() }
+    }
+
     /// Keeps a match. Of those that are not the first where only the first is needed `hit` is not made: its digest is what costs.
     pub(super) fn add(&mut self, found: &Found<'_>, hit: impl FnOnce() -> Hit) {
         self.name(found);
@@ -120,7 +125,7 @@ mod tests {
             vec![Some(long("1"))],
             vec![Some(long("2"))],
         ];
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::new(Secret::new([1, 2]));
         for _ in 0..2 {
             for values in &lists {
                 let values: Vec<_> = values.iter().map(|value| value.as_deref().map(Cow::Borrowed)).collect();
@@ -146,7 +151,7 @@ mod tests {
 
     #[test]
     fn of_an_hour_only_the_first_is_kept_where_that_is_enough() {
-        let mut gathered = Gathered::default();
+        let mut gathered = Gathered::new(Secret::new([1, 2]));
         let mut made = 0;
         for (time, digest) in [(20, 1), (30, 1), (10, 7), (10, 3), (10, 9), (3600, 1), (3601, 1)] {
             gathered.add(&found(&[], time, true), || {

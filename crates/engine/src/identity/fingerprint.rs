@@ -4,6 +4,10 @@
 //! every factor. Two records chosen without the secret share a fingerprint as often as chance has it, about once in 2^64
 //! pairs. It is no proof of anything to anybody else: what is kept or shown is told by SHA-256.
 
+use std::hash::{BuildHasher, Hasher};
+
+const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+
 /// What the fingerprints of one evaluation are keyed with.
 #[derive(Clone)]
 pub struct Secret {
@@ -21,7 +25,7 @@ impl Secret {
     pub fn new(seed: [u64; 2]) -> Secret {
         let [mut state, step] = seed;
         let words = std::array::from_fn(|_| {
-            state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+            state = state.wrapping_add(FACTOR);
             folded(state ^ step, state.rotate_left(32) ^ 0xD6E8_FEB8_6659_FD93) | 1
         });
         Secret { words }
@@ -35,12 +39,15 @@ impl Secret {
         for block in blocks {
             absorb(block, &keys, &mut lanes);
         }
-        if !rest.is_empty() {
-            let mut last = [0; 64];
-            if let Some(head) = last.get_mut(..rest.len()) {
-                head.copy_from_slice(rest);
+        // What is left is taken with the bytes before it: nothing is copied, and the length tells such texts from longer ones.
+        match bytes.last_chunk::<64>().filter(|_| !rest.is_empty()) {
+            Some(last) => absorb(last, &keys, &mut lanes),
+            None if rest.is_empty() => {}
+            None => {
+                let mut last = [0; 64];
+                last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                absorb(&last, &keys, &mut lanes);
             }
-            absorb(&last, &keys, &mut lanes);
         }
         // The length tells a text from the same text with zero bytes behind it.
         let [e, f, g, h] = lanes;
@@ -61,6 +68,36 @@ impl Secret {
             tail.copy_from_slice(two);
         }
         self.fingerprint(joined)
+    }
+}
+
+/// Maps whose keys come from logs are keyed too, so that nobody can write keys that all fall together.
+impl BuildHasher for Secret {
+    type Hasher = Keyed;
+
+    fn build_hasher(&self) -> Keyed {
+        Keyed { secret: self.clone(), hash: 0 }
+    }
+}
+
+/// A hasher of byte strings.
+#[derive(Clone, Debug)]
+pub struct Keyed {
+    secret: Secret,
+    hash: u64,
+}
+
+impl Hasher for Keyed {
+    fn write(&mut self, bytes: &[u8]) {
+        self.hash = folded(self.hash ^ bytes.len() as u64, FACTOR) ^ self.secret.fingerprint(bytes);
+    }
+
+    fn write_usize(&mut self, number: usize) {
+        self.hash = folded(self.hash ^ number as u64, FACTOR);
+    }
+
+    fn finish(&self) -> u64 {
+        self.hash
     }
 }
 

@@ -18,8 +18,9 @@ use crate::policy::Truth;
 use crate::record::top::TopField;
 use crate::record::{Facts, RecordKind, top};
 
-/// Pairs that are kept at once. A log of one organisation has some hundred.
-const KEPT: usize = 4096;
+/// Pairs that are kept at once. A log of one organisation has some hundred, with other flags some thousand; so much room that hardly any
+/// three of them share two places, because each that gives way is to be worked out again.
+const KEPT: usize = 1 << 14;
 
 /// Longest source and name that are kept, bytes. Names are the log's own and may be hostile.
 const LONGEST: usize = 256;
@@ -288,5 +289,5 @@ fn place(source: &[u8], name: &[u8], flags: Flags) -> usize {
         word(bytes.first_chunk()).rotate_left(29) ^ word(bytes.last_chunk())
     };
     let mixed = ends(source).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ends(name) ^ (name.len() as u64) << 3;
-    ((mixed ^ flags.number() << 17).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 52) as usize % KEPT
+    ((mixed ^ flags.number() << 17).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 50) as usize % KEPT
 }
