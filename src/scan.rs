@@ -106,6 +106,8 @@ pub(crate) fn read(
     }
     conflicts.append(&mut evaluation.seen().conflicts());
     conflicts.sort();
+    // Findings and their report are made next, and take as much.
+    evaluation.forget();
     objects.sort_by_key(|(number, _)| *number);
     let objects = objects.into_iter().map(|(_, outcome)| outcome).collect();
     let copies_within = (generations > 1).then_some(context.horizon.records as u64);

@@ -129,6 +129,12 @@ impl Evaluation {
         self.seen.age();
     }
 
+    /// Gives back all memory but that of the policies, once the last object is evaluated and the conflicts are known.
+    pub fn forget(&mut self) {
+        self.seen = SeenRecords::default();
+        self.spare = Mutex::default();
+    }
+
     /// How many records were seen since then.
     pub fn noted(&mut self) -> usize {
         self.seen.noted()
