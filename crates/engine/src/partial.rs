@@ -273,6 +273,10 @@ impl PolicyPartial {
         self.limit = self.limit.or(other.limit);
         self.exceeded |= other.exceeded;
         self.check();
+        if self.groups.is_empty() {
+            // The first results come all at once: the map need not grow a dozen times to take them.
+            self.groups.reserve(other.groups.len());
+        }
         for (group, hits) in other.groups {
             self.add(group, hits);
         }
