@@ -228,6 +228,23 @@ impl<'a> Document<'a> {
         self.text.as_bytes().get(at).copied().unwrap_or(0)
     }
 
+    /// The key before a colon with its quotes, if no white space stands around it.
+    #[inline(always)]
+    fn quoted_key(&'a self, colon: u32) -> Option<&'a [u8]> {
+        let (from, to) = (self.position(colon.wrapping_sub(1)) + 1, self.position(colon));
+        let key = self.text.as_bytes().get(from as usize..to as usize)?;
+        matches!(key, [b'"', .., b'"']).then_some(key)
+    }
+
+    /// The key before a colon, as written, without its quotes.
+    #[inline(always)]
+    fn key(&'a self, colon: u32) -> &'a [u8] {
+        match self.quoted_key(colon) {
+            Some([_, key @ .., _]) => key,
+            _ => self.behind(colon.wrapping_sub(1)).0.raw(),
+        }
+    }
+
     /// Whether one of the blocks of 64 bytes that hold `start..end` holds a backslash.
     #[inline(always)]
     fn may_escape(&self, start: u32, end: u32) -> bool {
@@ -337,10 +354,13 @@ impl<'a> Value<'a> {
     /// The key of the entry with this place, with its quotes, if no white space stands around it.
     #[inline(always)]
     pub(crate) fn quoted_key(&self, place: u32) -> Option<&'a [u8]> {
-        let document = self.document;
-        let (from, to) = (document.position(place.wrapping_sub(1)) + 1, document.position(place));
-        let key = document.text.as_bytes().get(from as usize..to as usize)?;
-        matches!(key, [b'"', .., b'"']).then_some(key)
+        self.document.quoted_key(place)
+    }
+
+    /// The key of the entry with this place, as written, without its quotes.
+    #[inline(always)]
+    pub(crate) fn key(&self, place: u32) -> &'a [u8] {
+        self.document.key(place)
     }
 
     /// The value of the entry that [`Entries::next_key`] named, of this object.
@@ -389,13 +409,9 @@ impl<'a> Entries<'a> {
             return None;
         }
         let document = self.document;
-        let (from, place) = (document.position(self.at) as usize + 1, self.at + 1);
-        let colon = document.position(place) as usize;
-        let key = match document.text.as_bytes().get(from..colon) {
-            Some([b'"', key @ .., b'"']) => key,
-            _ => document.behind(self.at).0.raw(),
-        };
-        self.at = match document.byte(colon + 1) {
+        let place = self.at + 1;
+        let key = document.key(place);
+        self.at = match document.byte(document.position(place) as usize + 1) {
             b'{' | b'[' => document.close(place + 1) + 1,
             b' ' | b'\t' | b'\n' | b'\r' => document.behind(place).1,
             _ => place + 1,

@@ -10,7 +10,7 @@ use std::cell::Cell;
 
 pub use accounts::{AccountFacts, AccountList};
 
-use crate::json::{Entries, Kind, Value};
+use crate::json::{Kind, Value};
 use top::TopField;
 
 /// The kind of a record, by `eventCategory`, or by `eventType` where older versions have no category.
@@ -59,40 +59,31 @@ impl<'a> Facts<'a> {
     /// Looks through the top-level keys once.
     pub fn of(root: Value<'a>) -> Facts<'a> {
         let mut facts = Facts { root, places: [0; top::COUNT], omitted: Cell::default(), doubled: false, ambiguous: false };
-        let Some(places) = root.places() else {
-            facts.add_entries(root.entries());
-            return facts;
-        };
         let mut expected = TopField::FIRST;
-        for &place in places {
-            let Some(key) = root.quoted_key(place) else {
-                // Somebody else than AWS wrote this.
-                facts = Facts { places: [0; top::COUNT], doubled: false, ambiguous: false, ..facts };
-                facts.add_entries(root.entries());
-                return facts;
-            };
-            if !expected.is_quoted(key) {
-                let name = key.get(1..key.len() - 1).unwrap_or_default();
-                let Some(field) = TopField::of(name).or_else(|| TopField::of_escaped(name)) else { continue };
-                expected = field;
-            }
-            facts.add(expected, place);
-            expected = expected.next();
+        if let Some(places) = root.places() {
+            places.iter().for_each(|&place| facts.add(place, &mut expected));
+            return facts;
+        }
+        let mut entries = root.entries();
+        while let Some((_, place)) = entries.next_key() {
+            facts.add(place, &mut expected);
         }
         facts
     }
 
-    /// Adds every entry that is a field of CloudTrail's, key by key.
-    fn add_entries(&mut self, mut entries: Entries<'a>) {
-        while let Some((key, place)) = entries.next_key() {
-            if let Some(field) = TopField::of(key).or_else(|| TopField::of_escaped(key)) {
-                self.add(field, place);
-            }
-        }
-    }
-
+    /// Adds the entry with this place, if it is a field of CloudTrail's. `expected`: the field that it probably is, and then the one
+    /// that probably follows.
     #[inline(always)]
-    fn add(&mut self, field: TopField, place: u32) {
+    fn add(&mut self, place: u32, expected: &mut TopField) {
+        let is_expected = self.root.quoted_key(place).is_some_and(|key| expected.is_quoted(key));
+        let field = if is_expected {
+            *expected
+        } else {
+            let key = self.root.key(place);
+            let Some(other) = TopField::of(key).or_else(|| TopField::of_escaped(key)) else { return };
+            other
+        };
+        *expected = field.next();
         let Some(slot) = self.places.get_mut(field.number()) else { return };
         let again = *slot != 0;
         self.doubled |= again;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::uuid;
@@ -19,13 +20,6 @@ enum Kept {
     Text(Arc<str>),
 }
 
-impl EventId {
-    /// Whether the record has none.
-    pub fn is_empty(&self) -> bool {
-        matches!(&self.0, Kept::Text(text) if text.is_empty())
-    }
-}
-
 impl From<&str> for EventId {
     fn from(text: &str) -> EventId {
         EventId(uuid(text).map_or_else(|| Kept::Text(text.into()), |number| Kept::Uuid(number.to_be_bytes())))
@@ -38,14 +32,9 @@ impl fmt::Display for EventId {
             Kept::Text(text) => return formatter.write_str(text),
             Kept::Uuid(bytes) => bytes,
         };
-        let mut digits = String::with_capacity(36);
-        for (number, byte) in bytes.iter().enumerate() {
-            if matches!(number, 4 | 6 | 8 | 10) {
-                digits.push('-');
-            }
-            digits.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or('0')));
-        }
-        formatter.write_str(&digits)
+        let hex = format!("{:032x}", u128::from_be_bytes(*bytes));
+        let part = |range| hex.get::<Range<usize>>(range).unwrap_or_default();
+        write!(formatter, "{}-{}-{}-{}-{}", part(0..8), part(8..12), part(12..16), part(16..20), part(20..32))
     }
 }
 
@@ -83,7 +72,7 @@ mod tests {
         texts.extend(["0123456789ab4cde8f0123456789abcd", "01234567-89ab-4cde-8f01-23456789abcdd", "日本"]);
         for one in &texts {
             let id = EventId::from(*one);
-            assert_eq!((id.to_string().as_str(), id.is_empty()), (*one, one.is_empty()));
+            assert_eq!(id.to_string(), *one);
             assert_eq!(format!("{id:?}"), format!("{one:?}"));
             for two in &texts {
                 assert_eq!(id.cmp(&EventId::from(*two)), one.cmp(two), "{one} {two}");

@@ -289,5 +289,5 @@ fn place(source: &[u8], name: &[u8], flags: Flags) -> usize {
         word(bytes.first_chunk()).rotate_left(29) ^ word(bytes.last_chunk())
     };
     let mixed = ends(source).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ ends(name) ^ (name.len() as u64) << 3;
-    ((mixed ^ flags.number() << 17).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> 50) as usize % KEPT
+    ((mixed ^ flags.number() << 17).wrapping_mul(0xD6E8_FEB8_6659_FD93) >> (u64::BITS - KEPT.ilog2())) as usize % KEPT
 }

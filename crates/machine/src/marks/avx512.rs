@@ -5,13 +5,12 @@
 #![expect(unsafe_code, reason = "vector instructions that not every processor has")]
 
 use std::arch::x86_64::{
-    __m128i, __m512i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm512_add_epi32,
-    _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_cvtepu8_epi32,
-    _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8, _mm512_or_si512, _mm512_set1_epi8,
-    _mm512_set1_epi32, _mm512_set4_epi32, _mm512_shuffle_epi8, _mm512_storeu_si512,
+    __m128i, __m512i, _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epi8_mask,
+    _mm512_cmplt_epu8_mask, _mm512_cvtepu8_epi32, _mm512_extracti32x4_epi32, _mm512_loadu_si512, _mm512_maskz_compress_epi8,
+    _mm512_or_si512, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set4_epi32, _mm512_shuffle_epi8, _mm512_storeu_si512,
 };
 
-use super::{BLOCK, Look, Marks, Masks, Outcome};
+use super::{BLOCK, Look, Marks, Masks, Outcome, avx2};
 
 /// Whether the processor has every instruction used here.
 pub(super) fn available() -> bool {
@@ -56,7 +55,7 @@ impl Look for Avx512 {
     #[inline(always)]
     fn prefix_xor(bits: u64) -> u64 {
         // SAFETY: as in `masks`.
-        unsafe { prefix_xor(bits) }
+        unsafe { avx2::prefix_xor(bits) }
     }
 
     #[inline(always)]
@@ -98,14 +97,6 @@ fn odd(block: &[u8; 64]) -> (u64, u64) {
     let below = _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(0x20));
     let above = _mm512_cmplt_epi8_mask(bytes, _mm512_set1_epi8(0));
     (below, above)
-}
-
-/// Multiplying by all ones without carries adds each bit to all higher ones.
-#[inline]
-#[target_feature(enable = "pclmulqdq")]
-fn prefix_xor(bits: u64) -> u64 {
-    let product = _mm_clmulepi64_si128::<0>(_mm_cvtsi64_si128(bits.cast_signed()), _mm_set1_epi8(-1));
-    _mm_cvtsi128_si64(product).cast_unsigned()
 }
 
 /// The numbers 0 to 63 at the set bits, squeezed together: sixteen of them are enough for nearly every block.
