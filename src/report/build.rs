@@ -1,16 +1,18 @@
 //! Turns what a scan gave into the versioned document that every format renders.
 
+mod occurrence;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use assize_engine::coverage::Tally;
 use assize_engine::finding::{self, Finding};
-use assize_engine::partial::{Hit, Partial};
+use assize_engine::partial::Partial;
 use assize_engine::policy::{AnsweredBy, Evidence as Grade, Framework, Kind, Level, Policy, Require, Truth};
-use assize_engine::session::{self, Index};
+use assize_engine::session::Index;
 use assize_engine::time;
 
 use super::activity;
-use super::{behind, correlated, summary, text, v1, words};
+use super::{correlated, summary, text, v1, words};
 use crate::exit::FailOn;
 use crate::pack::Pack;
 use crate::scan::evidence::{Evidence, Wanted};
@@ -373,7 +375,7 @@ fn policy_of(index: usize, policy: &Policy, (findings, waived, matches): (u64, u
         population,
         matches,
         not_evaluable,
-        review: unjudged.iter().take(MAX_REVIEW).map(|hit| occurrence(index, hit, Truth::Unknown, parts)).collect(),
+        review: unjudged.iter().take(MAX_REVIEW).map(|hit| occurrence::unjudged(index, hit, parts)).collect(),
         findings,
         waived,
         status: status.to_owned(),
@@ -415,69 +417,12 @@ fn finding_of(finding: &Finding, parts: &Parts<'_>) -> v1::Finding {
                 correlated::of(correlation, fired, judged.and_then(|judged| judged.awaited.get(&finding.fingerprint)))
             },
         ),
-        occurrences: occurrences(finding, parts),
+        occurrences: occurrence::of_finding(finding, parts),
         remediation: text(|policy| &policy.remediation),
         life: fate.and_then(|fate| fate.life.clone()),
         waived: fate.and_then(|fate| fate.waived.clone()),
         reviewed: fate.and_then(|fate| fate.reviewed.clone()),
     }
-}
-
-/// The records that are shown of a finding. For a glance that is what was read again: places in logs are not shown then, and those
-/// of ten thousand findings are most of a document.
-fn occurrences(finding: &Finding, parts: &Parts<'_>) -> Vec<v1::Occurrence> {
-    let one = |hit: &Hit| occurrence(finding.policy, hit, Truth::True, parts);
-    let was_read = |hit: &&Hit| {
-        let wanted = Wanted { policy: finding.policy, hit: (*hit).clone(), expected: Truth::True };
-        parts.evidence.contains_key(&wanted)
-    };
-    match parts.detail {
-        Detail::Glance => finding.hits.first().filter(was_read).map(one).into_iter().collect(),
-        Detail::Full => finding.sample(SAMPLE).map(one).collect(),
-    }
-}
-
-/// One record, with what was read of it again if it was.
-fn occurrence(policy: usize, hit: &Hit, expected: Truth, parts: &Parts<'_>) -> v1::Occurrence {
-    let evidence = parts.evidence.get(&Wanted { policy, hit: hit.clone(), expected });
-    let fields = parts.pack.policies.get(policy).map(|policy| policy.show.as_slice()).unwrap_or_default();
-    let show = evidence.map(|evidence| evidence.show.as_slice()).unwrap_or_default();
-    let missing = match evidence {
-        Some(evidence) => evidence.missing.clone(),
-        None => Some(format!("shown for the first {MAX_DETAILED} findings only; the place above leads to its bytes")),
-    };
-    v1::Occurrence {
-        event_id: hit.event_id.to_string(),
-        time: time::format(hit.time),
-        object: hit.object.to_string(),
-        record: hit.place.index,
-        offset: hit.place.offset,
-        length: hit.length,
-        sha256_128: hit.digest.hex(),
-        show: fields
-            .iter()
-            .zip(show)
-            .map(|(field, value)| v1::FieldValue { field: field.written.clone(), value: value.clone() })
-            .collect(),
-        matched: evidence.map(matched).unwrap_or_default(),
-        event: evidence.and_then(|evidence| evidence.text.clone()),
-        event_missing: missing,
-        behind: evidence
-            .and_then(|evidence| evidence.caller.as_ref())
-            .and_then(|caller| behind::of(&session::chain(caller, hit.time, parts.sessions))),
-    }
-}
-
-fn matched(evidence: &Evidence) -> Vec<v1::MatchedSelection> {
-    let field = |field: &assize_engine::linear::MatchedField| v1::MatchedField {
-        field: field.field.clone(),
-        value: field.value.clone(),
-        pattern: field.pattern.clone(),
-    };
-    let selections = evidence.matched.iter();
-    selections
-        .map(|one| v1::MatchedSelection { selection: one.selection.clone(), fields: one.fields.iter().map(field).collect() })
-        .collect()
 }
 
 fn framework_of(framework: &Framework, policies: &[v1::Policy], scoped: bool) -> v1::Framework {
